@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# Makes the virtual environment that `make demo`, `make test` and `make bench` run in.
+# A finished environment is left alone until its requirements change; a failed step
+# stops with its cause, and the next run carries on from there.
+#
+#   PYTHON           interpreter, 3.10 to 3.12         (default: the first one found)
+#   VENV             folder of the environment         (default: .venv)
+#   TORCH            what to install as torch          (default: constraints.txt's pair)
+#   EXTRA_PIP_ARGS   added to every pip install        (default: none)
+#   MMAV_CACHE       where built mmcv wheels are kept  (default: ~/.cache/mmav)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+VENV=${VENV:-.venv}
+TORCH=${TORCH:-"$(grep -E '^(torch|torchvision)==' constraints.txt | tr '\n' ' ')"}
+EXTRA_PIP_ARGS=${EXTRA_PIP_ARGS:-}
+MMAV_CACHE=${MMAV_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mmav}
+
+say() { printf '\033[1m[set-up]\033[0m %s\n' "$*"; }
+die() { printf '[set-up] FAILED: %s\n' "$*" >&2; exit 1; }
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3 python3.12 python3.11 python3.10}; do
+        if "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
+            echo "$candidate"; return
+        fi
+    done
+    die "no Python 3.10, 3.11 or 3.12 found; name one with PYTHON=/path/to/python3.11"
+}
+
+python=$(find_python)
+stamp="$VENV/.mmav-stamp"
+wanted=$( { cat requirements.txt requirements-dev.txt constraints.txt setup.py tools/setup_env.sh
+            echo "$TORCH|$EXTRA_PIP_ARGS|$("$python" -V)|$PWD"; } | sha256sum | cut -d' ' -f1)
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && [ -x "$VENV/bin/python" ]; then
+    exit 0
+fi
+rm -f "$stamp"
+
+# Two set-ups of one environment at a time would break each other.
+mkdir -p "$VENV"
+if command -v flock >/dev/null; then
+    exec 9>"$VENV/.mmav-lock"
+    flock -n 9 || die "another set-up of $VENV is running; wait for it to end"
+fi
+
+say "1/5 virtual environment in $VENV ($("$python" -V))"
+if [ ! -x "$VENV/bin/pip" ]; then
+    "$python" -m venv "$VENV" || die "could not make $VENV; on Debian and Ubuntu: apt install python3-venv"
+fi
+py="$VENV/bin/python"
+pip_install() {
+    # shellcheck disable=SC2086
+    "$py" -m pip install --disable-pip-version-check --progress-bar off -q "$@" $EXTRA_PIP_ARGS \
+        || die "pip install $* (its message is above); run the same command again to carry on"
+}
+# The constraints name a torch of their own, which TORCH may override.
+constraints="$VENV/.mmav-constraints.txt"
+grep -vE '^(torch|torchvision)==' constraints.txt > "$constraints"
+pip_install --upgrade -c "$constraints" pip setuptools wheel ninja psutil
+
+say "2/5 $TORCH(several GB with its CUDA libraries: a few minutes)"
+# shellcheck disable=SC2086
+pip_install $TORCH
+"$py" - >> "$constraints" <<'PY'
+from importlib.metadata import version
+for name in ('torch', 'torchvision'):
+    print(f'{name}=={version(name)}')
+PY
+
+mmcv=$(grep -E '^onedl-mmcv==' constraints.txt)
+torch_version=$("$py" -c 'import torch, sys; print(f"torch{torch.__version__}-py{sys.version_info[0]}{sys.version_info[1]}")')
+wheels="$MMAV_CACHE/${mmcv//==/-}-$torch_version"
+if ! compgen -G "$wheels/*.whl" >/dev/null; then
+    command -v "${CXX:-c++}" >/dev/null || die "no C++ compiler; on Debian and Ubuntu: apt install g++"
+    say "3/5 compiling $mmcv for $torch_version: about 10 minutes on 2 cores, once for this torch"
+    log="$VENV/mmcv-build.log"
+    say "    log: $log"
+    rm -rf "$wheels.part"
+    # pip's own wheel cache does not know which torch a wheel was built for.
+    # shellcheck disable=SC2086
+    PATH="$PWD/$VENV/bin:${VENV}/bin:$PATH" MMCV_WITH_OPS=1 "$py" -m pip wheel -v --no-build-isolation --no-deps \
+        --no-cache-dir --no-binary onedl-mmcv -w "$wheels.part" "$mmcv" $EXTRA_PIP_ARGS > "$log" 2>&1 \
+        || { tail -n 40 "$log" >&2; die "building $mmcv (the end of $log is above)"; }
+    mkdir -p "$MMAV_CACHE" && rm -rf "$wheels" && mv "$wheels.part" "$wheels"
+else
+    say "3/5 $mmcv for $torch_version is built already"
+fi
+if [ "$(cat "$VENV/.mmav-mmcv" 2>/dev/null)" != "$wheels" ]; then
+    pip_install --no-deps --force-reinstall "$wheels"/*.whl
+    echo "$wheels" > "$VENV/.mmav-mmcv"
+fi
+
+say "4/5 the other requirements"
+pip_install -c "$constraints" -r requirements-dev.txt
+
+say "5/5 mmav itself, editable"
+pip_install --no-deps --no-build-isolation -e .
+"$py" -c 'import mmav' || die "the environment is made, but mmav cannot be imported (see above)"
+echo "$wanted" > "$stamp"
+say "done: $VENV"
