@@ -1,0 +1,27 @@
+# Every target sets up its own environment first (see tools/setup_env.sh, which also
+# explains VENV, PYTHON, TORCH, EXTRA_PIP_ARGS); nothing is done twice.
+SHELL := /bin/bash
+VENV ?= .venv
+export VENV
+# Idle OpenMP threads that spin take the cores from those that work.
+export OMP_WAIT_POLICY ?= passive
+PYTHON_IN_VENV = $(VENV)/bin/python
+
+.PHONY: help env demo test bench lint
+help:                     ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+
+env:                      ## make the virtual environment and install everything
+	@tools/setup_env.sh
+
+demo: env                 ## simulate drives, let pictures teach sound, write work_dirs/demo/report.html
+	$(PYTHON_IN_VENV) tools/demos/demo_avd.py $(DEMO_ARGS)
+
+test: env                 ## run the tests
+	$(PYTHON_IN_VENV) -m pytest $(PYTEST_ARGS)
+
+bench: env                ## measure the speed ratios of docs/benchmarks.md
+	$(PYTHON_IN_VENV) tools/analysis/bench.py $(BENCH_ARGS)
+
+lint: env                 ## check style
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
