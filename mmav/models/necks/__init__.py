@@ -1,0 +1,3 @@
+from .context_fpn import ContextFPN
+
+__all__ = ['ContextFPN']
