@@ -1,0 +1,12 @@
+from . import backbones, data_preprocessors, detectors, layers, losses, necks, roi_heads, strict_pretrained
+
+__all__ = [
+    'backbones',
+    'data_preprocessors',
+    'detectors',
+    'layers',
+    'losses',
+    'necks',
+    'roi_heads',
+    'strict_pretrained',
+]

@@ -1,0 +1,3 @@
+from .audio_resnet import AudioResNet
+
+__all__ = ['AudioResNet']

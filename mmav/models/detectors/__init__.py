@@ -1,0 +1,3 @@
+from .audio_visual_faster_rcnn import AudioVisualFasterRCNN
+
+__all__ = ['AudioVisualFasterRCNN']

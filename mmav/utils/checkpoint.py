@@ -1,0 +1,158 @@
+"""Reading checkpoints safely (tensors only, no code) and loading them strictly."""
+
+import io
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+import torchvision
+from mmengine.dist import get_rank
+from mmengine.dist.utils import barrier
+from mmengine.fileio import get
+from mmengine.logging import HistoryBuffer
+from torch import Tensor, nn
+
+TORCHVISION_SCHEME = 'torchvision://'
+
+
+def safe_globals() -> list[Any]:
+    """Classes beyond tensors that a training checkpoint of mmengine holds: log histories, numpy arrays."""
+    multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
+    dtypes = {type(np.dtype(name)) for name in ('float64', 'float32', 'int64', 'int32', 'uint32', 'bool')}
+    return [HistoryBuffer, multiarray._reconstruct, multiarray.scalar, np.ndarray, np.dtype, *dtypes]
+
+
+def read_checkpoint(path: str, map_location: str = 'cpu') -> dict[str, Any]:
+    """Read a checkpoint without running code from it.
+
+    Args:
+        path: ``torchvision://<model>`` (ImageNet weights, version 1; another one as
+            ``torchvision://<model>.<weights>``, e.g. ``resnet50.imagenet1k_v2``), ``http(s)://...``, or
+            whatever mmengine's file backends read.
+        map_location: Device of the tensors.
+
+    Returns:
+        dict: The checkpoint.
+
+    Raises:
+        FileNotFoundError: If a local file is missing.
+        ValueError: If torchvision has no such model or weights, or the file is no checkpoint, is
+            truncated, or holds more than tensors, numbers, strings and log histories.
+    """
+    if path.startswith(TORCHVISION_SCHEME):
+        return _download(_torchvision_url(path), map_location)
+    if path.startswith(('http://', 'https://')):
+        return _download(path, map_location)
+    content = get(path)
+    try:
+        with torch.serialization.safe_globals(safe_globals()):
+            checkpoint = torch.load(io.BytesIO(content), map_location=map_location, weights_only=True)
+    except Exception as error:  # torch raises a different type for each way a file can be broken
+        raise ValueError(
+            f'{path} cannot be read as a checkpoint (it is damaged, or holds more than weights): {error}'
+        ) from error
+    if not isinstance(checkpoint, Mapping):
+        raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint or a state dict')
+    return checkpoint
+
+
+def _torchvision_url(path: str) -> str:
+    name, _, version = path[len(TORCHVISION_SCHEME) :].partition('.')
+    try:
+        weights = torchvision.models.get_model_weights(name)
+        return weights[version.upper() or 'IMAGENET1K_V1'].url
+    except (KeyError, ValueError) as error:
+        raise ValueError(f'{path}: torchvision has no such weights') from error
+
+
+def _download(url: str, map_location: str) -> dict[str, Any]:
+    # One process of a machine downloads, the others read its cached file.
+    if get_rank() != 0:
+        barrier()
+    checkpoint = torch.hub.load_state_dict_from_url(url, map_location=map_location, weights_only=True)
+    if get_rank() == 0:
+        barrier()
+    return checkpoint
+
+
+def select_state_dict(
+    checkpoint: Mapping[str, Any], prefix: str = '', source: str = 'checkpoint'
+) -> 'OrderedDict':
+    """Parameters and buffers of a checkpoint, or of one submodule in it.
+
+    Args:
+        checkpoint: A checkpoint of mmengine (under ``state_dict``), of others (``model``), or a bare
+            state dict. A ``module.`` before all names, which data parallel wrappers leave, is removed.
+        prefix: Name of the submodule, e.g. 'backbone'; '' for everything.
+        source: What error messages call the checkpoint.
+
+    Returns:
+        OrderedDict: Names without the prefix, with tensors.
+
+    Raises:
+        KeyError: If nothing has that prefix.
+        ValueError: If the state dict holds something that is no tensor.
+    """
+    for key in ('state_dict', 'model'):
+        if isinstance(checkpoint.get(key), Mapping):
+            checkpoint = checkpoint[key]
+            break
+    if checkpoint and all(name.startswith('module.') for name in checkpoint):
+        checkpoint = {name[len('module.') :]: value for name, value in checkpoint.items()}
+    start = f'{prefix.rstrip(".")}.' if prefix else ''
+    selected = OrderedDict(
+        (name[len(start) :], value) for name, value in checkpoint.items() if name.startswith(start)
+    )
+    if not selected:
+        found = sorted({name.split('.')[0] for name in checkpoint})
+        raise KeyError(f'{source} holds nothing under {prefix!r}; it has {found}')
+    wrong = [name for name, value in selected.items() if not isinstance(value, Tensor)]
+    if wrong:
+        raise ValueError(f'{source}: no tensors: {wrong[:5]}')
+    return selected
+
+
+def load_strict(
+    module: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    source: str = 'checkpoint',
+    allow_missing: Iterable[str] = (),
+    allow_unexpected: Iterable[str] = (),
+) -> None:
+    """Load a state dict, every name and shape of it, or none.
+
+    Batch counters (``num_batches_tracked``) may be missing: old checkpoints have none.
+
+    Args:
+        module: Receives the values; left as it was on an error.
+        state_dict: Names and tensors.
+        source: What error messages call the state dict.
+        allow_missing: Starts of names that may be missing.
+        allow_unexpected: Starts of names that are left out if the module has none of that name.
+
+    Raises:
+        RuntimeError: If a name is missing or unexpected, or a shape differs; the message lists them.
+    """
+    own = module.state_dict()
+    allow_missing, allow_unexpected = tuple(allow_missing), tuple(allow_unexpected)
+    missing = [
+        name
+        for name in own
+        if name not in state_dict
+        and not name.startswith(allow_missing)
+        and not name.endswith('num_batches_tracked')
+    ]
+    unexpected = [name for name in state_dict if name not in own and not name.startswith(allow_unexpected)]
+    shapes = [
+        f'{name} {tuple(value.shape)} for {tuple(own[name].shape)}'
+        for name, value in state_dict.items()
+        if name in own and value.shape != own[name].shape
+    ]
+    if missing or unexpected or shapes:
+        parts = dict(missing=missing, unexpected=unexpected)
+        parts['of another shape'] = shapes
+        listed = '\n'.join(f'  {what}: {", ".join(names)}' for what, names in parts.items() if names)
+        raise RuntimeError(f'{source} does not fit {type(module).__name__}:\n{listed}')
+    module.load_state_dict({name: value for name, value in state_dict.items() if name in own}, strict=False)
