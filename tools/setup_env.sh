@@ -94,6 +94,11 @@ fi
 
 say "4/5 the other requirements"
 pip_install -c "$constraints" -r requirements-dev.txt
+if ! "$py" -c 'import cv2' 2>/dev/null; then
+    say "    no OpenGL library for opencv-python: putting its headless build of the same version over it"
+    pip_install --no-deps --force-reinstall \
+        "opencv-python-headless==$("$py" -c 'from importlib.metadata import version; print(version("opencv-python"))')"
+fi
 
 say "5/5 mmav itself, editable"
 pip_install --no-deps --no-build-isolation -e .
