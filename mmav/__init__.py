@@ -1,3 +1,15 @@
+"""Audio-visual learning for MMDetection: the import registers all components into its registries."""
+
+from importlib import import_module
+from pathlib import Path
+
+from .utils.version_check import check_environment
 from .version import __version__
+
+check_environment()
+
+for _name in ('datasets', 'models', 'evaluation', 'engine', 'visualization'):
+    if (Path(__file__).parent / _name / '__init__.py').exists():
+        import_module(f'{__name__}.{_name}')
 
 __all__ = ['__version__']

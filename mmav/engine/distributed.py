@@ -1,0 +1,51 @@
+"""Several processes on machines without a GPU."""
+
+import os
+
+import torch
+from mmengine.config import Config
+from torch import distributed as torch_dist
+
+# launcher -> environment variables of (rank, number of processes, rank on this machine)
+_RANK_VARIABLES = {
+    'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
+    'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
+    'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
+}
+
+
+def prepare_launcher(cfg: Config) -> None:
+    """Make ``cfg.launcher`` work where there is no GPU: the same commands, with gloo on the CPU.
+
+    MMEngine's launchers choose a CUDA device, and its wrapper of the model names one. On a machine without
+    CUDA this opens the process group with gloo before the runner is built, and lets the wrapper choose no
+    device. With CUDA, or without a launcher, nothing happens.
+
+    Args:
+        cfg (Config): The run's config; ``model_wrapper_cfg`` is set in it unless it is there.
+
+    Raises:
+        RuntimeError: The launcher's environment variables are missing.
+    """
+    launcher = cfg.get('launcher', 'none')
+    if launcher == 'none' or torch.cuda.is_available():
+        return
+    names = _RANK_VARIABLES[launcher]
+    missing = [name for name in (*names, 'MASTER_ADDR') if name not in os.environ]
+    if missing:
+        raise RuntimeError(
+            f'--launcher {launcher} without a GPU needs the environment variables {missing}; start the program '
+            'with tools/dist_train.sh, or set MASTER_ADDR to the address of the first machine'
+        )
+    for standard, name in zip(_RANK_VARIABLES['pytorch'], names):
+        os.environ[standard] = os.environ[name]
+    os.environ.setdefault('MASTER_PORT', '29500')
+    if not torch_dist.is_initialized():
+        torch_dist.init_process_group(backend='gloo')
+    if cfg.get('model_wrapper_cfg') is None:
+        cfg.model_wrapper_cfg = dict(
+            type='MMDistributedDataParallel',
+            device_ids=None,
+            broadcast_buffers=False,
+            find_unused_parameters=cfg.get('find_unused_parameters', False),
+        )

@@ -1,0 +1,144 @@
+"""Checkpoints that survive being killed at any moment."""
+
+import hashlib
+import io
+import os.path as osp
+from contextlib import contextmanager
+
+import torch
+from mmdet.registry import HOOKS
+from mmengine.dist import is_main_process, master_only
+from mmengine.fileio import get_file_backend
+from mmengine.hooks import CheckpointHook
+
+from ..atomic_backend import AtomicLocalBackend
+from ..safe_load import load_training_checkpoint
+
+
+class _DeferredRemoval:
+    """A file backend that notes what to remove instead of removing it."""
+
+    def __init__(self, backend) -> None:
+        self._backend = backend
+        self.paths: list[str] = []
+
+    def __getattr__(self, name: str):
+        return getattr(self._backend, name)
+
+    def remove(self, path: str) -> None:
+        self.paths.append(path)
+
+    rmtree = remove
+
+
+@HOOKS.register_module()
+class AtomicCheckpointHook(CheckpointHook):
+    """``CheckpointHook`` that writes atomically and removes old checkpoints only after the new one is whole.
+
+    A checkpoint and the file ``last_checkpoint`` are written to a temporary file, flushed and renamed
+    (:class:`mmav.engine.AtomicLocalBackend`); other storage than local folders writes as its backend does.
+    Temporary files and expired checkpoints that a killed run left are removed at the next start. Validation
+    without training saves nothing instead of failing. Arguments are those of ``CheckpointHook``.
+    """
+
+    def before_train(self, runner) -> None:
+        """Choose the atomic backend for local folders, and clean up after a killed run.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        out_dir = self.out_dir or runner.work_dir
+        if self.backend_args is None and self.file_client_args is None:
+            if type(get_file_backend(out_dir)).__name__ == 'LocalBackend':
+                self.backend_args = dict(backend='atomic_local')
+        super().before_train(runner)
+        if not is_main_process():
+            return
+        folders = (
+            {runner.work_dir, self.out_dir} if isinstance(self.file_backend, AtomicLocalBackend) else set()
+        )
+        for folder in sorted(folders):
+            names = AtomicLocalBackend.remove_leftovers(folder)
+            if names:
+                runner.logger.info(f'Removed unfinished files of a killed run from {folder}: {names}')
+        # the checkpoint says what its writer was about to remove when it was killed
+        if 'expired_ckpts' in runner.message_hub.runtime_info:
+            self._remove(runner.message_hub.get_info('expired_ckpts'))
+
+    def after_val_epoch(self, runner, metrics: dict) -> None:
+        """Save the best checkpoint, in training only.
+
+        Args:
+            runner (Runner): The runner.
+            metrics (dict): Metrics of the validation.
+        """
+        if hasattr(self, 'file_backend'):  # set by before_train
+            super().after_val_epoch(runner, metrics)
+
+    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
+        """Save the checkpoint, then ``last_checkpoint``, then remove what ``max_keep_ckpts`` lets go."""
+        filename = self.filename_tmpl.format(step)
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, filename)
+        expired = []
+        if self.max_keep_ckpts > 0:
+            if step not in self.keep_ckpt_ids:
+                if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
+                    expired = [self._path_of(self.keep_ckpt_ids[0])]
+                self.keep_ckpt_ids.append(step)  # of bounded length: lets the oldest go
+            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+            runner.message_hub.update_info('expired_ckpts', expired)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+
+        runner.save_checkpoint(
+            self.out_dir,
+            filename,
+            self.file_client_args,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+        if is_main_process():
+            AtomicLocalBackend().put_text(self.last_ckpt, osp.join(runner.work_dir, 'last_checkpoint'))
+            self._remove(expired)
+
+    def _save_best_checkpoint(self, runner, metrics: dict) -> None:
+        """Save the best checkpoint; the previous best one is removed after it."""
+        with self._removal_at_the_end() as deferred:
+            super()._save_best_checkpoint(runner, metrics)
+            kept = {getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()}
+            deferred.paths = [path for path in deferred.paths if path not in kept]
+
+    @contextmanager
+    def _removal_at_the_end(self):
+        backend = self.file_backend
+        self.file_backend = deferred = _DeferredRemoval(backend)
+        try:
+            yield deferred
+        finally:
+            self.file_backend = backend
+        self._remove(deferred.paths)
+
+    def _path_of(self, step: int) -> str:
+        return self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
+
+    def _remove(self, paths: list[str]) -> None:
+        for path in paths:
+            if self.file_backend.isfile(path):
+                self.file_backend.remove(path)
+            elif self.file_backend.isdir(path):  # sharded checkpoints are folders
+                self.file_backend.rmtree(path)
+
+    @master_only
+    def _publish_model(self, runner, ckpt_path: str) -> None:
+        """Write a copy that holds ``published_keys`` only, with a hash in its name."""
+        checkpoint = load_training_checkpoint(ckpt_path)
+        published = {key: value for key, value in checkpoint.items() if key in self.published_keys}
+        with io.BytesIO() as buffer:
+            torch.save(published, buffer)
+            data = buffer.getvalue()
+        path = f'{osp.splitext(ckpt_path)[0]}-{hashlib.sha256(data).hexdigest()[:8]}.pth'
+        self.file_backend.put(data, path)
+        runner.logger.info(f'Published {ckpt_path} with the keys {sorted(published)} as {path}.')

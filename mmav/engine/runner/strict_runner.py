@@ -1,0 +1,156 @@
+"""The runner of mmav's configs."""
+
+import os.path as osp
+import re
+from collections.abc import Callable
+from functools import reduce
+
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.registry import RUNNERS
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner, find_latest_checkpoint
+
+from ...utils.checkpoint import load_strict, select_state_dict
+from ..hooks import ExactResumeHook
+from ..safe_load import load_training_checkpoint
+from .counted_data import count_samples
+from .loops import ResumableEpochTrainLoop
+
+
+@RUNNERS.register_module()
+class StrictRunner(Runner):
+    """``Runner`` that loads checkpoints safely and whole, and resumes exactly. Use:
+    ``runner_type='StrictRunner'``.
+
+    - Checkpoints are read by ``torch.load(weights_only=True)``; nothing ever falls back to unpickling.
+    - Parameters that the model has and the checkpoint lacks, or the other way round, are an error that lists
+      them, but for those that the config allows: ``load_cfg=dict(allow_missing=[...],
+      allow_unexpected=[...])``, starts of parameters' names (e.g. ``'visual_streams.'``).
+    - A resumed run sees the data, augmentation, dropout and losses of the uninterrupted one, whatever the
+      number of the loader's workers; see :class:`mmav.engine.ExactResumeHook`,
+      :mod:`mmav.engine.runner.counted_data` and :class:`mmav.engine.runner.ResumableEpochTrainLoop`.
+
+    Arguments are those of ``Runner``.
+    """
+
+    def train(self):
+        """Train; see ``Runner.train``."""
+        if self._resume:
+            self._adopt_seed()
+        return super().train()
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build the training loop around numbered data.
+
+        Args:
+            loop (BaseLoop or dict): The loop or its config.
+
+        Returns:
+            BaseLoop: The loop.
+        """
+        if isinstance(loop, dict):
+            if isinstance(self._train_dataloader, dict):
+                self._train_dataloader = count_samples(self._train_dataloader, self.seed)
+            loop = dict(loop)
+            by_epoch = loop.get('by_epoch', False)
+            if by_epoch or loop.get('type') in ('EpochBasedTrainLoop', EpochBasedTrainLoop):
+                loop.pop('by_epoch', None)
+                loop['type'] = ResumableEpochTrainLoop
+        return super().build_train_loop(loop)
+
+    def register_hooks(self, default_hooks: dict | None = None, custom_hooks: list | None = None) -> None:
+        """Register the config's hooks and :class:`ExactResumeHook`.
+
+        Args:
+            default_hooks (dict, optional): See ``Runner``.
+            custom_hooks (list, optional): See ``Runner``.
+        """
+        super().register_hooks(default_hooks, custom_hooks)
+        self.register_hook(ExactResumeHook())
+
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: str | Callable = 'default',
+    ) -> None:
+        """Resume a training run; see ``Runner.resume``.
+
+        Args:
+            filename (str): The checkpoint.
+            resume_optimizer (bool): Whether to restore the optimizer. Defaults to True.
+            resume_param_scheduler (bool): Whether to restore the schedulers. Defaults to True.
+            map_location (str or Callable): As in ``torch.load``.
+
+        Raises:
+            ValueError: The checkpoint lacks the state of a training run.
+        """
+        self._required_keys = ['meta', 'message_hub']
+        if resume_optimizer:
+            self._required_keys.append('optimizer')
+        if resume_param_scheduler and self.param_schedulers is not None:
+            self._required_keys.append('param_schedulers')
+        try:
+            super().resume(filename, resume_optimizer, resume_param_scheduler, map_location)
+        finally:
+            del self._required_keys
+
+    def load_checkpoint(
+        self,
+        filename: str,
+        map_location: str | Callable = 'cpu',
+        strict: bool = True,
+        revise_keys: list = [(r'^module\.', '')],  # noqa: B006 (the base class's signature)
+    ) -> dict:
+        """Load the model's parameters.
+
+        Args:
+            filename (str): The checkpoint: a path or URL.
+            map_location (str or Callable): As in ``torch.load``. Defaults to 'cpu'.
+            strict (bool): Whether parameters must fit, but for those that ``load_cfg`` allows. Defaults to
+                True.
+            revise_keys (list): (pattern, replacement) pairs applied to the parameters' names.
+
+        Returns:
+            dict: The checkpoint.
+
+        Raises:
+            RuntimeError: Parameters are missing, unexpected or of another shape; the message lists them.
+            ValueError: The file is no checkpoint, or holds objects that are not admitted.
+        """
+        checkpoint = load_training_checkpoint(filename, map_location=map_location)
+        missing = [key for key in getattr(self, '_required_keys', ()) if key not in checkpoint]
+        if missing:
+            raise ValueError(
+                f'{filename} cannot be resumed: it lacks {missing}. It holds weights only; start a new run '
+                'from it with load_from, or resume a checkpoint that training saved'
+            )
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        if isinstance(model, BaseTTAModel):
+            model = model.module
+        state_dict = {
+            reduce(lambda text, rule: re.sub(*rule, text), revise_keys, name): value
+            for name, value in select_state_dict(checkpoint, source=filename).items()
+        }
+        allow = self.cfg.get('load_cfg', {}) if strict else dict(allow_missing=[''], allow_unexpected=[''])
+        load_strict(model, state_dict, source=filename, **allow)
+        self._has_loaded = True
+        self.logger.info(f'Load checkpoint from {filename}')
+        return checkpoint
+
+    def _adopt_seed(self) -> None:
+        """Take over the seed of the run to be resumed before the loaders are built with another one."""
+        path = self._load_from or find_latest_checkpoint(self.work_dir)
+        if path is None:
+            return
+        seed = load_training_checkpoint(path).get('meta', {}).get('seed')
+        if seed is None or seed == self.seed:
+            return
+        if self._randomness_cfg.get('seed') is not None:
+            self.logger.warning(
+                f'The checkpoint {osp.basename(path)} was made with seed {seed}; the resumed run keeps it '
+                f'instead of the seed {self._randomness_cfg["seed"]} of the config.'
+            )
+        self._randomness_cfg = dict(self._randomness_cfg, seed=seed)
+        self.set_randomness(**self._randomness_cfg)

@@ -1,0 +1,117 @@
+"""Center distance as a metric of the evaluation loop."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmdet.datasets.api_wrappers import COCO
+from mmdet.registry import METRICS
+from mmengine.evaluator import BaseMetric
+from mmengine.fileio import get_local_path
+
+from ..functional import center_distance
+from ..functional.center_distance import PROTOCOLS
+
+
+def coco_ground_truth(coco: COCO, img_id: int, cat_ids: Sequence[int]) -> np.ndarray:
+    """True boxes of one image of a COCO file, without crowds and ignored ones.
+
+    Args:
+        coco (COCO): The loaded annotation file.
+        img_id (int): Image id.
+        cat_ids (Sequence[int]): Category ids; a box's label is the place of its category here.
+
+    Returns:
+        np.ndarray: Array (m, 5): x1, y1, x2, y2 in pixels, label.
+    """
+    boxes = []
+    for ann in coco.load_anns(coco.get_ann_ids(img_ids=[img_id], cat_ids=list(cat_ids))):
+        if not ann.get('iscrowd', 0) and not ann.get('ignore', False):
+            x, y, w, h = ann['bbox']
+            boxes.append([x, y, x + w, y + h, cat_ids.index(ann['category_id'])])
+    return np.asarray(boxes, dtype=float).reshape(-1, 5)
+
+
+def detections(bboxes: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Stack boxes (n, 4), scores (n,) and labels (n,) to the array (n, 6) of :func:`center_distance`."""
+    return np.concatenate([bboxes, scores[:, None], labels[:, None]], axis=1, dtype=float)
+
+
+@METRICS.register_module()
+class CenterDistanceMetric(BaseMetric):
+    """CDx, CDy and miss rate in percent; see :func:`mmav.evaluation.center_distance`.
+
+    :class:`MAVDMetric` holds this one and the average precisions in one table.
+
+    Args:
+        protocol (str): ``'paper'`` (distance of centres) or ``'official'`` (the released program's figure).
+            Defaults to ``'paper'``.
+        score_thr (float): Lowest score of a detection that counts. Defaults to 0.3.
+        ann_file (str, optional): COCO file with the ground truth. Without it, ``gt_instances`` of the data
+            samples are used, which must be in the pixels of ``ori_shape``: load annotations after resizing,
+            as MMDetection's test pipelines do. Defaults to None.
+        backend_args (dict, optional): File backend of ``ann_file``. Defaults to None.
+        collect_device (str): ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
+        prefix (str, optional): Prefix of the names. Defaults to ``'center_distance'``.
+    """
+
+    default_prefix = 'center_distance'
+
+    def __init__(
+        self,
+        protocol: str = 'paper',
+        score_thr: float = 0.3,
+        ann_file: str | None = None,
+        backend_args: dict | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if protocol not in PROTOCOLS:
+            raise ValueError(f'protocol must be one of {PROTOCOLS}, got {protocol!r}')
+        self.protocol = protocol
+        self.score_thr = score_thr
+        self._coco = None
+        if ann_file is not None:
+            with get_local_path(ann_file, backend_args=backend_args) as path:
+                self._coco = COCO(path)
+
+    def _ground_truth(self, data_sample: dict) -> np.ndarray:
+        if self._coco is not None:
+            cat_ids = self._coco.get_cat_ids(cat_names=list(self.dataset_meta['classes']))
+            return coco_ground_truth(self._coco, data_sample['img_id'], cat_ids)
+        if 'gt_instances' not in data_sample:
+            raise KeyError(
+                'CenterDistanceMetric found no gt_instances in the data samples: put LoadAnnotations into the '
+                'test pipeline, or give the metric an ann_file'
+            )
+        gts = data_sample['gt_instances']
+        boxes = getattr(gts['bboxes'], 'tensor', gts['bboxes'])
+        return np.concatenate(
+            [boxes.cpu().numpy(), gts['labels'].cpu().numpy()[:, None]], axis=1, dtype=float
+        )
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keep the boxes of one batch.
+
+        Args:
+            data_batch (dict): Unused.
+            data_samples (Sequence[dict]): Predictions, with ``pred_instances``, ``img_id`` and ``ori_shape``.
+        """
+        for data_sample in data_samples:
+            pred = data_sample['pred_instances']
+            height, width = data_sample['ori_shape'][:2]
+            dets = detections(*(pred[key].cpu().numpy() for key in ('bboxes', 'scores', 'labels')))
+            self.results.append((dets, self._ground_truth(data_sample), (width, height)))
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Compute the center distances over all frames.
+
+        Args:
+            results (list): (detections, ground truth, image size) of each frame.
+
+        Returns:
+            dict[str, float]: ``CDx``, ``CDy``, ``miss_rate`` in percent.
+        """
+        dets, gts, sizes = zip(*results)
+        values = center_distance(dets, gts, np.asarray(sizes), self.protocol, self.score_thr)
+        return dict(CDx=values['cd_x'], CDy=values['cd_y'], miss_rate=values['miss_rate'])

@@ -1,0 +1,177 @@
+"""The papers' table: average precision and center distance, over all frames and by condition."""
+
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+
+import numpy as np
+from mmdet.datasets.api_wrappers import COCO, COCOeval
+from mmdet.evaluation import CocoMetric
+from mmdet.registry import METRICS
+from mmengine.logging import MMLogger
+from terminaltables import AsciiTable
+
+from ..functional import center_distance
+from ..functional.center_distance import PROTOCOLS
+from .center_distance_metric import coco_ground_truth, detections
+
+# column of the table -> name in the returned metrics
+COLUMNS = {
+    'mAP@Avg': 'mAP',
+    'mAP@0.5': 'mAP_50',
+    'mAP@0.75': 'mAP_75',
+    'CDx': 'CDx',
+    'CDy': 'CDy',
+    'missed': 'miss_rate',
+}
+
+
+def coco_average_precision(
+    coco: COCO, coco_dets: Sequence[dict], cat_ids: Sequence[int], img_ids: Sequence[int]
+) -> dict[str, float]:
+    """Average precision over some images, in percent and unrounded, by MMDetection's ``COCOeval``.
+
+    Args:
+        coco (COCO): The ground truth.
+        coco_dets (Sequence[dict]): Detections in COCO's result format.
+        cat_ids (Sequence[int]): Categories to average over.
+        img_ids (Sequence[int]): Images to evaluate on; detections on others are left out.
+
+    Returns:
+        dict[str, float]: ``mAP`` over IoU 0.50:0.05:0.95, ``mAP_50``, ``mAP_75``. NaN without ground truth.
+    """
+    wanted = set(img_ids)
+    coco_dets = [det for det in coco_dets if det['image_id'] in wanted]
+    if not coco_dets:
+        any_truth = bool(coco.get_ann_ids(img_ids=list(img_ids), cat_ids=list(cat_ids)))
+        return dict.fromkeys(('mAP', 'mAP_50', 'mAP_75'), 0.0 if any_truth else float('nan'))
+    with redirect_stdout(StringIO()):
+        evaluation = COCOeval(coco, coco.loadRes(coco_dets), 'bbox')
+        evaluation.params.catIds = list(cat_ids)
+        evaluation.params.imgIds = list(img_ids)
+        evaluation.params.areaRng = [[0, 1e10]]
+        evaluation.params.areaRngLbl = ['all']
+        evaluation.params.maxDets = [100]
+        evaluation.evaluate()
+        evaluation.accumulate()
+    precision = evaluation.eval['precision']  # (IoU, recall, category, area, max detections)
+
+    def mean(values: np.ndarray) -> float:
+        values = values[values > -1]
+        return 100 * float(values.mean()) if values.size else float('nan')
+
+    return dict(mAP=mean(precision), mAP_50=mean(precision[0]), mAP_75=mean(precision[5]))
+
+
+@METRICS.register_module()
+class MAVDMetric(CocoMetric):
+    """``CocoMetric`` that also computes center distances, by condition, and prints the papers' table.
+
+    The table has the columns mAP@Avg, mAP@0.5, mAP@0.75, CDx, CDy (percent) and the share of missed vehicles,
+    one row over all frames and one for each value of the metainfo keys ``conditions`` that occurs. The same
+    figures are returned: ``mavd/mAP``, ``mavd/mAP_50``, ``mavd/mAP_75``, ``mavd/CDx``, ``mavd/CDy``,
+    ``mavd/miss_rate``, and ``mavd/night/mAP`` etc.; beside them those of ``CocoMetric`` (``mavd/bbox_mAP``
+    etc., fractions).
+
+    Args:
+        protocol (str): Of the center distance, ``'paper'`` or ``'official'``. Defaults to ``'paper'``.
+        score_thr (float): Lowest score of a detection that counts for the center distance. Defaults to 0.3.
+        conditions (Sequence[str]): Metainfo keys that give a row to each of their values. Samples where a key
+            is missing or None are in none of its rows. Defaults to time of day, motion and condition.
+        **kwargs: Arguments of ``CocoMetric``: ``ann_file``, ``classwise``, ``outfile_prefix``,
+        ``backend_args``, ...
+    """
+
+    default_prefix = 'mavd'
+
+    def __init__(
+        self,
+        protocol: str = 'paper',
+        score_thr: float = 0.3,
+        conditions: Sequence[str] = ('time_of_day', 'motion', 'condition'),
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        if protocol not in PROTOCOLS:
+            raise ValueError(f'protocol must be one of {PROTOCOLS}, got {protocol!r}')
+        self.protocol = protocol
+        self.score_thr = score_thr
+        self.conditions = tuple(conditions)
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keep one batch's predictions and conditions.
+
+        Args:
+            data_batch (dict): Unused.
+            data_samples (Sequence[dict]): Predictions with metainfo.
+        """
+        start = len(self.results)
+        super().process(data_batch, data_samples)
+        for (gt, _), data_sample in zip(self.results[start:], data_samples):
+            gt['conditions'] = {key: data_sample.get(key) for key in self.conditions}
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Compute all figures and log the table.
+
+        Args:
+            results (list): (ground truth, prediction) of each frame.
+
+        Returns:
+            dict[str, float]: Metrics by name.
+        """
+        metrics = super().compute_metrics(results)
+        if self.format_only:
+            return metrics
+        if (
+            not metrics
+        ):  # CocoMetric stops when no frame has a detection; a save_best key must exist all the same
+            metrics = {f'bbox_{name}': 0.0 for name in ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')}
+        table = {'all': self._figures(results)}
+        for key in self.conditions:
+            values = {gt['conditions'][key] for gt, _ in results} - {None}
+            for value in sorted(values, key=str):
+                chosen = [result for result in results if result[0]['conditions'][key] == value]
+                # 'day' may be a time of day and a condition: the second one is told apart by its key
+                row = str(value) if str(value) not in table else f'{key}={value}'
+                table[row] = self._figures(chosen)
+        for row, figures in table.items():
+            metrics.update(
+                {name if row == 'all' else f'{row}/{name}': figures[name] for name in COLUMNS.values()}
+            )
+        MMLogger.get_current_instance().info('\n' + self._format(table))
+        return metrics
+
+    def _figures(self, results: list) -> dict[str, float]:
+        gts, preds = zip(*results)
+        img_ids = [gt['img_id'] for gt in gts]
+        coco_dets = [
+            dict(
+                image_id=pred['img_id'],
+                bbox=self.xyxy2xywh(bbox),
+                score=float(score),
+                category_id=self.cat_ids[label],
+            )
+            for pred in preds
+            for bbox, score, label in zip(pred['bboxes'], pred['scores'], pred['labels'])
+        ]
+        distances = center_distance(
+            [detections(pred['bboxes'], pred['scores'], pred['labels']) for pred in preds],
+            [coco_ground_truth(self._coco_api, img_id, self.cat_ids) for img_id in img_ids],
+            np.asarray([(gt['width'], gt['height']) for gt in gts]),
+            self.protocol,
+            self.score_thr,
+        )
+        return dict(
+            **coco_average_precision(self._coco_api, coco_dets, self.cat_ids, img_ids),
+            CDx=distances['cd_x'],
+            CDy=distances['cd_y'],
+            miss_rate=distances['miss_rate'],
+            frames=len(results),
+        )
+
+    def _format(self, table: dict[str, dict]) -> str:
+        rows = [['percent', *COLUMNS, 'frames']]
+        for name, figures in table.items():
+            values = ('-' if np.isnan(figures[key]) else f'{figures[key]:.2f}' for key in COLUMNS.values())
+            rows.append([name, *values, str(figures['frames'])])
+        return AsciiTable(rows).table
