@@ -1,6 +1,7 @@
 """Initialisation from a checkpoint: safe, strict, and for inputs of any number of channels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from mmengine.logging import print_log
 from mmengine.model import kaiming_init, update_init_info
@@ -52,8 +53,8 @@ class StrictPretrained:
     Args:
         checkpoint: Path, see :func:`mmav.utils.checkpoint.read_checkpoint`.
         prefix: Name of the part of the checkpoint that the module is loaded from; '' for all of it.
-        submodules: Instead of ``prefix``: names of submodules of the module, each with the prefix in the
-            checkpoint that it is loaded from.
+        submodules: Instead of ``prefix``: names of submodules of the module (or patterns with ``*``, for
+            all that match), each with the prefix in the checkpoint that it is loaded from.
         in_channels: What to do with a ResNet's first convolution that has another number of input
             channels than the checkpoint's: 'strict': an error; 'adapt': the checkpoint's mean over
             channels, see :func:`adapt_in_channels`; 'new': keep it untrained. Defaults to 'strict'.
@@ -96,8 +97,7 @@ class StrictPretrained:
         """
         print_log(f'load {list(self.submodules.values())} from {self.checkpoint}', logger='current')
         checkpoint = read_checkpoint(self.checkpoint)
-        for name, prefix in self.submodules.items():
-            target = module.get_submodule(name)
+        for target, prefix in self._targets(module):
             source = f'{self.checkpoint} ({prefix})' if prefix else self.checkpoint
             state_dict = select_state_dict(checkpoint, prefix, self.checkpoint)
             self._fit_input_conv(target, state_dict)
@@ -108,6 +108,16 @@ class StrictPretrained:
                     child.is_init = True
         if hasattr(module, '_params_init_info'):
             update_init_info(module, init_info=f'StrictPretrained: loaded from {self.checkpoint}')
+
+    def _targets(self, module: nn.Module) -> Iterator[tuple[nn.Module, str]]:
+        for pattern, prefix in self.submodules.items():
+            names = [name for name, _ in module.named_modules() if fnmatchcase(name, pattern)]
+            if not names:
+                raise AttributeError(
+                    f'StrictPretrained: {type(module).__name__} has no submodule {pattern!r}'
+                )
+            for name in names:
+                yield module.get_submodule(name), prefix
 
     def _fit_input_conv(self, target: nn.Module, state_dict: dict[str, Tensor]) -> None:
         if self.in_channels == 'strict':

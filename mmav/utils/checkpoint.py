@@ -2,7 +2,7 @@
 
 import io
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,35 @@ from torch import Tensor, nn
 TORCHVISION_SCHEME = 'torchvision://'
 
 
+def _history_statistic(owner: type, name: str) -> Callable:
+    """What stands for ``getattr`` while a checkpoint is read: it finds the statistics of log histories only.
+
+    mmengine's log histories carry their statistics functions, which pickle writes as
+    ``getattr(HistoryBuffer, 'mean')``. ``getattr`` itself would open every object to a crafted file.
+    """
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+        raise ValueError(f'the attribute {name!r} of {owner!r} is not admitted')
+    return getattr(owner, name)
+
+
+# torch finds what it admits by these names.
+_history_statistic.__module__ = 'builtins'
+_history_statistic.__qualname__ = _history_statistic.__name__ = 'getattr'
+
+
 def safe_globals() -> list[Any]:
     """Classes beyond tensors that a training checkpoint of mmengine holds: log histories, numpy arrays."""
     multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
     dtypes = {type(np.dtype(name)) for name in ('float64', 'float32', 'int64', 'int32', 'uint32', 'bool')}
-    return [HistoryBuffer, multiarray._reconstruct, multiarray.scalar, np.ndarray, np.dtype, *dtypes]
+    return [
+        HistoryBuffer,
+        _history_statistic,
+        multiarray._reconstruct,
+        multiarray.scalar,
+        np.ndarray,
+        np.dtype,
+        *dtypes,
+    ]
 
 
 def read_checkpoint(path: str, map_location: str = 'cpu') -> dict[str, Any]:

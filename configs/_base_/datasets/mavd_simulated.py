@@ -1,0 +1,66 @@
+# What tools/dataset_converters/simulate_mavd.py writes, at the small networks' 96 x 96. Trained with
+# mirrored scenes; tests are by sound: no picture is read.
+data_root = 'data/mavd_simulated/'
+
+train_pipeline = [
+    dict(type='LoadMultichannelAudio'),
+    dict(type='LoadVisualModalities'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='ResizeModalities', scale=(96, 96), mode='stretch'),
+    dict(type='MirrorFlip', prob=0.5),
+    dict(type='PackAudioVisualInputs'),
+]
+test_pipeline = [
+    dict(type='LoadMultichannelAudio'),
+    dict(type='ResizeModalities', scale=(96, 96), mode='stretch'),
+    # after the resizing: the metrics expect the boxes in pixels of the original image
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='PackAudioVisualInputs'),
+]
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type='MAVDDataset',
+        data_root=data_root,
+        ann_file='annotations/train.json',
+        modalities=('rgb',),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='MAVDDataset',
+        data_root=data_root,
+        ann_file='annotations/val.json',
+        modalities=(),
+        test_mode=True,
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='MAVDDataset',
+        data_root=data_root,
+        ann_file='annotations/test.json',
+        modalities=(),
+        test_mode=True,
+        pipeline=test_pipeline,
+    ),
+)
+
+val_evaluator = [dict(type='MAVDMetric', ann_file=data_root + 'annotations/val.json', metric='bbox')]
+test_evaluator = [dict(type='MAVDMetric', ann_file=data_root + 'annotations/test.json', metric='bbox')]

@@ -1,0 +1,29 @@
+# RGB alone on simulated data, small enough for a CPU: the labeller and the ceiling.
+_base_ = './faster_rcnn_r18_sim_audio.py'
+
+model = dict(
+    data_preprocessor=dict(
+        modality='rgb',
+        modalities=dict(
+            rgb=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True),
+        ),
+    ),
+    backbone=dict(type='ResNet', in_channels=3),
+)
+
+train_pipeline = [
+    dict(type='LoadVisualModalities'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='ResizeModalities', scale=(96, 96), mode='stretch'),
+    dict(type='MirrorFlip', prob=0.5),
+    dict(type='PackAudioVisualInputs'),
+]
+test_pipeline = [
+    dict(type='LoadVisualModalities'),
+    dict(type='ResizeModalities', scale=(96, 96), mode='stretch'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='PackAudioVisualInputs'),
+]
+train_dataloader = dict(dataset=dict(modalities=('rgb',), pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(modalities=('rgb',), pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(modalities=('rgb',), pipeline=test_pipeline))

@@ -1,0 +1,28 @@
+# Faster R-CNN on RGB alone (Table 4): what sight can do.
+_base_ = './faster_rcnn_r50_fpn_mavd_no_avd.py'
+
+model = dict(
+    data_preprocessor=dict(
+        modality='rgb',
+        modalities=dict(
+            rgb=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True),
+        ),
+    ),
+    backbone=dict(type='ResNet', in_channels=3, frozen_stages=1, norm_eval=True),
+)
+
+train_pipeline = [
+    dict(type='LoadVisualModalities'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='ResizeModalities', scale=(576, 576), mode='stretch'),
+    dict(type='PackAudioVisualInputs'),
+]
+test_pipeline = [
+    dict(type='LoadVisualModalities'),
+    dict(type='ResizeModalities', scale=(576, 576), mode='stretch'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='PackAudioVisualInputs'),
+]
+train_dataloader = dict(dataset=dict(modalities=('rgb',), pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(modalities=('rgb',), pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(modalities=('rgb',), pipeline=test_pipeline))
