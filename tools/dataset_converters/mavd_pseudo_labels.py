@@ -26,13 +26,13 @@ from mmengine.dist import get_dist_info
 from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision.ops import clip_boxes_to_image
 from tqdm import tqdm
 
 import mmav  # noqa: F401  registers what configs name
-from mmav.utils.checkpoint import load_checkpoint_strict
+from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from mmav.utils.pseudo_labels import (
     build_coco,
     count_agreement,
@@ -75,12 +75,12 @@ class Teacher:
         return results
 
 
-def hash_file(path: str) -> str:
-    """SHA-256 of a file's bytes."""
+def hash_weights(state_dict: Mapping[str, Tensor]) -> str:
+    """SHA-256 of names and values, whatever else the checkpoint holds."""
     digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    for name, value in state_dict.items():
+        digest.update(name.encode())
+        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
 
 
@@ -114,7 +114,13 @@ def build_frames(cfg: Config, args: argparse.Namespace) -> Dataset:
                 'give a config with MAVDDataset, or the frames as --ann-file'
             )
         settings.update(ann_file='', split_file=args.split_file)
-    return DATASETS.build(settings)
+    try:
+        return DATASETS.build(settings)
+    except ValueError as error:
+        raise ValueError(
+            f'{cfg.filename}: its data set cannot list the frames of {args.ann_file or args.split_file}, '
+            f'or there are none: {error}'
+        ) from error
 
 
 def build_teacher(modality: str, config: str, checkpoint: str, args: argparse.Namespace) -> Teacher:
@@ -125,13 +131,16 @@ def build_teacher(modality: str, config: str, checkpoint: str, args: argparse.Na
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     dataset = build_frames(cfg, args)
     model = revert_sync_batchnorm(MODELS.build(cfg.model))
-    meta = load_checkpoint_strict(model, checkpoint).get('meta', {})
+    content = read_checkpoint(checkpoint)
+    state_dict = select_state_dict(content, source=checkpoint)
+    load_strict(model, state_dict, source=checkpoint)
+    meta = content.get('meta', {})
     classes = meta.get('dataset_meta', {}).get('classes') or dataset.metainfo['classes']
     identity = dict(
         modality=modality,
         model=hash_json(cfg.model.to_dict()),
         pipeline=hash_json(cfg.test_dataloader.dataset.to_dict().get('pipeline')),
-        checkpoint=hash_file(checkpoint),
+        weights=hash_weights(state_dict),
         classes=list(classes),
     )
     return Teacher(modality, model.to(args.device).eval(), dataset, classes, identity)

@@ -12,6 +12,7 @@ WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 42
 MAX_POINTS = 240  # of a line: more could not be told apart at this width
 MAX_HOVERS = 40  # points of a line that tell their value under the pointer
+MAX_MARKS = 12  # a line of so few points shows them, be it a single one
 NUM_COLORS = 8  # the style sheet's .c0 to .c7
 
 
@@ -41,7 +42,7 @@ def svg_curves(
     curves: Mapping[str, Curve],
     x_label: str = 'iteration',
     y_label: str = 'loss',
-    smoothing: float = 0.9,
+    smoothing: float = 0.8,
     colors: Sequence[int] | None = None,
 ) -> str:
     """Draw curves with axes, a legend, and values under the pointer.
@@ -120,12 +121,14 @@ def _path(x: np.ndarray, y: np.ndarray) -> str:
 
 
 def _hovers(name: str, css: str, x_label: str, steps: np.ndarray, values: np.ndarray, place) -> str:
+    few = ' mark' if len(steps) <= MAX_MARKS else ''
     dots = []
     for step, value, px, py in zip(steps, values, *place(steps, values)):
         if math.isfinite(value):
             title = escape(f'{name}: {value:.4g} at {x_label} {step:g}')
             dots.append(
-                f'<circle class="dot {css}" cx="{px:.1f}" cy="{py:.1f}" r="5"><title>{title}</title></circle>'
+                f'<circle class="dot {css}{few}" cx="{px:.1f}" cy="{py:.1f}" r="5">'
+                f'<title>{title}</title></circle>'
             )
     return ''.join(dots)
 

@@ -71,7 +71,7 @@ class Chart:
     curves: Mapping[str, Curve]
     x_label: str = 'iteration'
     y_label: str = 'loss'
-    smoothing: float = 0.9
+    smoothing: float = 0.8
     colors: Sequence[int] | None = None
 
 

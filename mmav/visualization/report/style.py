@@ -46,10 +46,11 @@ figcaption { color: var(--quiet); font-size: .85rem; margin-top: .35em; overflow
 .chart { display: block; width: 100%; height: auto; font-size: 12px; }
 .chart text { fill: var(--quiet); }
 .chart .grid { stroke: var(--line); }
-.chart .raw { fill: none; stroke: currentColor; opacity: .25; }
+.chart .raw { fill: none; stroke: currentColor; opacity: .3; }
 .chart .line { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round; }
 .chart .dot { fill: currentColor; opacity: 0; }
 .chart .dot:hover { opacity: 1; }
+.chart .dot.mark { opacity: 1; r: 3.5px; }
 .c0 { color: var(--c0); } .c1 { color: var(--c1); } .c2 { color: var(--c2); } .c3 { color: var(--c3); }
 .c4 { color: var(--c4); } .c5 { color: var(--c5); } .c6 { color: var(--c6); } .c7 { color: var(--c7); }
 .legend { display: flex; flex-wrap: wrap; gap: .2em 1.4em; margin: .5em 0 0; font-size: .88rem; }

@@ -1,0 +1,297 @@
+"""The pseudo-label tool with two tiny detectors, beside MMDetection's own inference and a plain loop."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmdet.apis import inference_detector, init_detector
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from pycocotools.coco import COCO
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'mavd_pseudo_labels.py'
+NUM_FRAMES = 7
+SIZE = 64
+
+CONFIG = """
+default_scope = 'mmdet'
+model = dict(
+    type='FasterRCNN',
+    data_preprocessor=dict(type='DetDataPreprocessor', mean=[100.] * 3, std=[50.] * 3, pad_size_divisor=32),
+    backbone=dict(type='ResNet', depth=18, base_channels=8, norm_cfg=dict(type='BN'), norm_eval=True),
+    neck=dict(type='FPN', in_channels=[8, 16, 32, 64], out_channels=16, num_outs=5),
+    rpn_head=dict(
+        type='RPNHead', in_channels=16, feat_channels=16,
+        anchor_generator=dict(type='AnchorGenerator', scales=[4], ratios=[1.0], strides=[4, 8, 16, 32, 64]),
+        bbox_coder=dict(type='DeltaXYWHBBoxCoder')),
+    roi_head=dict(
+        type='StandardRoIHead',
+        bbox_roi_extractor=dict(
+            type='SingleRoIExtractor', roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=0),
+            out_channels=16, featmap_strides=[4, 8, 16, 32]),
+        bbox_head=dict(
+            type='Shared2FCBBoxHead', in_channels=16, fc_out_channels=32, roi_feat_size=7,
+            num_classes=NUM_CLASSES,
+            bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_stds=[.1, .1, .2, .2]))),
+    train_cfg=None,
+    test_cfg=dict(
+        rpn=dict(nms_pre=100, max_per_img=30, nms=dict(type='nms', iou_threshold=0.7), min_bbox_size=0),
+        rcnn=dict(score_thr=0.05, nms=dict(type='nms', iou_threshold=0.5), max_per_img=15)))
+test_dataloader = dict(dataset=dict(
+    type='CocoDataset', data_root='elsewhere', ann_file='other.json', data_prefix=dict(img=''),
+    metainfo=dict(classes=CLASSES),
+    pipeline=[
+        dict(type='LoadImageFromFile'),
+        dict(type='Resize', scale=(96, 96), keep_ratio=True),
+        dict(type='LoadAnnotations', with_bbox=True),
+        dict(type='PackDetInputs',
+             meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'))]))
+"""
+
+KILLER = """
+import os, signal
+from mmdet.registry import TRANSFORMS
+
+@TRANSFORMS.register_module()
+class KillAtFrame:
+    def __call__(self, results):
+        if os.environ.get('KILL_AT') and os.environ['KILL_AT'] in results['img_path']:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return results
+"""
+
+
+@pytest.fixture(scope='module')
+def tool():
+    spec = importlib.util.spec_from_file_location('mavd_pseudo_labels', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def write_teacher(folder, name, seed, classes=('vehicle',)):
+    """A detector with random weights, so that it finds boxes, if meaningless ones, everywhere."""
+    config = folder / f'{name}.py'
+    text = CONFIG.replace('NUM_CLASSES', str(len(classes))).replace('CLASSES', repr(tuple(classes)))
+    config.write_text(text)
+    init_default_scope('mmdet')
+    torch.manual_seed(seed)
+    model = MODELS.build(Config.fromfile(config).model)
+    model.init_weights()
+    head = model.roi_head.bbox_head
+    for parameter in head.parameters():
+        parameter.data.normal_(0, 0.05)
+    head.fc_cls.bias.data[:-1] = 0.5
+    checkpoint = folder / f'{name}.pth'
+    meta = dict(dataset_meta=dict(classes=tuple(classes)))
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), checkpoint)
+    return str(config), str(checkpoint)
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp('data')
+    generator = np.random.default_rng(0)
+    images = []
+    for i in range(NUM_FRAMES):
+        name = f'drive/fl_rgb/fl_rgb_{i}.png'
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        blocks = generator.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        cv2.imwrite(str(root / name), blocks.repeat(8, axis=0).repeat(8, axis=1))
+        images.append(dict(id=100 + i, file_name=name, width=SIZE, height=SIZE))
+    categories = [dict(id=1, name='vehicle')]
+    frames = dict(categories=categories, images=images, annotations=[])
+    (root / 'frames.json').write_text(json.dumps(frames))
+    few = dict(
+        frames,
+        images=images[2:4],
+        annotations=[dict(id=1, image_id=103, category_id=1, bbox=[1, 2, 30, 20], area=600, iscrowd=0)],
+    )
+    (root / 'few.json').write_text(json.dumps(few))
+    return root
+
+
+@pytest.fixture(scope='module')
+def teachers(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('teachers')
+    return dict(rgb=write_teacher(folder, 'rgb', 1), thermal=write_teacher(folder, 'thermal', 2))
+
+
+def arguments(out, data, teachers, *more):
+    named = [part for modality, files in teachers.items() for part in ('--teacher', modality, *files)]
+    fixed = ['--data-root', data, '--ann-file', 'frames.json', '--num-workers', 0, '--device', 'cpu']
+    return [str(part) for part in (out, *named, *fixed, '--score-thr', 0.4, '--batch-size', 3, *more)]
+
+
+def iou(first, second):
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    shared = max(width, 0) * max(height, 0)
+    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (first, second)]
+    return shared / max(sum(areas) - shared, 1e-9)
+
+
+def test_labels_equal_mmdet_inference_fused_by_a_plain_loop(tool, data, teachers, tmp_path, capsys):
+    out = tmp_path / 'new' / 'pseudo.json'
+    statistics = tool.main(arguments(out, data, teachers))
+    coco = COCO(str(out))
+    assert [image['file_name'] for image in coco.dataset['images']] == [
+        f'drive/fl_rgb/fl_rgb_{i}.png' for i in range(NUM_FRAMES)
+    ]
+    models = {name: init_detector(*files, device='cpu') for name, files in teachers.items()}
+    total = 0
+    for image in coco.dataset['images']:
+        rows = []
+        for modality, model in models.items():
+            found = inference_detector(model, str(data / image['file_name'])).pred_instances
+            rows += [
+                (score, modality, box)
+                for box, score in zip(found.bboxes.tolist(), found.scores.tolist())
+                if score >= 0.4 and box[2] - box[0] >= 1 and box[3] - box[1] >= 1
+            ]
+        kept = []
+        for row in sorted(rows, key=lambda row: -row[0]):
+            if all(iou(row[2], other[2]) <= 0.5 for other in kept):
+                kept.append(row)
+        written = coco.loadAnns(coco.getAnnIds(imgIds=image['id']))
+        assert [ann['modality'] for ann in written] == [modality for _, modality, _ in kept]
+        boxes = [(x, y, x + w, y + h) for x, y, w, h in (ann['bbox'] for ann in written)]
+        np.testing.assert_allclose(boxes, [box for _, _, box in kept], atol=0.02)
+        np.testing.assert_allclose([ann['score'] for ann in written], [row[0] for row in kept], atol=2e-4)
+        assert (image['width'], image['height']) == (SIZE, SIZE)
+        total += len(kept)
+    assert total > 2 * NUM_FRAMES
+    assert {ann['modality'] for ann in coco.dataset['annotations']} == {'rgb', 'thermal'}
+    assert statistics['boxes'] == total == sum(m['kept'] for m in statistics['modalities'].values())
+    assert (
+        statistics['modalities']['rgb']['suppressed'] + statistics['modalities']['thermal']['suppressed'] > 0
+    )
+    assert not out.with_name('pseudo.json.parts').exists()
+    assert f'boxes                       {total}' in capsys.readouterr().out
+
+
+def test_a_killed_run_goes_on_and_gives_the_same_file(tool, data, teachers, tmp_path, monkeypatch):
+    (tmp_path / 'kill_at_frame.py').write_text(KILLER)
+    config = tmp_path / 'killable.py'
+    text = Path(teachers['rgb'][0]).read_text()
+    text = text.replace(
+        "dict(type='LoadImageFromFile'),", "dict(type='KillAtFrame'), dict(type='LoadImageFromFile'),"
+    )
+    config.write_text("custom_imports = dict(imports=['kill_at_frame'])\n" + text)
+    killable = dict(rgb=(str(config), teachers['rgb'][1]))
+    out = tmp_path / 'pseudo.json'
+    options = ('--batch-size', 1, '--shard-frames', 2)
+    command = [sys.executable, str(TOOL), *arguments(out, data, killable, *options)]
+    env = dict(
+        os.environ,
+        PYTHONPATH=f'{tmp_path}{os.pathsep}{TOOL.parents[2]}',
+        KILL_AT='fl_rgb_5',
+        OMP_NUM_THREADS='1',
+    )
+    killed = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    shards = sorted(file.name for file in (tmp_path / 'pseudo.json.parts').glob('shard_*.json'))
+    assert shards == ['shard_000000000.json', 'shard_000000002.json'] and not out.exists()
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ValueError, match=r'other parameters \(score_thr\)'):
+        tool.main(arguments(out, data, killable, '--score-thr', 0.2))
+    seen = []
+    read = tool.label_frames
+    monkeypatch.setattr(tool, 'label_frames', lambda *args: seen.extend(args[2]) or read(*args))
+    tool.main(arguments(out, data, killable, *options))
+    assert seen == [4, 5, 6]
+
+    whole = tmp_path / 'whole.json'
+    tool.main(arguments(whole, data, killable, '--batch-size', 1))
+    assert json.loads(whole.read_text()) == json.loads(out.read_text())
+
+
+def test_human_labels_win_and_their_frames_are_not_labelled_again(tool, data, teachers, tmp_path):
+    out = tmp_path / 'few_and_pseudo.json'
+    one = dict(rgb=teachers['rgb'])
+    statistics = tool.main(arguments(out, data, one, '--keep-ann-file', data / 'few.json'))
+    coco = COCO(str(out))
+    names = [image['file_name'][-5] for image in coco.dataset['images']]
+    assert names == ['2', '3', '0', '1', '4', '5', '6']
+    human = [ann for ann in coco.dataset['annotations'] if 'score' not in ann]
+    assert [(ann['image_id'], ann['bbox']) for ann in human] == [(2, [1, 2, 30, 20])]
+    assert coco.getAnnIds(imgIds=1) == []
+    assert (statistics['frames'], statistics['human_frames']) == (NUM_FRAMES - 2, 2)
+
+
+def test_a_whole_file_is_kept_unless_told_otherwise(tool, data, teachers, tmp_path, monkeypatch):
+    out = tmp_path / 'pseudo.json'
+    one = dict(rgb=teachers['rgb'])
+    first = tool.main(arguments(out, data, one))
+    written = out.read_bytes()
+    with pytest.raises(ValueError, match=r'was written with other parameters \(nms_iou\)'):
+        tool.main(arguments(out, data, one, '--nms-iou', 0.3))
+    with monkeypatch.context() as patch:
+        patch.setattr(tool, 'label_frames', None)
+        assert tool.main(arguments(out, data, one)) == first
+    assert out.read_bytes() == written
+    tool.main(arguments(out, data, one, '--nms-iou', 0.3, '--overwrite'))
+    assert out.read_bytes() != written
+
+
+def test_frames_without_boxes_stay_or_go(tool, data, teachers, tmp_path):
+    one = dict(rgb=teachers['rgb'])
+    statistics = tool.main(arguments(tmp_path / 'a.json', data, one, '--score-thr', 1.0))
+    assert statistics['frames_without_boxes'] == NUM_FRAMES
+    assert len(json.loads((tmp_path / 'a.json').read_text())['images']) == NUM_FRAMES
+    tool.main(arguments(tmp_path / 'b.json', data, one, '--score-thr', 1.0, '--drop-empty'))
+    assert json.loads((tmp_path / 'b.json').read_text())['images'] == []
+
+
+def test_a_teacher_of_other_classes_needs_a_map(tool, data, teachers, tmp_path):
+    files = write_teacher(tmp_path, 'coco', 3, ('person', 'car', 'truck'))
+    both = dict(rgb=teachers['rgb'], thermal=files)
+    with pytest.raises(ValueError, match=r'teacher thermal has classes.*--class-map'):
+        tool.main(arguments(tmp_path / 'a.json', data, both))
+    # the frames' file knows vehicles only; the data set must be able to list the frames all the same
+    pairs = ('--class-map', 'car=vehicle', 'truck=vehicle', '--score-thr', 0.2)
+    tool.main(arguments(tmp_path / 'b.json', data, dict(rgb=files), *pairs))
+    content = json.loads((tmp_path / 'b.json').read_text())
+    assert content['categories'] == [dict(id=1, name='vehicle')]
+    assert {ann['category_id'] for ann in content['annotations']} == {1}
+
+
+def test_weights_that_do_not_fit_are_refused(tool, data, teachers, tmp_path):
+    content = torch.load(teachers['rgb'][1], weights_only=True)
+    del content['state_dict']['neck.fpn_convs.0.conv.weight']
+    torch.save(content, tmp_path / 'partial.pth')
+    broken = dict(rgb=(teachers['rgb'][0], str(tmp_path / 'partial.pth')))
+    with pytest.raises(RuntimeError, match=r'(?s)partial\.pth.*neck\.fpn_convs\.0\.conv\.weight'):
+        tool.main(arguments(tmp_path / 'a.json', data, broken))
+
+
+def test_what_cannot_be_labelled_is_said(tool, data, teachers, tmp_path, capsys):
+    one = dict(rgb=teachers['rgb'])
+    split = [
+        part if part != '--ann-file' else '--split-file' for part in arguments(tmp_path / 'a', data, one)
+    ]
+    with pytest.raises(ValueError, match='CocoDataset takes no split list'):
+        tool.main(split)
+    with pytest.raises(ValueError, match='wraps others'):
+        tool.main(
+            arguments(tmp_path / 'a', data, one, '--cfg-options', 'test_dataloader.dataset.datasets=[1]')
+        )
+    (data / 'none.json').write_text(
+        json.dumps(dict(categories=[dict(id=1, name='vehicle')], images=[], annotations=[]))
+    )
+    with pytest.raises(ValueError, match=r'rgb\.py: .*cannot list the frames'):
+        tool.main(arguments(tmp_path / 'a', data, one, '--ann-file', 'none.json'))
+    with pytest.raises(SystemExit):
+        tool.main([*arguments(tmp_path / 'a', data, one), '--teacher', 'rgb', *teachers['rgb']])
+    assert 'names a modality twice' in capsys.readouterr().err
