@@ -1,0 +1,201 @@
+"""Simulate a whole data set: a pool of processes makes drives, then the lists and labels are gathered."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import cv2
+from tqdm import tqdm
+
+from .config import SPLITS, SimulationConfig
+from .geometry import CROP, SAMPLE_RATE, PinholeCamera
+from .recording import make_array
+from .sampling import sample_drive
+from .writer import TRUTH_FILE, write_drive, write_text
+
+FORMAT_VERSION = 1
+
+
+def make_manifest(config: SimulationConfig) -> dict[str, Any]:
+    """Everything that tells how a data set was made; equal manifests mean equal bytes."""
+    array, camera = make_array(config), PinholeCamera()
+    return dict(
+        format='mmav simulated MAVD',
+        format_version=FORMAT_VERSION,
+        seed=config.seed,
+        parameters=config.to_dict(),
+        sample_rate=SAMPLE_RATE,
+        microphone_positions=array.offsets.round(9).tolist(),
+        microphone_axes=array.axes.round(9).tolist(),
+        array_height=array.height,
+        camera=dict(camera.__dict__),
+        crop=list(CROP),
+    )
+
+
+def simulate_dataset(
+    root: str | os.PathLike, config: SimulationConfig, workers: int = 1, progress: bool = True
+) -> Path:
+    """Make a data set, or go on with one that was interrupted.
+
+    Finished drives are left as they are. The bytes depend on the configuration alone, not on the number of
+    processes or on interruptions.
+
+    Args:
+        root: Folder of the data set.
+        config: Parameters.
+        workers: Number of processes; 0 works in the calling process.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FileExistsError: The folder holds something else, or a set made with other parameters.
+    """
+    root = Path(root)
+    _claim(root, make_manifest(config))
+    jobs = [(split, index) for split, count in zip(SPLITS, config.drives) for index in range(count)]
+    todo = [job for job in jobs if not (root / _name(*job) / TRUTH_FILE).is_file()]
+    for leftover in root.glob('.*.tmp'):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+    bar = tqdm(
+        total=len(jobs) * config.frames_per_drive,
+        initial=(len(jobs) - len(todo)) * config.frames_per_drive,
+        desc='simulate',
+        unit='frame',
+        disable=not progress,
+    )
+    with bar:
+        for _ in _run(root, config, todo, workers):
+            bar.update(config.frames_per_drive)
+    _gather(root, jobs)
+    return root
+
+
+def _name(split: str, index: int) -> str:
+    return f'{split}_{index:04d}'
+
+
+def _claim(root: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest, or see that the one in place says the same."""
+    path = root / 'manifest.json'
+    text = json.dumps(manifest, indent=1, sort_keys=True) + '\n'
+    if path.is_file():
+        try:
+            old = json.loads(path.read_text())
+        except json.JSONDecodeError as error:
+            raise FileExistsError(f'{path} is not a readable manifest ({error}): choose another folder') from error
+        new = json.loads(text)
+        if old != new:
+            differing = ', '.join(sorted(_differences(old, new)))
+            raise FileExistsError(
+                f'{root} was simulated with other parameters ({differing}): choose another folder or remove it'
+            )
+        return
+    if root.is_dir() and any(root.iterdir()):
+        raise FileExistsError(f'{root} is not empty and has no manifest.json: choose another folder')
+    root.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+    for key in old.keys() | new.keys():
+        before, now = old.get(key), new.get(key)
+        if before != now:
+            if isinstance(before, dict) and isinstance(now, dict):
+                yield from _differences(before, now)
+            else:
+                yield f'{key}: {before} there, {now} now' if len(str(before) + str(now)) < 80 else key
+
+
+def _simulate_one(root: Path, config: SimulationConfig, split: str, index: int) -> str:
+    scene = sample_drive(config, split, index)
+    write_drive(root, scene, config)
+    return scene.name
+
+
+def _prepare_worker() -> None:
+    cv2.setNumThreads(1)
+
+
+def _run(root: Path, config: SimulationConfig, todo, workers: int) -> Iterator[str]:
+    if workers <= 0 or len(todo) == 0:
+        threads = cv2.getNumThreads()
+        _prepare_worker()
+        try:
+            for job in todo:
+                yield _simulate_one(root, config, *job)
+        finally:
+            cv2.setNumThreads(threads)
+        return
+    # A fork starts at once; where there is none, a fresh interpreter imports the package again.
+    method = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
+    pool = ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context(method), initializer=_prepare_worker
+    )
+    try:
+        pending = [pool.submit(_simulate_one, root, config, *job) for job in todo]
+        for future in as_completed(pending):
+            yield future.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _gather(root: Path, jobs) -> None:
+    """Write COCO files and split lists from the drives' truth files."""
+    truths = {split: [] for split in SPLITS}
+    for split, index in jobs:
+        truths[split].append(json.loads((root / _name(split, index) / TRUTH_FILE).read_text()))
+    (root / 'annotations').mkdir(exist_ok=True)
+    for split, drives in truths.items():
+        write_text(root / 'annotations' / f'{split}.json', json.dumps(coco_of(drives)) + '\n')
+        for light, motion in product(('', '_day', '_night'), ('', '_all', '_static', '_drive')):
+            lines = [
+                f'{drive["drive"]}/{frame["frame_id"]}\n'
+                for drive in drives
+                for frame in drive['frames']
+                if light in ('', '_' + drive['time_of_day']) and motion in ('', '_all', '_' + drive['motion'])
+            ]
+            write_text(root / f'{split}{light}{motion}.txt', ''.join(lines))
+
+
+def coco_of(drives: list[dict[str, Any]]) -> dict[str, Any]:
+    """COCO annotations of some drives' truths; boxes in pixels of the cropped picture."""
+    images, annotations = [], []
+    width, height = CROP[2] - CROP[0], CROP[3] - CROP[1]
+    for drive in drives:
+        for frame in drive['frames']:
+            image_id = len(images) + 1
+            images.append(
+                dict(
+                    id=image_id,
+                    file_name=f'{drive["drive"]}/fl_rgb/fl_rgb_{frame["frame_id"]}.jpg',
+                    width=width,
+                    height=height,
+                    drive=drive['drive'],
+                    frame_id=frame['frame_id'],
+                    timestamp=frame['timestamp'],
+                    time_of_day=drive['time_of_day'],
+                    motion=drive['motion'],
+                    condition=drive['condition'],
+                )
+            )
+            for thing in frame['objects']:
+                area = round(thing['bbox'][2] * thing['bbox'][3], 2)
+                annotations.append(
+                    dict(id=len(annotations) + 1, image_id=image_id, category_id=1, area=area, iscrowd=0, **thing)
+                )
+    info = dict(description='mmav simulated MAVD')
+    categories = [dict(id=1, name='vehicle')]
+    return dict(info=info, images=images, annotations=annotations, categories=categories)

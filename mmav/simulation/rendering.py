@@ -1,0 +1,216 @@
+"""Camera, thermal and depth pictures of a scene.
+
+Shape letters: H, W picture size (650, 1920); F faces of a vehicle, P points.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from .background import paint_base, paint_markings, paint_scenery
+from .config import SimulationConfig
+from .geometry import PinholeCamera, local_to_frame
+from .look import COLOURS, HEAT, THERMAL_RANGE, cargo_colour, make_look
+from .meshes import vehicle_parts
+from .painter import Canvas
+from .scene import DriveScene, Vehicle
+from .truth import to_ego, vehicle_pose
+
+# Details lie on a face that is already in the depth map.
+_FLAT = ('seam', 'plate', 'grille', 'headlight', 'taillight', 'arch', 'rim', 'exhaust', 'cargo_seam')
+DEPTH_RANGE = (3.5, 100.0)  # metres at the red and at the blue end of the depth picture
+
+
+@lru_cache(maxsize=8)
+def _noise_bank(sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """Positive and negative part of camera noise, larger than a picture so that each takes another piece."""
+    noise = np.random.default_rng(12345).standard_normal((760, 2100, 3), dtype=np.float32) * np.float32(sigma)
+    return np.clip(noise, 0, 255).astype(np.uint8), np.clip(-noise, 0, 255).astype(np.uint8)
+
+
+class DriveRenderer:
+    """Makes the pictures of one drive; what does not change is painted once.
+
+    Args:
+        scene: The drive.
+        config: Which modalities are wanted.
+        camera: The camera.
+    """
+
+    def __init__(self, scene: DriveScene, config: SimulationConfig, camera: PinholeCamera | None = None):
+        self.scene = scene
+        self.camera = camera or PinholeCamera()
+        self.modalities = config.modalities
+        self.look = make_look(scene)
+        self._base = paint_base(scene, self.camera, self.look, config.modalities)
+        if scene.ego_speed == 0:
+            paint_markings(self._base, scene, 0.0)
+
+    def render(self, index: int) -> dict[str, np.ndarray]:
+        """Make the pictures of one instant.
+
+        Args:
+            index: Which of the scene's frame_times.
+
+        Returns:
+            'rgb' (H, W, 3) uint8 BGR, 'thermal' (H, W) uint16 counts, 'depth' (H, W, 3) uint8 jet-coloured BGR:
+            those that the configuration asks for.
+        """
+        time = self.scene.frame_times[index]
+        canvas = self._base.copy()
+        if self.scene.ego_speed > 0:
+            paint_markings(canvas, self.scene, time)
+        self._paint_objects(canvas, time)
+        rng = np.random.default_rng((self.scene.seed, 11, index))
+        out = {}
+        if 'rgb' in self.modalities:
+            out['rgb'] = self._develop(canvas.rgb, rng)
+        if 'thermal' in self.modalities:
+            out['thermal'] = self._develop_thermal(canvas.thermal, rng)
+        if 'depth' in self.modalities:
+            out['depth'] = self._develop_depth(canvas.inverse_depth, rng)
+        return out
+
+    def _paint_objects(self, canvas: Canvas, time: float) -> None:
+        todo = []
+        for vehicle in self.scene.vehicles:
+            position, heading = vehicle_pose(self.scene, vehicle, time)
+            if position[1] > -vehicle.size[1]:
+                todo.append((float(np.linalg.norm(position)), vehicle, position, heading))
+                self._shadow(canvas, vehicle, position, heading)
+        for thing in self.scene.scenery:
+            position = to_ego(self.scene, np.asarray(thing.position), time)
+            todo.append((float(np.linalg.norm(position)), thing, position, 0.0))
+        for _, thing, position, heading in sorted(todo, key=lambda item: -item[0]):
+            if isinstance(thing, Vehicle):
+                paint_vehicle(canvas, thing, position, heading)
+            else:
+                paint_scenery(canvas, self.scene, thing, time)
+
+    def _shadow(self, canvas: Canvas, vehicle: Vehicle, position, heading) -> None:
+        w, b, h = vehicle.size[0] / 2, vehicle.size[1] / 2, vehicle.size[2]
+        base = np.array([(-w, -b, 0.0), (w, -b, 0.0), (w, b, 0.0), (-w, b, 0.0)])
+        foot = local_to_frame(base, position, heading)
+        sun = self.look.sun_direction
+        if max(self.look.sun) > 0.3:
+            throw = -np.array([sun[0], sun[1], 0.0]) / sun[2] * 0.8 * h
+            cast = cv2.convexHull(np.concatenate((foot, foot + throw))[:, :2].astype(np.float32)).reshape(-1, 2)
+            canvas.darken(np.column_stack((cast, np.zeros(len(cast)))), 0.42, 5)
+        canvas.darken(local_to_frame(base * 1.06, position, heading), 0.6, 9)
+
+    def _develop(self, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        more, less = _noise_bank(self.look.noise)
+        y, x = int(rng.integers(110)), int(rng.integers(180))
+        window = slice(y, y + self.camera.height), slice(x, x + self.camera.width)
+        cv2.add(picture, more[window], dst=picture)
+        cv2.subtract(picture, less[window], dst=picture)
+        return picture
+
+    def _develop_thermal(self, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        soft = cv2.GaussianBlur(counts.astype(np.float32), (0, 0), 1.0)
+        soft += 7.0 * rng.standard_normal(counts.shape, dtype=np.float32)
+        # The sensor resolves steps of 8 counts; it also makes the files compress.
+        stepped = (np.clip(soft, *THERMAL_RANGE) / 8 + 0.5).astype(np.uint16) * 8
+        return cv2.resize(stepped, (self.camera.width, self.camera.height), interpolation=cv2.INTER_NEAREST)
+
+    def _develop_depth(self, inverse: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        near, far = (1.0 / value for value in DEPTH_RANGE)
+        level = (inverse - np.float32(far)) * np.float32(255.0 / (near - far))
+        blotches = rng.standard_normal((33, 96), dtype=np.float32)
+        size = (inverse.shape[1], inverse.shape[0])
+        noise = cv2.resize(blotches, size, interpolation=cv2.INTER_CUBIC)
+        level += np.float32(self.look.depth_noise) * noise
+        if self.look.fog > 0.02:
+            # Stereo finds nothing to match in fog: far things sink into the background.
+            seen = np.exp(-0.5 * self.look.fog / np.maximum(inverse, 1e-3))
+            level *= seen
+        grey = cv2.resize(
+            np.clip(level, 0, 255).astype(np.uint8), (self.camera.width, self.camera.height),
+            interpolation=cv2.INTER_LINEAR,
+        )  # fmt: skip
+        return cv2.applyColorMap(grey, cv2.COLORMAP_JET)
+
+
+@lru_cache(maxsize=64)
+def _flat_mesh(kind: str, size: tuple[float, float, float]):
+    """Parts as arrays: corners (P, 3), normals (F, 3), first corner of each face, materials."""
+    meshes = []
+    for part in vehicle_parts(kind, size):
+        corners = np.concatenate([face.points for face in part.faces])
+        starts = np.cumsum([0] + [len(face.points) for face in part.faces])
+        normals = np.stack([face.normal for face in part.faces])
+        meshes.append((part, corners, normals, starts, [face.material for face in part.faces]))
+    return meshes
+
+
+def paint_vehicle(canvas: Canvas, vehicle: Vehicle, position: np.ndarray, heading: float) -> None:
+    """Paint a vehicle.
+
+    Args:
+        canvas: The pictures.
+        vehicle: Kind, size, paint, whether parked.
+        position: (2,) ground position in the ego frame in metres.
+        heading: Radians, clockwise from the camera's axis.
+    """
+    look = canvas.look
+    distance = float(np.linalg.norm(position))
+    eye = np.array([0.0, 0.0, canvas.camera.mount_height])
+    meshes = _flat_mesh(vehicle.kind, vehicle.size)
+
+    def order(mesh):
+        centre = local_to_frame(np.array([*mesh[0].centre, 0.0]), position, heading)
+        return mesh[0].layer, -float(np.hypot(centre[0], centre[1]))
+
+    lights = []
+    for _, corners, normals, starts, materials in sorted(meshes, key=order):
+        points = local_to_frame(corners, position, heading)
+        turned = local_to_frame(normals, np.zeros(2), heading)
+        first = points[starts[:-1]]
+        facing = np.einsum('fd,fd->f', turned, eye - first)
+        sun = np.maximum(turned @ look.sun_direction, 0.0)
+        # Sky light comes from above; what looks down is darker.
+        skylight = 0.72 + 0.28 * turned[:, 2]
+        lamp = look.lamp(first) * np.maximum(facing / np.linalg.norm(eye - first, axis=1), 0.0)
+        light = skylight[:, None] * np.asarray(look.ambient) + sun[:, None] * np.asarray(look.sun) + lamp[:, None]
+        base = np.array([_colour(vehicle, material) for material in materials])
+        shaded = canvas.through_fog(np.clip(base * light, 0, 255), np.full(len(base), distance))
+        heat = np.array([_heat(vehicle, material, look) for material in materials])
+        counts = canvas.heat_through_fog(heat, np.full(len(heat), distance))
+        for f in np.flatnonzero(facing > 0):
+            face = points[starts[f] : starts[f + 1]]
+            colour, material = shaded[f], materials[f]
+            if material in ('headlight', 'taillight') and look.headlights > 0 and not vehicle.parked:
+                colour, strength = _lamp_colour(material, look, distance, colour)
+                lights.append((face.mean(axis=0), material, strength))
+            canvas.fill(face, colour, float(counts[f]), material not in _FLAT)
+    for point, material, strength in lights:
+        if material == 'headlight':
+            canvas.glow(point, 0.9, (190, 215, 235), 0.9 * strength)
+        else:
+            canvas.glow(point, 0.55, (40, 30, 190), 0.8 * strength)
+
+
+def _colour(vehicle: Vehicle, material: str) -> tuple[float, float, float]:
+    if material in ('paint', 'hood'):
+        return vehicle.paint
+    if material == 'seam':
+        return tuple(0.55 * channel for channel in vehicle.paint)
+    if material == 'cargo':
+        return cargo_colour(vehicle.paint)
+    return COLOURS[material]
+
+
+def _heat(vehicle: Vehicle, material: str, look) -> float:
+    if vehicle.parked:
+        return look.air + min(HEAT.get(material, 0), 0) * look.warmth
+    return look.air + 60.0 * look.warmth + HEAT.get(material, 0) * look.warmth
+
+
+def _lamp_colour(material: str, look, distance: float, colour) -> tuple[np.ndarray, float]:
+    """Colour of a burning lamp and how strong its halo is."""
+    burning = np.array([235.0, 248, 255]) if material == 'headlight' else np.array([60.0, 50, 245])
+    seen = float(np.exp(-0.5 * look.fog * distance))
+    return colour + (burning - colour) * seen * look.headlights, look.headlights * seen
