@@ -1,26 +1,21 @@
 """Results of a long run kept in pieces, so that a stopped run carries on where it was."""
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..engine.atomic_backend import AtomicLocalBackend
+
 
 def write_json(path: str | Path, content: object) -> None:
-    """Write a json file whole or not at all: beside its place, synced, then renamed.
+    """Write a json file whole or not at all.
 
     Args:
-        path: File to write.
+        path: File to write; its folder is made if missing.
         content: What json can hold.
     """
-    path = Path(path)
-    part = path.with_name(f'{path.name}.part')
-    with open(part, 'w') as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    AtomicLocalBackend().put_text(json.dumps(content), path)
 
 
 def refuse_other_parameters(found: Mapping, wanted: Mapping, what: str) -> None:

@@ -25,7 +25,7 @@ def test_other_parameters_are_refused_by_name(tmp_path):
 def test_an_unfinished_shard_is_not_read(tmp_path):
     shards = ResultShards(tmp_path, {})
     shards.write({5: dict(a=1)})
-    (tmp_path / 'shard_000000006.json.part').write_text('{"6": {"a"')
+    (tmp_path / '.shard_000000006.json.123.mmav-tmp').write_text('{"6": {"a"')
     assert shards.read() == {5: dict(a=1)}
 
 

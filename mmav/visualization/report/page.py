@@ -1,10 +1,10 @@
 """A report as one HTML file that any browser opens without network."""
 
-import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from ...engine.atomic_backend import AtomicLocalBackend
 from .sections import Section, paragraphs
 from .style import STYLE
 
@@ -64,12 +64,5 @@ def write_report(path: str | Path, title: str, sections: Sequence[Section], lead
         The file.
     """
     path = Path(path)
-    html = render_report(title, sections, lead)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'{path.name}.part')
-    with open(part, 'w', encoding='utf-8') as file:
-        file.write(html)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    AtomicLocalBackend().put_text(render_report(title, sections, lead), path)
     return path
