@@ -6,4 +6,11 @@ _base_ = [
     '../_base_/iteration_runtime.py',
 ]
 
-train_dataloader = dict(dataset=dict(modalities=()))
+train_pipeline = [
+    dict(type='LoadMultichannelAudio'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='ResizeModalities', scale=(96, 96), mode='stretch'),
+    dict(type='MirrorFlip', prob=0.5),
+    dict(type='PackAudioVisualInputs'),
+]
+train_dataloader = dict(dataset=dict(modalities=(), pipeline=train_pipeline))

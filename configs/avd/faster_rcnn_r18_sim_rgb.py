@@ -12,14 +12,14 @@ model = dict(
 )
 
 train_pipeline = [
-    dict(type='LoadVisualModalities'),
+    dict(type='LoadVisualModalities', modalities=('rgb',)),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='ResizeModalities', scale=(96, 96), mode='stretch'),
     dict(type='MirrorFlip', prob=0.5),
     dict(type='PackAudioVisualInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadVisualModalities'),
+    dict(type='LoadVisualModalities', modalities=('rgb',)),
     dict(type='ResizeModalities', scale=(96, 96), mode='stretch'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackAudioVisualInputs'),

@@ -5,7 +5,7 @@ model = dict(test_modalities='audio_visual')
 
 test_pipeline = [
     dict(type='LoadMultichannelAudio'),
-    dict(type='LoadVisualModalities'),
+    dict(type='LoadVisualModalities', modalities=('rgb',)),
     dict(type='ResizeModalities', scale=(576, 576), mode='stretch'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackAudioVisualInputs'),

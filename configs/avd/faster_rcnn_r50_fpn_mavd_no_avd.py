@@ -6,4 +6,10 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-train_dataloader = dict(dataset=dict(modalities=()))
+train_pipeline = [
+    dict(type='LoadMultichannelAudio'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='ResizeModalities', scale=(576, 576), mode='stretch'),
+    dict(type='PackAudioVisualInputs'),
+]
+train_dataloader = dict(dataset=dict(modalities=(), pipeline=train_pipeline))

@@ -16,9 +16,8 @@ model = dict(
                 in_channels=1,
                 num_stages=4,
                 out_indices=(0, 1, 2, 3),
-                frozen_stages=1,
                 norm_cfg=dict(type='BN', requires_grad=True),
-                norm_eval=True,
+                norm_eval=False,
                 style='pytorch',
             ),
             neck=dict(type='FPN', in_channels=[256, 512, 1024, 2048], out_channels=256, num_outs=5),
@@ -29,13 +28,19 @@ model = dict(
                 depth=50,
                 num_stages=4,
                 out_indices=(0, 1, 2, 3),
-                frozen_stages=1,
                 norm_cfg=dict(type='BN', requires_grad=True),
-                norm_eval=True,
+                norm_eval=False,
                 style='pytorch',
             ),
             neck=dict(type='FPN', in_channels=[256, 512, 1024, 2048], out_channels=256, num_outs=5),
         ),
     ),
 )
-train_dataloader = dict(dataset=dict(modalities=('rgb', 'thermal', 'depth')))
+train_pipeline = [
+    dict(type='LoadMultichannelAudio'),
+    dict(type='LoadVisualModalities', modalities=('rgb', 'thermal', 'depth')),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='ResizeModalities', scale=(576, 576), mode='stretch'),
+    dict(type='PackAudioVisualInputs'),
+]
+train_dataloader = dict(dataset=dict(modalities=('rgb', 'thermal', 'depth'), pipeline=train_pipeline))

@@ -8,17 +8,17 @@ model = dict(
             rgb=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True),
         ),
     ),
-    backbone=dict(type='ResNet', in_channels=3, frozen_stages=1, norm_eval=True),
+    backbone=dict(type='ResNet', in_channels=3),
 )
 
 train_pipeline = [
-    dict(type='LoadVisualModalities'),
+    dict(type='LoadVisualModalities', modalities=('rgb',)),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='ResizeModalities', scale=(576, 576), mode='stretch'),
     dict(type='PackAudioVisualInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadVisualModalities'),
+    dict(type='LoadVisualModalities', modalities=('rgb',)),
     dict(type='ResizeModalities', scale=(576, 576), mode='stretch'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackAudioVisualInputs'),

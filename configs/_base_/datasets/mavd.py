@@ -1,10 +1,9 @@
-# MAVD with one visual modality; inputs of 576 x 576, as in the AVD paper. A config of other modalities
-# changes the training dataset's `modalities` alone. Tests are by sound: no picture is read.
+# MAVD with one visual modality; inputs of 576 x 576, as in the AVD paper. Tests are by sound: no picture is read.
 data_root = 'data/mavd/'
 
 train_pipeline = [
     dict(type='LoadMultichannelAudio'),
-    dict(type='LoadVisualModalities'),
+    dict(type='LoadVisualModalities', modalities=('rgb',)),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='ResizeModalities', scale=(576, 576), mode='stretch'),
     dict(type='PackAudioVisualInputs'),

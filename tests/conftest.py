@@ -1,0 +1,106 @@
+"""Fixtures shared by the tests: the shipped detectors, shrunk, and batches for them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import mmav  # noqa: F401  registers everything
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
+SIZE = 64  # pixels
+
+
+def _shrink(cfg: dict) -> None:
+    """An eighth (ResNet-50) or a quarter (ResNet-18) of the channels, 64 x 64 inputs; in place."""
+    if not isinstance(cfg, dict):
+        return
+    kind = cfg.get('type')
+    if kind in ('ResNet', 'AudioResNet'):
+        cfg.update(base_channels=8, stem_channels=8)
+    elif kind == 'FPN':
+        top = 256 if cfg['in_channels'][-1] == 2048 else 64
+        cfg.update(
+            in_channels=[top >> shift for shift in reversed(range(len(cfg['in_channels'])))], out_channels=16
+        )
+    elif kind == 'RPNHead':
+        cfg.update(in_channels=16, feat_channels=16)
+    elif kind == 'SingleRoIExtractor':
+        cfg.update(out_channels=16)
+    elif kind == 'Shared2FCBBoxHead':
+        cfg.update(in_channels=16, fc_out_channels=32)
+    elif kind == 'AudioVisualDataPreprocessor':
+        cfg.update(audio_size=(SIZE, SIZE))
+    for value in cfg.values():
+        _shrink(value)
+
+
+@pytest.fixture
+def toy_config() -> Callable[..., Config]:
+    """A shipped config by its name under configs/, shrunk; without network; options merged last."""
+
+    def load(name: str, options: dict | None = None) -> Config:
+        cfg = Config.fromfile(CONFIGS / name)
+        _shrink(cfg.model)
+        cfg.model.init_cfg = None
+        cfg.merge_from_dict(options or {})
+        return cfg
+
+    return load
+
+
+@pytest.fixture
+def build_detector() -> Callable[..., torch.nn.Module]:
+    """A detector with initialised weights from a config, the same for the same seed."""
+
+    def build(cfg: Config, seed: int = 0) -> torch.nn.Module:
+        init_default_scope('mmdet')
+        torch.manual_seed(seed)
+        model = MODELS.build(cfg.model)
+        model.init_weights()
+        return model
+
+    return build
+
+
+@pytest.fixture
+def toy_batch() -> Callable[..., dict]:
+    """A batch as a loader gives it: a second of noise, random pictures, random boxes."""
+
+    def make(
+        modalities: tuple[str, ...] = ('audio', 'rgb'),
+        num_boxes: tuple[int, ...] = (2, 1),
+        num_classes: int = 1,
+        seed: int = 0,
+    ) -> dict:
+        generator = torch.Generator().manual_seed(seed)
+        inputs = {name: [] for name in modalities}
+        samples = []
+        for boxes in num_boxes:
+            for name in modalities:
+                if name == 'audio':
+                    value = torch.randint(-9000, 9000, (8, 44100), generator=generator, dtype=torch.int16)
+                else:
+                    shape = (1 if name == 'thermal' else 3, SIZE, SIZE)
+                    value = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+                inputs[name].append(value)
+            corner = torch.rand(boxes, 2, generator=generator) * 30
+            size = 12 + torch.rand(boxes, 2, generator=generator) * 20
+            sample = DetDataSample(
+                metainfo=dict(
+                    img_shape=(SIZE, SIZE), ori_shape=(650, 1520), scale_factor=(SIZE / 1520, SIZE / 650)
+                )
+            )
+            sample.gt_instances = InstanceData(
+                bboxes=torch.cat((corner, corner + size), 1),
+                labels=torch.randint(0, num_classes, (boxes,), generator=generator),
+            )
+            samples.append(sample)
+        return dict(inputs=inputs, data_samples=samples)
+
+    return make

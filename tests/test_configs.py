@@ -1,0 +1,100 @@
+"""Every shipped config builds, trains a step and predicts; its pipelines and metrics build."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet.registry import METRICS, TRANSFORMS
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper
+from mmengine.registry import init_default_scope
+
+ROOT = Path(__file__).parents[1] / 'configs'
+NAMES = sorted(
+    path.relative_to(ROOT).as_posix() for path in ROOT.glob('*/*.py') if path.parent.name != '_base_'
+)
+
+
+def modalities_of(cfg: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the training and the test pipeline load."""
+    loaded = []
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        steps = {step.type: step for step in loader.dataset.pipeline}
+        names = ('audio',) if 'LoadMultichannelAudio' in steps else ()
+        loaded.append(names + tuple(steps.get('LoadVisualModalities', {}).get('modalities', ())))
+        assert loaded[-1][len(names) :] == tuple(loader.dataset.modalities)
+    return tuple(loaded)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_config_trains_a_step_and_predicts(name, toy_config, build_detector, toy_batch):
+    cfg = toy_config(name)
+    trained_on, tested_on = modalities_of(cfg)
+    model = build_detector(cfg)
+    reached = set()
+    for key, parameter in model.named_parameters():
+        parameter.register_post_accumulate_grad_hook(lambda _, key=key: reached.add(key))
+    before = model.state_dict()['rpn_head.rpn_conv.weight'].clone()
+
+    logs = model.train().train_step(
+        toy_batch(trained_on), OptimWrapper(torch.optim.SGD(model.parameters(), lr=1e-3))
+    )
+
+    assert all(value.isfinite().all() for value in logs.values())
+    # a parameter without a gradient would stop distributed training
+    assert reached == {key for key, parameter in model.named_parameters() if parameter.requires_grad}
+    assert not torch.equal(model.state_dict()['rpn_head.rpn_conv.weight'], before)
+
+    results = model.eval().test_step(toy_batch(tested_on))
+
+    assert len(results) == 2
+    assert all(torch.isfinite(result.pred_instances.bboxes).all() for result in results)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_config_builds_pipelines_and_metrics_and_survives_a_dump(name, tmp_path):
+    cfg = Config.fromfile(ROOT / name)
+    init_default_scope('mmdet')
+    assert cfg.default_scope == 'mmdet' and cfg.custom_imports.imports == ['mmav']
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        for step in loader.dataset.pipeline:
+            TRANSFORMS.build(step)
+    for evaluator in (*cfg.val_evaluator, *cfg.test_evaluator):
+        METRICS.build({**evaluator, 'ann_file': None})
+    cfg.dump(tmp_path / 'dumped.py')
+    assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == cfg.to_dict()
+
+
+def test_paper_config_holds_the_papers_settings():
+    cfg = Config.fromfile(ROOT / 'avd/faster_rcnn_r50_fpn_mavd.py')
+    loss = cfg.model.roi_head.loss_avd
+    assert (loss.temperature, loss.gcl_weight, loss.avkd_weight, cfg.model.roi_head.avd_loss_weight) == (
+        0.1,
+        1,
+        1,
+        1,
+    )
+    assert cfg.optim_wrapper.optimizer.type == 'SGD' and cfg.optim_wrapper.optimizer.lr == 0.008
+    assert cfg.train_cfg.max_epochs == 30 and cfg.param_scheduler[1].milestones == [20]
+    assert cfg.auto_scale_lr.base_batch_size == 32 == 4 * cfg.train_dataloader.batch_size
+    assert cfg.model.data_preprocessor.audio_size == (576, 576)
+    assert cfg.model.data_preprocessor.log_mel.n_mels == 80
+    assert cfg.model.backbone.depth == 50 and cfg.model.backbone.in_channels == 8
+
+
+@pytest.mark.parametrize(
+    ('name', 'changed'),
+    [
+        ('no_weights', {'model'}),
+        ('light', {'model'}),
+        ('thermal', {'model', 'train_dataloader', 'train_pipeline'}),
+        ('depth', {'model', 'train_dataloader', 'train_pipeline'}),
+        ('rtd', {'model', 'train_dataloader', 'train_pipeline'}),
+        ('no_avd', {'model', 'train_dataloader', 'train_pipeline'}),
+        ('audio_visual', {'model', 'val_dataloader', 'test_dataloader', 'test_pipeline'}),
+    ],
+)
+def test_variants_differ_from_the_main_config_in_what_their_name_says(name, changed):
+    main = Config.fromfile(ROOT / 'avd/faster_rcnn_r50_fpn_mavd.py')
+    variant = Config.fromfile(ROOT / f'avd/faster_rcnn_r50_fpn_mavd_{name}.py')
+    assert {key for key in {*main, *variant} if main.get(key) != variant.get(key)} == changed
