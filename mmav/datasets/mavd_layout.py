@@ -1,0 +1,134 @@
+"""Names of files and frames in the published layout of MAVD.
+
+A frame is named ``<drive>/<id>``; ``<id>`` is ``<seconds>_<nanoseconds>_<code>``. Ids whose
+nanosecond field is shorter than 9 digits are bogus (their leading zeros were lost, so they name
+another instant).
+"""
+
+import csv
+import io
+import re
+
+from mmengine.fileio import exists, get_text, join_path
+
+from .errors import SampleError
+
+AUDIO_EXTENSIONS = ('wav', 'flac', 'npy', 'mp3', 'pkl')
+IMAGE_EXTENSIONS = ('png', 'jpg', 'jpeg', 'tiff', 'tif')
+
+MODALITY_FILES = dict(
+    rgb=('fl_rgb', 'fl_rgb_{}'),
+    thermal=('fl_ir_aligned', 'fl_ir_aligned_{}'),
+    depth=('fl_rgb_depth', 'fl_rgb_{}'),
+)
+"""Folder in the drive and stem of the file of each visual modality; ``{}`` is the frame's id."""
+
+_ID = re.compile(r'^(\d+)_(\d+)_(.+)$')
+
+
+def is_bogus(frame_id: str) -> bool:
+    """Whether the nanosecond field of an id is shorter than 9 digits."""
+    match = _ID.match(frame_id)
+    return match is not None and len(match.group(2)) < 9
+
+
+def timestamp_of(frame_id: str) -> float | None:
+    """Time stamp of a frame in seconds; None where the id does not say it."""
+    match = _ID.match(frame_id)
+    if match is None or len(match.group(2)) != 9:
+        return None
+    return int(match.group(1)) + int(match.group(2)) * 1e-9
+
+
+def split_file_name(file_name: str) -> tuple[str, str]:
+    """Drive and frame id of ``<drive>/fl_rgb/fl_rgb_<id>.<ext>``.
+
+    Raises:
+        ValueError: If the name is of another form.
+    """
+    parts = file_name.replace('\\', '/').rsplit('/', 2)
+    stem = parts[-1].rsplit('.', 1)[0]
+    if len(parts) != 3 or not stem.startswith('fl_rgb_'):
+        raise ValueError(f'file_name {file_name!r} is not of the form <drive>/fl_rgb/fl_rgb_<id>.jpg')
+    return parts[0], stem[len('fl_rgb_') :]
+
+
+def read_split_list(path: str, backend_args: dict | None = None) -> list[tuple[str, str]]:
+    """Frames (drive, id) of a split list, in its order; bogus ids included.
+
+    Raises:
+        SampleError: If the file is missing, a line is not ``<drive>/<id>``, or a frame comes twice.
+    """
+    try:
+        text = get_text(path, backend_args=backend_args)
+    except OSError as error:
+        raise SampleError(path, f'the split list cannot be read ({error})') from error
+    frames = []
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if not line:
+            continue
+        drive, slash, frame_id = line.rpartition('/')
+        if not (slash and drive and frame_id):
+            raise SampleError(f'{path}, line {number}', f'{line!r} is not <drive>/<id>')
+        frames.append((drive, frame_id))
+    if len(set(frames)) != len(frames):
+        raise SampleError(path, 'a frame is listed twice')
+    return frames
+
+
+def find_condition_list(
+    root: str,
+    split: str,
+    time_of_day: str | None,
+    motion: str | None,
+    backend_args: dict | None = None,
+) -> set[tuple[str, str]] | None:
+    """Frames of a split under a condition, from the published lists.
+
+    Args:
+        root (str): Root of the data set.
+        split (str): 'train', 'val' or 'test'.
+        time_of_day (str, optional): 'day' or 'night'; None for both.
+        motion (str, optional): 'static' or 'drive'; None for both.
+        backend_args (dict, optional): Of mmengine's file backends.
+
+    Returns:
+        set, optional: Frames (drive, id), or None where no published list tells.
+    """
+    time = f'_{time_of_day}' if time_of_day else ''
+    names = [f'{split}{time}_{motion}'] if motion else [f'{split}{time}_all', f'{split}{time}']
+    for name in names:
+        path = join_path(root, f'{name}.txt')
+        if exists(path, backend_args=backend_args):
+            return set(read_split_list(path, backend_args))
+    if motion and not time_of_day:
+        parts = [find_condition_list(root, split, t, motion, backend_args) for t in ('day', 'night')]
+        if all(part is not None for part in parts):
+            return parts[0] | parts[1]
+    return None
+
+
+def read_timestamps(path: str, backend_args: dict | None = None) -> dict[str, float]:
+    """``timestamps.csv`` of a drive recorded in one file: frame id -> centre of its clip in seconds.
+
+    Raises:
+        SampleError: If the file is missing, has another header, or a line is not an id and a number.
+    """
+    try:
+        text = get_text(path, backend_args=backend_args)
+    except OSError as error:
+        raise SampleError(path, f'cannot be read ({error})') from error
+    rows = csv.reader(io.StringIO(text))
+    if [name.strip() for name in next(rows, [])] != ['frame_id', 'seconds']:
+        raise SampleError(path, "the first line must be 'frame_id,seconds'")
+    times = {}
+    for row in rows:
+        if not row:
+            continue
+        try:
+            frame_id, seconds = row
+            times[frame_id.strip()] = float(seconds)
+        except ValueError:
+            raise SampleError(f'{path}, line {rows.line_num}', f'{row} is not an id and seconds') from None
+    return times

@@ -1,0 +1,139 @@
+"""Loading of a frame's pictures."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmdet.registry import TRANSFORMS
+
+from ..audio_files import read_bytes
+from ..errors import SampleError
+
+
+def read_image(path: str, backend_args: dict | None = None) -> np.ndarray:
+    """Decode an image file as it is: (H, W) or (H, W, C), BGR, 8 or 16 bit.
+
+    OpenCV fills the missing part of a truncated file with grey and says nothing, so the end marks of
+    jpg and png files are looked for.
+
+    Raises:
+        SampleError: If the file is missing, empty, truncated or no image.
+    """
+    data = read_bytes(path, backend_args)
+    # Cameras may append data of their own after the end mark; a mark further off is another picture's.
+    tail = data[-65536:]
+    if (data[:2] == b'\xff\xd8' and b'\xff\xd9' not in tail) or (
+        data[:4] == b'\x89PNG' and b'IEND' not in tail
+    ):
+        raise SampleError(path, 'truncated image: its end mark is missing')
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise SampleError(path, f'not a readable image ({error})') from error
+    if image is None:
+        raise SampleError(path, 'not a readable image')
+    return image
+
+
+@TRANSFORMS.register_module()
+class LoadVisualModalities(BaseTransform):
+    """Load a frame's pictures and crop them to the part that the boxes refer to.
+
+    Required keys: ``modality_paths`` (dict: modality to file) or ``prepared``; ``ori_shape`` (H, W) of the
+    cropped picture, which every picture must have; ``crop`` unless given here.
+
+    Added keys: one per modality: 'thermal' (H, W, 1), every other (H, W, 3) in BGR; uint8;
+    ``visual_modalities`` (their names) and ``crop``.
+
+    16-bit thermal pictures are clipped to ``thermal_range`` and scaled to 0..255 (MM-DistillNet's released
+    range); 8-bit ones are taken as they are.
+
+    Args:
+        modalities (Sequence[str]): What to load. Defaults to ('rgb', 'thermal', 'depth').
+        crop (tuple[int] | str | None): (x1, y1, x2, y2) in the file's pixels; 'dataset' takes the data
+            set's; None does not crop. Defaults to 'dataset'.
+        thermal_range (tuple[int]): Raw values that become 0 and 255. Defaults to (21800, 25000).
+        backend_args (dict, optional): Of mmengine's file backends.
+
+    Raises:
+        SampleError: In use, naming the file: missing, unreadable, truncated, or not of the size that the
+            annotations state.
+        KeyError: In use, if the data set does not offer a modality.
+    """
+
+    def __init__(
+        self,
+        modalities: Sequence[str] = ('rgb', 'thermal', 'depth'),
+        crop: Sequence[int] | str | None = 'dataset',
+        thermal_range: tuple[int, int] = (21800, 25000),
+        backend_args: dict | None = None,
+    ) -> None:
+        if isinstance(modalities, str):
+            raise TypeError(f'modalities must be a sequence of names, got the string {modalities!r}')
+        self.modalities = tuple(modalities)
+        self.crop = crop if crop is None or isinstance(crop, str) else tuple(crop)
+        self.thermal_range = tuple(thermal_range)
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Add the pictures to ``results``; see the class."""
+        prepared = results.get('prepared')
+        if prepared is not None:
+            return self._from_prepared(results, prepared)
+        crop = results.get('crop') if self.crop == 'dataset' else self.crop
+        paths = results['modality_paths']
+        for modality in self.modalities:
+            if modality not in paths:
+                raise KeyError(
+                    f'modality {modality!r} is not among those of the data set ({", ".join(paths) or "none"}): '
+                    f'add it to its `modalities`'
+                )
+            path = paths[modality]
+            image = read_image(path, self.backend_args)
+            full_size = image.shape[1::-1]
+            if crop is not None:
+                x1, y1, x2, y2 = crop
+                if x2 > full_size[0] or y2 > full_size[1]:
+                    raise SampleError(
+                        path, f'{full_size[0]} x {full_size[1]} pixels, too small to crop to {crop}'
+                    )
+                image = image[y1:y2, x1:x2]
+            expected = tuple(results['ori_shape'][:2])
+            if image.shape[:2] != expected:
+                raise SampleError(
+                    path,
+                    f'{full_size[0]} x {full_size[1]} pixels, cropped to {image.shape[1]} x {image.shape[0]}, but the '
+                    f'boxes refer to {expected[1]} x {expected[0]}: correct `crop` or the annotations',
+                )
+            results[modality] = self._to_bytes(image, modality, path)
+        results['visual_modalities'] = self.modalities
+        results['img_shape'] = tuple(results['ori_shape'][:2])
+        results['crop'] = crop
+        return results
+
+    def _to_bytes(self, image: np.ndarray, modality: str, path: str) -> np.ndarray:
+        """uint8 with the modality's number of channels."""
+        if modality == 'thermal':
+            if image.ndim == 3:
+                image = cv2.cvtColor(image[..., :3], cv2.COLOR_BGR2GRAY)
+            if image.dtype == np.uint16:
+                low, high = self.thermal_range
+                image = cv2.subtract(image, np.array([float(low)]))  # saturates at 0
+                image = cv2.convertScaleAbs(image, alpha=255.0 / (high - low))  # saturates at 255
+            image = image[..., None]
+        elif image.ndim == 2:
+            image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+        image = image[..., :3]
+        if image.dtype != np.uint8:
+            raise SampleError(path, f'{image.dtype} pixels; {modality} pictures must have 8 bits a channel')
+        return image
+
+    def _from_prepared(self, results: dict, prepared) -> dict:
+        for modality in self.modalities:
+            results[modality] = prepared.read(modality)
+        results['visual_modalities'] = self.modalities
+        results['img_shape'] = tuple(results['ori_shape'][:2])
+        # The pictures are resized already; ResizeModalities checks that it would do the same.
+        results['prepared_resize'] = prepared.resize
+        return results

@@ -1,0 +1,95 @@
+"""Resizing of a frame's pictures and boxes to the network's input."""
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmdet.registry import TRANSFORMS
+from mmdet.structures.bbox import autocast_box_type
+
+_INTERPOLATIONS = dict(nearest=cv2.INTER_NEAREST, bilinear=cv2.INTER_LINEAR, area=cv2.INTER_AREA)
+
+
+@TRANSFORMS.register_module()
+class ResizeModalities(BaseTransform):
+    """Resize every picture of the sample, and its boxes, to one size.
+
+    The AVD paper stretches pictures to a square; the released MM-DistillNet letterboxes them into the top
+    left of a square. The spectrogram is stretched in both cases, in the data preprocessor. Works as well
+    where no picture is loaded (training on sound alone): then the boxes alone follow.
+
+    Required keys: ``ori_shape``; optional: ``visual_modalities`` and their pictures, ``gt_bboxes``.
+
+    Modified keys: the pictures (of shape ``scale``; letterboxed ones are filled with ``pad_value`` at the
+    right or bottom) and ``gt_bboxes``. Added keys: ``img_shape`` (H, W) of the content without the filling,
+    and ``scale_factor`` (w, h).
+
+    Args:
+        scale (tuple[int]): (width, height) in pixels.
+        mode (str): 'stretch' or 'letterbox'. Defaults to 'stretch'.
+        interpolation (str): 'bilinear', 'nearest' or 'area'. Defaults to 'bilinear'.
+        pad_value (int): Fills the rest of a letterboxed picture. Defaults to 0.
+
+    Raises:
+        ValueError: If an argument is unknown or, in use, a prepared store was made with others.
+    """
+
+    def __init__(
+        self,
+        scale: tuple[int, int],
+        mode: str = 'stretch',
+        interpolation: str = 'bilinear',
+        pad_value: int = 0,
+    ) -> None:
+        if mode not in ('stretch', 'letterbox'):
+            raise ValueError(f"mode must be 'stretch' or 'letterbox', got {mode!r}")
+        if interpolation not in _INTERPOLATIONS:
+            raise ValueError(f'interpolation must be one of {list(_INTERPOLATIONS)}, got {interpolation!r}')
+        self.scale = (int(scale[0]), int(scale[1]))
+        self.mode = mode
+        self.interpolation = interpolation
+        self.pad_value = pad_value
+
+    def settings(self) -> dict:
+        """What determines the pictures, as plain types."""
+        return dict(
+            scale=list(self.scale), mode=self.mode, interpolation=self.interpolation, pad_value=self.pad_value
+        )
+
+    @autocast_box_type()
+    def transform(self, results: dict) -> dict:
+        """Resize pictures and boxes in ``results``; see the class."""
+        height, width = results.get('img_shape', results['ori_shape'])[:2]
+        target_width, target_height = self.scale
+        if self.mode == 'letterbox':
+            ratio = min(target_width / width, target_height / height)
+            content = (max(round(width * ratio), 1), max(round(height * ratio), 1))
+        else:
+            content = self.scale
+
+        prepared = results.pop('prepared_resize', None)
+        if prepared is not None and prepared != self.settings():
+            raise ValueError(
+                f'the prepared store holds pictures resized with {prepared}, but this pipeline asks for '
+                f'{self.settings()}: make another store, or change ResizeModalities'
+            )
+        if prepared is None:
+            for name in results.get('visual_modalities', ()):
+                results[name] = self._resize(results[name], content)
+
+        results['img_shape'] = (content[1], content[0])
+        results['scale_factor'] = (content[0] / width, content[1] / height)
+        if results.get('gt_bboxes') is not None:
+            boxes = results['gt_bboxes'].clone()
+            boxes.rescale_(results['scale_factor'])
+            boxes.clip_(results['img_shape'])
+            results['gt_bboxes'] = boxes
+        return results
+
+    def _resize(self, image: np.ndarray, content: tuple[int, int]) -> np.ndarray:
+        resized = cv2.resize(image, content, interpolation=_INTERPOLATIONS[self.interpolation])
+        resized = resized.reshape(content[1], content[0], -1)  # OpenCV drops a single channel's axis
+        if content == self.scale:
+            return resized
+        canvas = np.full((self.scale[1], self.scale[0], resized.shape[2]), self.pad_value, resized.dtype)
+        canvas[: content[1], : content[0]] = resized
+        return canvas

@@ -1,0 +1,244 @@
+"""From a batch of samples to what a detector eats, on the model's device.
+
+Letters: B samples, C microphones, L samples of sound, M mel bands, T frames, H height, W width.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Union
+
+import torch
+from mmdet.models.utils.misc import samplelist_boxtype2tensor
+from mmdet.registry import MODELS
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
+
+from mmav.datasets.transforms.spec_augment import mask_spectrogram
+from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
+
+Numbers = Union[float, Sequence[float]]
+
+
+@MODELS.register_module()
+class AudioVisualDataPreprocessor(BaseDataPreprocessor):
+    """Sound to network-sized spectrogram images, pictures to normalised tensors; batched, on the device.
+
+    Sound: int16 / 32768 -> log-mel (decibel) -> in training, masks -> ``db_range`` to 0..1 (clamped) ->
+    bicubic resize to ``audio_size`` -> mean and standard deviation. Phase channels go from -1..1 to 0..1.
+    Pictures: BGR to RGB by option -> mean and standard deviation. Everything is then padded with zeros at the
+    right and bottom to ``pad_size_divisor``; ``batch_input_shape`` and ``pad_shape`` are set as mmdet does.
+
+    Args:
+        log_mel (dict, optional): Arguments of :class:`LogMelSpectrogram`. None: samples hold spectrograms.
+        audio_size (tuple[int], optional): (H, W) that spectrograms are resized to; the size to which the
+            pipeline's ResizeModalities brings pictures and boxes. None: no resizing.
+        db_range (tuple[float]): Decibels that become 0 and 1. Defaults to (-80, 0).
+        audio_mean (float | Sequence[float]): Subtracted from the 0..1 sound, one for all channels or one per
+            channel. Defaults to 0.
+        audio_std (float | Sequence[float]): Divides it. Defaults to 1.
+        modalities (dict, optional): Per visual modality ``dict(mean=, std=, bgr_to_rgb=)``: mean and std of
+            0..255 values, one or one per channel, in the order after ``bgr_to_rgb`` (Defaults to 0, 1, False).
+        modality (str, optional): None: ``inputs`` is the dict of whatever the batch holds, ``audio`` (B, C, H, W),
+            ``rgb`` (B, 3, H, W), ...; 'audio', 'rgb', ...: ``inputs`` is that tensor, as stock mmdet detectors
+            want it.
+        spec_augment (dict, optional): Arguments of :func:`mmav.datasets.transforms.mask_spectrogram`, used in
+            training alone.
+        phase_channels (bool): Shorthand for ``log_mel=dict(phase_channels=True)``. Defaults to False.
+        pad_size_divisor (int): Defaults to 1.
+        non_blocking (bool): Whether copies to the device may overlap with work. Defaults to False.
+
+    Raises:
+        ValueError: In construction, for bad arguments; in use, for NaN in the sound, samples of different
+            shapes, or a network size that differs from that of the boxes.
+        KeyError: In use, if a modality is missing or not configured.
+    """
+
+    def __init__(
+        self,
+        log_mel: dict | None = None,
+        audio_size: tuple[int, int] | None = None,
+        db_range: tuple[float, float] = (-80.0, 0.0),
+        audio_mean: Numbers = 0.0,
+        audio_std: Numbers = 1.0,
+        modalities: dict | None = None,
+        modality: str | None = None,
+        spec_augment: dict | None = None,
+        phase_channels: bool = False,
+        pad_size_divisor: int = 1,
+        non_blocking: bool = False,
+    ) -> None:
+        super().__init__(non_blocking=non_blocking)
+        if not db_range[0] < db_range[1]:
+            raise ValueError(f'db_range must rise, got {db_range}')
+        if phase_channels and log_mel is None:
+            raise ValueError('phase_channels needs waveforms: give log_mel')
+        self.log_mel = None
+        if log_mel is not None:
+            options = {key: value for key, value in log_mel.items() if key != 'type'}
+            options['phase_channels'] = phase_channels or options.get('phase_channels', False)
+            self.log_mel = LogMelSpectrogram(**options)
+        self.audio_size = None if audio_size is None else tuple(audio_size)
+        self.db_range = tuple(db_range)
+        self.modality = modality
+        self.spec_augment = spec_augment
+        if spec_augment is not None:
+            mask_spectrogram(torch.zeros(1, 1, 1, 1), **spec_augment)  # wrong arguments show at once
+        self.pad_size_divisor = pad_size_divisor
+        self._register_normalisation('audio', audio_mean, audio_std)
+        self.bgr_to_rgb = {}
+        for name, options in (modalities or {}).items():
+            if name in ('audio', 'spectrogram'):
+                raise ValueError(f'{name!r} is no visual modality: use audio_mean and audio_std')
+            unknown = set(options) - {'mean', 'std', 'bgr_to_rgb'}
+            if unknown:
+                raise ValueError(f'modalities[{name!r}] has unknown options {sorted(unknown)}')
+            self.bgr_to_rgb[name] = options.get('bgr_to_rgb', False)
+            self._register_normalisation(name, options.get('mean', 0.0), options.get('std', 1.0))
+
+    def _register_normalisation(self, name: str, mean: Numbers, std: Numbers) -> None:
+        for kind, value in (('mean', mean), ('std', std)):
+            value = torch.as_tensor(value, dtype=torch.float32).reshape(-1, 1, 1)
+            if kind == 'std' and not bool((value > 0).all()):
+                raise ValueError(f'the standard deviation of {name} must be above 0')
+            self.register_buffer(f'{name}_{kind}', value, persistent=False)
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Prepare a batch.
+
+        Args:
+            data (dict): ``inputs``: dict of lists (or stacked tensors) by modality; where ``modality`` is set, the
+                list or tensor of that modality will do. ``data_samples``: list of DetDataSample or missing.
+            training (bool): Whether to mask spectrograms. Defaults to False.
+
+        Returns:
+            dict: ``inputs`` (see ``modality``) and ``data_samples``.
+        """
+        inputs, data_samples = data['inputs'], data.get('data_samples')
+        if not isinstance(inputs, Mapping):
+            if self.modality is None:
+                raise TypeError(f'inputs must be a dict by modality, got {type(inputs).__name__}')
+            inputs = {self.modality: inputs}
+        if 'audio' in inputs and 'spectrogram' in inputs:
+            raise ValueError("the batch holds both 'audio' and 'spectrogram'")
+        names = [name if name != 'spectrogram' else 'audio' for name in inputs]
+        if self.modality is not None:
+            if self.modality not in names:
+                raise KeyError(
+                    f'the batch holds no {self.modality!r} (it holds {", ".join(names) or "nothing"}): '
+                    'add it to the pipeline, LoadMultichannelAudio or LoadVisualModalities'
+                )
+            names = [self.modality]
+
+        batch = {}
+        for name in names:
+            if name == 'audio':
+                source = 'spectrogram' if 'spectrogram' in inputs else 'audio'
+                batch[name] = self._audio(self._stack(inputs[source], source), source, data_samples, training)
+            else:
+                batch[name] = self._picture(self._stack(inputs[name], name), name)
+        shapes = {name: tuple(tensor.shape[-2:]) for name, tensor in batch.items()}
+        if len(set(shapes.values())) > 1:
+            raise ValueError(
+                f'modalities differ in size: {shapes} (H, W); make audio_size and the scale of ResizeModalities agree'
+            )
+        if data_samples is not None:
+            data_samples = self.cast_data(data_samples)
+        batch = {name: self._pad(tensor) for name, tensor in batch.items()}
+        if data_samples is not None and batch:
+            first = next(iter(batch))
+            self._set_shapes(data_samples, shapes[first], tuple(batch[first].shape[-2:]))
+        return dict(
+            inputs=batch if self.modality is None else batch[self.modality], data_samples=data_samples
+        )
+
+    def _stack(self, samples: Tensor | Sequence[Tensor], name: str) -> Tensor:
+        """One tensor on the device; checks what can be checked before."""
+        if not isinstance(samples, Tensor):
+            shapes = {tuple(sample.shape) for sample in samples}
+            if len(shapes) != 1:
+                raise ValueError(f'{name}: the samples of a batch differ in shape: {sorted(shapes)}')
+            # One copy to the device instead of one per sample.
+            samples = torch.stack(list(samples))
+        if samples.is_floating_point() and not bool(samples.isfinite().all()):
+            bad = (~samples.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
+            raise ValueError(f'{name}: NaN or infinite values in sample(s) {bad} of the batch')
+        return self.cast_data(samples)
+
+    def _audio(self, audio: Tensor, source: str, data_samples: list | None, training: bool) -> Tensor:
+        if source == 'audio':
+            if self.log_mel is None:
+                raise ValueError('the batch holds waveforms: give log_mel=dict(...) to the data preprocessor')
+            waveform = audio.float() / 32768 if audio.dtype == torch.int16 else audio
+            audio = self.log_mel(waveform)
+            decibel, phase = audio[:, : waveform.shape[1]], audio[:, waveform.shape[1] :]
+        else:
+            self._check_spectrogram(audio, data_samples)
+            decibel, phase = audio.float(), audio[:, :0]
+        if training and self.spec_augment is not None:
+            decibel = mask_spectrogram(decibel, **self.spec_augment)
+        low, high = self.db_range
+        audio = ((decibel - low) / (high - low)).clamp(0, 1)
+        if phase.shape[1]:
+            audio = torch.cat([audio, (phase + 1) / 2], dim=1)
+        if self.audio_size is not None and tuple(audio.shape[-2:]) != self.audio_size:
+            audio = interpolate(audio, size=self.audio_size, mode='bicubic', align_corners=False)
+        return self._normalise(audio, 'audio')
+
+    def _check_spectrogram(self, spectrogram: Tensor, data_samples: list | None) -> None:
+        if self.log_mel is None:
+            return
+        if self.log_mel.phase_channels:
+            raise ValueError('phase channels need waveforms, but the batch holds spectrograms')
+        if spectrogram.shape[-2] != self.log_mel.n_mels:
+            raise ValueError(
+                f'the batch holds spectrograms of {spectrogram.shape[-2]} mel bands, log_mel says {self.log_mel.n_mels}'
+            )
+        made_with = data_samples[0].metainfo.get('log_mel') if data_samples else None
+        if made_with is not None and made_with != self.log_mel.settings():
+            raise ValueError(
+                f'the spectrograms were prepared with {made_with}, but log_mel says {self.log_mel.settings()}'
+            )
+
+    def _picture(self, picture: Tensor, name: str) -> Tensor:
+        if name not in self.bgr_to_rgb:
+            raise KeyError(
+                f'the batch holds {name!r}, but the data preprocessor does not know how to normalise it: '
+                f'add modalities=dict({name}=dict(mean=..., std=...))'
+            )
+        if self.bgr_to_rgb[name]:
+            if picture.shape[1] != 3:
+                raise ValueError(f'bgr_to_rgb needs 3 channels, {name} has {picture.shape[1]}')
+            picture = picture.flip(1)
+        return self._normalise(picture.float(), name)
+
+    def _normalise(self, values: Tensor, name: str) -> Tensor:
+        mean, std = getattr(self, f'{name}_mean'), getattr(self, f'{name}_std')
+        for kind, numbers in (('mean', mean), ('std', std)):
+            if len(numbers) not in (1, values.shape[1]):
+                raise ValueError(f'{name} has {values.shape[1]} channels, its {kind} {len(numbers)} values')
+        return (values - mean) / std
+
+    def _pad(self, values: Tensor) -> Tensor:
+        divisor = self.pad_size_divisor
+        height, width = values.shape[-2:]
+        right = math.ceil(width / divisor) * divisor - width
+        bottom = math.ceil(height / divisor) * divisor - height
+        return pad(values, (0, right, 0, bottom)) if right or bottom else values
+
+    def _set_shapes(self, data_samples: list, shape: tuple[int, int], padded: tuple[int, int]) -> None:
+        for sample in data_samples:
+            # Letterboxed content fills the network's input in one direction, stretched content in both.
+            content = sample.metainfo.get('img_shape', shape)
+            fits = (
+                content[0] <= shape[0]
+                and content[1] <= shape[1]
+                and (content[0] == shape[0] or content[1] == shape[1])
+            )
+            if not fits:
+                raise ValueError(
+                    f'the boxes live in {tuple(content)} (H, W), the inputs in {shape}; make audio_size (H, W) and '
+                    'the scale (W, H) of ResizeModalities agree'
+                )
+            sample.set_metainfo(dict(batch_input_shape=padded, pad_shape=padded))
+        samplelist_boxtype2tensor(data_samples)

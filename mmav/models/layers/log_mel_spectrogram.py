@@ -1,0 +1,177 @@
+"""Log-mel spectrograms of many microphones.
+
+Letters: B clips, C microphones, L samples, F frequency bins, M mel bands, T frames.
+"""
+
+import torch
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+# The mel product is done in bands of filters, cut at these shares: a filter is narrow, so a band of
+# neighbours reads a short stretch of bins. Measured best of one to ten bands.
+_BAND_EDGES = (0.0, 0.3, 0.6, 0.8, 1.0)
+
+
+@MODELS.register_module()
+class LogMelSpectrogram(nn.Module):
+    """Waveform to mel spectrogram in decibel, equal to librosa's.
+
+    The same as ``librosa.feature.melspectrogram`` (Slaney's filters, Hann window, centred frames,
+    zero padding, power) followed by ``librosa.power_to_db``, to 1e-3 dB, on any device, for any number
+    of clips and microphones. Computed in float32, also under autocast; differentiable.
+
+    Args:
+        sample_rate (int): Of the waveform, in hertz. Defaults to 44100.
+        n_fft (int): Length of the transform, and of its Hann window, in samples. Defaults to 1024.
+        hop_length (int): Samples between frames. Defaults to 256.
+        n_mels (int): Mel bands. Defaults to 80.
+        reference (str | float): Power that becomes 0 dB. 'channel': each microphone's own maximum, as in
+            MM-DistillNet's released data (level differences between microphones are lost); 'clip': the
+            maximum over all microphones of a clip; a number: that power. Defaults to 'channel'.
+        f_min (float): Lowest frequency of the filters in hertz. Defaults to 0.
+        f_max (float, optional): Highest; half the sample rate by default.
+        amin (float): Least power, which guards the logarithm. Defaults to 1e-10.
+        top_db (float, optional): Values lie at most this far below the maximum of the microphone
+            (reference 'channel') or of the clip (else). Defaults to 80; None: no limit.
+        phase_channels (bool): Append, for each pair of neighbouring microphones (k, k + 1), the cosine
+            and the sine of their phase difference, averaged over each mel band: 2 (C - 1) channels in
+            -1..1, all cosines first. Defaults to False.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int = 44100,
+        n_fft: int = 1024,
+        hop_length: int = 256,
+        n_mels: int = 80,
+        reference: str | float = 'channel',
+        f_min: float = 0.0,
+        f_max: float | None = None,
+        amin: float = 1e-10,
+        top_db: float | None = 80.0,
+        phase_channels: bool = False,
+    ) -> None:
+        super().__init__()
+        if isinstance(reference, str):
+            if reference not in ('channel', 'clip'):
+                raise ValueError(f"reference must be 'channel', 'clip' or a power, got {reference!r}")
+        elif not reference > 0:
+            raise ValueError(f'a fixed reference is a power above 0, got {reference}')
+        if min(sample_rate, n_fft, hop_length, n_mels) <= 0 or not amin > 0:
+            raise ValueError('sample_rate, n_fft, hop_length, n_mels and amin must be above 0')
+        self.sample_rate = sample_rate
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.n_mels = n_mels
+        self.reference = reference
+        self.f_min = f_min
+        self.f_max = sample_rate / 2 if f_max is None else f_max
+        self.amin = amin
+        self.top_db = top_db
+        self.phase_channels = phase_channels
+
+        # Importing librosa's filters costs a second (numba): paid by those who build this layer.
+        from librosa.filters import mel
+
+        filters = torch.from_numpy(
+            mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=self.f_min, fmax=self.f_max)
+        ).float()
+        # Constants of the configuration, so no part of a checkpoint.
+        self.register_buffer('window', torch.hann_window(n_fft), persistent=False)
+        self.register_buffer('filters', filters, persistent=False)
+        self._bands = []
+        edges = sorted({round(share * n_mels) for share in _BAND_EDGES})
+        for first, last in zip(edges[:-1], edges[1:]):
+            band = filters[first:last]
+            used = band.sum(0).nonzero().flatten()
+            start, stop = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
+            # Real and imaginary parts lie side by side, so each weight stands twice.
+            weights = band[:, start:stop].t().repeat_interleave(2, 0).contiguous()
+            self.register_buffer(f'band_{first}', weights, persistent=False)
+            self._bands.append((2 * start, 2 * stop, f'band_{first}'))
+
+    def settings(self) -> dict:
+        """What determines the values, as plain types: the constructor's arguments."""
+        names = ('sample_rate', 'n_fft', 'hop_length', 'n_mels', 'reference', 'f_min', 'f_max', 'amin')
+        names += ('top_db', 'phase_channels')
+        return {name: getattr(self, name) for name in names}
+
+    def num_frames(self, num_samples: int) -> int:
+        """Frames of a waveform of ``num_samples`` samples."""
+        return 1 + num_samples // self.hop_length
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Compute the spectrograms.
+
+        Args:
+            waveform (Tensor): (B, C, L), float in -1..1.
+
+        Returns:
+            Tensor: (B, C, M, T) float32 decibel, T = 1 + L // hop_length; with ``phase_channels``
+            (B, C + 2 (C - 1), M, T).
+
+        Raises:
+            ValueError: If the waveform has another shape or no samples.
+            TypeError: If it is not of a floating-point type.
+        """
+        if waveform.dim() != 3 or 0 in waveform.shape:
+            raise ValueError(f'expected a waveform of shape (B, C, L), got {tuple(waveform.shape)}')
+        if not waveform.is_floating_point():
+            raise TypeError(f'expected float samples in -1..1, got {waveform.dtype}; divide int16 by 32768')
+        with torch.autocast(waveform.device.type, enabled=False):
+            power, phases = self._mel_power(waveform.float())
+            decibel = self._to_decibel(power)
+            if self.phase_channels:
+                decibel = torch.cat([decibel, phases], dim=1)
+            return decibel.transpose(-1, -2)
+
+    def _mel_power(self, waveform: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(B, C, L) to mel power (B, C, T, M) and, if wanted, phase differences (B, 2 (C - 1), T, M)."""
+        num_clips, num_mics = waveform.shape[:2]
+        num_frames = self.num_frames(waveform.shape[-1])
+        half = self.n_fft // 2
+        padded = nn.functional.pad(waveform, (half, self.n_fft - half)).flatten(0, 1)
+        frames = padded.unfold(-1, self.n_fft, self.hop_length)[:, :num_frames]  # a view, (BC, T, n_fft)
+
+        # A whole batch's intermediate arrays exceed the cache, and fresh memory costs a CPU more than
+        # the arithmetic: it takes one microphone at a time, through the same two buffers.
+        on_cpu = waveform.device.type == 'cpu'
+        step = len(frames) if not on_cpu else num_mics if self.phase_channels else 1
+        windowed = spectrum = None
+        if on_cpu and not (torch.is_grad_enabled() and waveform.requires_grad):
+            windowed = waveform.new_empty(step, num_frames, self.n_fft)
+            spectrum = waveform.new_empty(step, num_frames, half + 1, dtype=torch.complex64)
+        powers, phases = [], []
+        for first in range(0, len(frames), step):
+            part = torch.mul(frames[first : first + step], self.window, out=windowed)
+            part = torch.fft.rfft(part, out=spectrum)
+            if self.phase_channels:
+                phases.append(self._phase_differences(part.view(-1, num_mics, *part.shape[1:])))
+            parts = torch.view_as_real(part).flatten(0, 1).flatten(1)  # (step T, 2F)
+            squares = parts.square() if spectrum is None else parts.square_()
+            mel = [squares[:, a:b] @ getattr(self, name) for a, b, name in self._bands]
+            powers.append(torch.cat(mel, dim=1))
+        power = torch.cat(powers).view(num_clips, num_mics, num_frames, self.n_mels)
+        return power, torch.cat(phases) if phases else None
+
+    def _to_decibel(self, power: Tensor) -> Tensor:
+        decibel = 10.0 * power.clamp_min(self.amin).log10()
+        dims = (-2, -1) if self.reference == 'channel' else (-3, -2, -1)
+        peak = decibel.amax(dims, keepdim=True)
+        if not isinstance(self.reference, str):
+            zero = 10.0 * torch.tensor(max(self.reference, self.amin), dtype=torch.float64).log10().item()
+            decibel, peak = decibel - zero, peak - zero
+        else:
+            decibel, peak = decibel - peak, torch.zeros_like(peak)
+        return decibel if self.top_db is None else decibel.maximum(peak - self.top_db)
+
+    def _phase_differences(self, spectrum: Tensor) -> Tensor:
+        """(B, C, T, F) complex to (B, 2 (C - 1), T, M) in -1..1."""
+        cross = spectrum[:, 1:] * spectrum[:, :-1].conj()
+        cross = torch.view_as_real(cross)
+        unit = cross / cross.norm(dim=-1, keepdim=True).clamp_min(1e-20)
+        weights = self.filters / self.filters.sum(1, keepdim=True).clamp_min(1e-20)
+        return torch.cat([unit[..., 0] @ weights.t(), unit[..., 1] @ weights.t()], dim=1)
