@@ -126,7 +126,7 @@ def build_coco(
         info: What to say about the origin, as COCO's ``info``.
 
     Returns:
-        A COCO dictionary. Annotations have ``score`` and ``modality`` besides COCO's keys; images and
+        A COCO dictionary; widths and heights are rounded to 0.01 pixels. Annotations have ``score`` and ``modality`` besides COCO's keys; images and
         annotations are numbered from 1 in the order of ``frames``.
     """
     images: list[dict] = []
@@ -137,13 +137,14 @@ def build_coco(
         images.append(dict(frame['image'], id=len(images) + 1))
         boxes = zip(frame['bboxes'], frame['scores'], frame['labels'], frame['modality_ids'])
         for (x1, y1, x2, y2), score, label, modality_id in boxes:
+            width, height = round(x2 - x1, 2), round(y2 - y1, 2)
             annotations.append(
                 dict(
                     id=len(annotations) + 1,
                     image_id=images[-1]['id'],
                     category_id=label + 1,
-                    bbox=[x1, y1, x2 - x1, y2 - y1],
-                    area=(x2 - x1) * (y2 - y1),
+                    bbox=[x1, y1, width, height],
+                    area=width * height,
                     iscrowd=0,
                     score=score,
                     modality=modalities[modality_id],

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet.apis import inference_detector, init_detector
-from mmdet.registry import MODELS
+from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from pycocotools.coco import COCO
@@ -295,3 +295,97 @@ def test_what_cannot_be_labelled_is_said(tool, data, teachers, tmp_path, capsys)
     with pytest.raises(SystemExit):
         tool.main([*arguments(tmp_path / 'a', data, one), '--teacher', 'rgb', *teachers['rgb']])
     assert 'names a modality twice' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        tool.main(arguments(tmp_path / 'a', data, one, '--min-size', 0))
+    assert 'at least 1 pixel' in capsys.readouterr().err
+
+
+FRAME_IDS = ('1580000000_000000001_0', '1580000001_000000002_0', '1580000002_000000003_0')
+
+
+def write_mavd(root):
+    """Frames in the published layout, one of them with a bogus id."""
+    generator = np.random.default_rng(1)
+    for frame_id in (*FRAME_IDS, '1580000003_4_0'):
+        for folder, name, dtype, channels in (
+            ('fl_rgb', f'fl_rgb_{frame_id}.jpg', np.uint8, 3),
+            ('fl_ir_aligned', f'fl_ir_aligned_{frame_id}.png', np.uint16, 1),
+        ):
+            file = root / 'drive_day' / folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            low, high = (0, 255) if dtype == np.uint8 else (21800, 25000)
+            blocks = generator.integers(low, high, (13, 24, channels), dtype=dtype)
+            cv2.imwrite(str(file), blocks.repeat(50, axis=0).repeat(80, axis=1))
+    lines = [f'drive_day/{frame_id}\n' for frame_id in (*FRAME_IDS, '1580000003_4_0')]
+    (root / 'train.txt').write_text(''.join(lines))
+
+
+def write_mavd_teacher(folder, modality, seed):
+    """A detector of :func:`write_teacher` that reads one modality of MAVD."""
+    config, checkpoint = write_teacher(folder, modality, seed)
+    channels = dict(rgb=3, thermal=1)[modality]
+    text = Path(config).read_text()
+    start, end = text.index('    data_preprocessor='), text.index('    backbone=')
+    preprocessor = (
+        f'modality={modality!r}, modalities=dict({modality}=dict(mean=100., std=50.)), pad_size_divisor=32'
+    )
+    text = (
+        f"{text[:start]}    data_preprocessor=dict(type='AudioVisualDataPreprocessor', {preprocessor}),\n"
+        f'{text[end : text.index("test_dataloader")]}'
+        "test_dataloader = dict(dataset=dict(type='MAVDDataset', ann_file='other.json',\n"
+        f'    modalities=({modality!r},), pipeline=[\n'
+        f"        dict(type='LoadVisualModalities', modalities=({modality!r},)),\n"
+        "        dict(type='ResizeModalities', scale=(96, 64), mode='stretch'),\n"
+        "        dict(type='PackAudioVisualInputs')]))\n"
+    ).replace('depth=18, ', f'depth=18, in_channels={channels}, ')
+    Path(config).write_text(text)
+    content = torch.load(checkpoint, weights_only=True)
+    stem = content['state_dict']['backbone.conv1.weight']
+    content['state_dict']['backbone.conv1.weight'] = stem[:, :channels].clone()
+    torch.save(content, checkpoint)
+    return config, checkpoint
+
+
+def test_mavd_frames_of_a_split_list_become_a_training_file(tool, tmp_path):
+    write_mavd(tmp_path)
+    teachers = {
+        name: write_mavd_teacher(tmp_path, name, seed) for seed, name in enumerate(('rgb', 'thermal'))
+    }
+    out = tmp_path / 'annotations' / 'pseudo.json'
+    command = arguments(out, tmp_path, teachers, '--batch-size', 2, '--score-thr', 0.3)
+    place = command.index('--ann-file')
+    command[place : place + 2] = ['--split-file', 'train.txt']
+    statistics = tool.main(command)
+    assert statistics['frames'] == 3
+    coco = COCO(str(out))
+    first = coco.dataset['images'][0]
+    assert first['file_name'] == f'drive_day/fl_rgb/fl_rgb_{FRAME_IDS[0]}.jpg'
+    assert (first['width'], first['height']) == (1520, 650)
+    assert (first['drive'], first['frame_id']) == ('drive_day', FRAME_IDS[0])
+    assert first['timestamp'] == pytest.approx(1580000000, abs=1e-3)
+    assert {ann['modality'] for ann in coco.dataset['annotations']} == {'rgb', 'thermal'}
+    corners = np.array([ann['bbox'] for ann in coco.dataset['annotations']])
+    corners[:, 2:] += corners[:, :2]
+    assert corners.min() >= 0 and corners[:, 2].max() <= 1520.01 and corners[:, 3].max() <= 650.01
+    assert corners[:, 2].max() > 700  # in the frame's pixels, not the network's
+
+    pipeline = [
+        dict(type='LoadVisualModalities', modalities=('rgb',)),
+        dict(type='LoadAnnotations', with_bbox=True),
+        dict(type='PackAudioVisualInputs'),
+    ]
+    dataset = DATASETS.build(
+        dict(
+            type='MAVDDataset',
+            data_root=str(tmp_path),
+            ann_file='annotations/pseudo.json',
+            modalities=('rgb',),
+            pipeline=pipeline,
+        )
+    )
+    sample = dataset[0]
+    boxes = sample['data_samples'].gt_instances.bboxes
+    written = [ann['bbox'] for ann in coco.loadAnns(coco.getAnnIds(imgIds=1))]
+    assert sample['inputs']['rgb'].shape == (3, 650, 1520)
+    boxes = boxes.tensor if hasattr(boxes, 'tensor') else boxes
+    np.testing.assert_allclose(boxes[:, :2], np.array(written)[:, :2], atol=1e-2)

@@ -195,6 +195,12 @@ def test_coco_json_loads_with_pycocotools(tmp_path):
     assert coco.getAnnIds(imgIds=2) == []
 
 
+def test_a_box_of_one_pixel_stays_one_pixel():
+    # in binary, 101.02 - 100.02 is a little less than 1, which data sets refuse as degenerate
+    content = build_coco([frame('1.jpg', [(100.02, 0.0, 101.02, 5.1, 0.5, 0)])], ['vehicle'], ['rgb'])
+    assert content['annotations'][0]['bbox'] == [100.02, 0.0, 1.0, 5.1]
+
+
 def test_empty_frames_can_be_left_out():
     frames = [frame('1.jpg', []), frame('2.jpg', [(0, 0, 9, 9, 0.5, 0)])]
     coco = build_coco(frames, ['vehicle'], ['rgb'], keep_empty=False)

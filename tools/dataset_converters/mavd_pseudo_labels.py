@@ -70,6 +70,9 @@ class Teacher:
         for sample in self.model.test_step(batch):
             found = sample.pred_instances
             boxes = clip_boxes_to_image(get_box_tensor(found.bboxes).float(), sample.ori_shape[:2])
+            boxes = (
+                boxes.mul(100).round().div(100)
+            )  # as written, so that no later rounding undercuts min_size
             found = InstanceData(bboxes=boxes, scores=found.scores.float(), labels=found.labels).cpu()
             results.append((map_labels(found, self.classes, targets, class_map), tuple(sample.ori_shape[:2])))
         return results
@@ -298,6 +301,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     modalities = [modality for modality, _, _ in args.teacher]
     if len(set(modalities)) < len(modalities):
         parser.error(f'--teacher names a modality twice: {modalities}')
+    if args.min_size < 1:
+        parser.error('--min-size must be at least 1 pixel: data sets refuse smaller boxes')
     if args.batch_size < 1 or args.shard_frames < 1:
         parser.error('--batch-size and --shard-frames must be at least 1')
     return args
