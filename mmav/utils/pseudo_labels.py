@@ -126,8 +126,9 @@ def build_coco(
         info: What to say about the origin, as COCO's ``info``.
 
     Returns:
-        A COCO dictionary; widths and heights are rounded to 0.01 pixels. Annotations have ``score`` and ``modality`` besides COCO's keys; images and
-        annotations are numbered from 1 in the order of ``frames``.
+        A COCO dictionary; widths and heights are rounded to 0.01 pixels. Annotations have ``score`` and
+        ``modality`` besides COCO's keys; images and annotations are numbered from 1 in the order of
+        ``frames``.
     """
     images: list[dict] = []
     annotations: list[dict] = []
