@@ -1,6 +1,5 @@
 """The multimodal audio-visual detection data set MAVD, and recordings laid out like it."""
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,16 +8,16 @@ from logging import WARNING
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 from mmengine.dist import broadcast_object_list, get_dist_info
-from mmengine.fileio import exists, join_path
+from mmengine.fileio import join_path
 from mmengine.logging import print_log
 from tqdm import tqdm
 
+from .box_fault import box_fault
 from .errors import SampleError
+from .mavd_conditions import CONDITIONS, fill_conditions, keep_condition
+from .mavd_files import FrameFiles
 from .mavd_layout import (
     AUDIO_EXTENSIONS,
-    IMAGE_EXTENSIONS,
-    MODALITY_FILES,
-    find_condition_list,
     is_bogus,
     read_split_list,
     read_timestamps,
@@ -36,36 +35,43 @@ _INSTANCE_KEYS = ('track_id', 'visibility', 'distance', 'azimuth', 'audible', 'k
 class MAVDDataset(CocoDataset):
     """Frames of drives: 8 microphones, up to three cameras, boxes in the cropped camera image.
 
-    The layout on disk is MAVD's published one, described with every convention in ``docs/data.md``. Annotations are
-    COCO files, so mmdet's CocoMetric works. What the data set will yield is fixed and logged at start-up; nothing is
-    replaced afterwards. Beside mmdet's keys a sample has ``drive``, ``frame_id``, ``timestamp`` (seconds),
-    ``time_of_day``, ``motion``, ``condition`` (None where unknown), ``crop``, ``ori_shape``, ``img_shape``,
-    ``microphone_positions`` and the files: ``modality_paths`` and ``audio_paths`` (one file a microphone) or
-    ``audio_path`` and ``audio_offset`` (centre of the clip in the drive's recording, seconds), or ``prepared``.
+    The layout on disk is MAVD's published one, described with every convention in ``docs/data.md``.
+    Annotations are COCO files, so mmdet's CocoMetric works. What the data set will yield is fixed and logged
+    at start-up; nothing is replaced afterwards. Beside mmdet's keys a sample has ``drive``, ``frame_id``,
+    ``timestamp`` (seconds), ``time_of_day``, ``motion``, ``condition`` (None where unknown), ``crop``,
+    ``ori_shape``, ``img_shape``, ``microphone_positions`` and the files: ``modality_paths`` and
+    ``audio_paths`` (one file a microphone) or ``audio_path`` and ``audio_offset`` (centre of the clip in the
+    drive's recording, seconds), or ``prepared``.
 
     Args:
         ann_file (str): COCO file; '' takes the frames of ``split_file`` without labels. Defaults to ''.
-        split_file (str, optional): List of ``<drive>/<id>``; only these frames are taken. None: all of ``ann_file``.
-        modalities (Sequence[str], optional): Visual modalities that samples offer. None: those that the pipeline loads.
-        time_of_day (str, optional): Only 'day' or 'night' frames: as the COCO file says, else the published lists.
+        split_file (str, optional): List of ``<drive>/<id>``; only these frames are taken. None: all of
+            ``ann_file``.
+        modalities (Sequence[str], optional): Visual modalities that samples offer. None: those that the
+            pipeline loads.
+        time_of_day (str, optional): Only 'day' or 'night' frames: as the COCO file says, else the published
+            lists.
         motion (str, optional): Only 'static' or 'drive' frames (ego vehicle); likewise.
         audio_layout (str): 'frame': files of a clip for each frame; 'drive': one recording per drive with
             ``timestamps.csv``. Defaults to 'frame'.
-        audio_ext (str, optional): 'wav', 'flac', 'npy', 'mp3' or 'pkl'. None: what each drive has, in this order.
+        audio_ext (str, optional): 'wav', 'flac', 'npy', 'mp3' or 'pkl'. None: what each drive has, in this
+            order.
         num_microphones (int): Files of a frame's sound. Defaults to 8.
         crop (tuple[int], optional): (x1, y1, x2, y2) of the camera image's part that the boxes refer to.
             Defaults to (200, 0, 1720, 650); None for pictures that are cropped already.
         image_size (tuple[int], optional): (width, height) of unlabelled frames where ``crop`` is None.
-        box_tolerance (float): Pixels by which a box may stick out of the image (it is clipped later). A box further out
-            is an error: it usually means annotations in the uncropped image. Defaults to 2.
-        on_error (str): 'raise': a bad annotation is an error at start-up, a file that cannot be read is one when its
-            turn comes. 'skip': bad boxes and frames are left out at start-up, with their number and the first names in
-            the log; for this every file is read once (see ``verify``). So length and order are the same in every
-            process and every epoch, and no other sample takes a bad one's place. Defaults to 'raise'.
-        verify (bool, optional): Run the pipeline's loading transforms on every frame at start-up, in threads; in
-            distributed runs the first process does it for all. None: as ``on_error`` needs.
+        box_tolerance (float): Pixels by which a box may stick out of the image (it is clipped later). A box
+            further out is an error: it usually means annotations in the uncropped image. Defaults to 2.
+        on_error (str): 'raise': a bad annotation is an error at start-up, a file that cannot be read is one
+            when its turn comes. 'skip': bad boxes and frames are left out at start-up, with their number and
+            the first names in the log; for this every file is read once (see ``verify``). So length and order
+            are the same in every process and every epoch, and no other sample takes a bad one's place.
+            Defaults to 'raise'.
+        verify (bool, optional): Run the pipeline's loading transforms on every frame at start-up, in threads;
+            in distributed runs the first process does it for all. None: as ``on_error`` needs.
         prepared (str, optional): Folder of a prepared store to read sound and pictures from.
-        modality_files (dict, optional): Further modalities: name to (folder in the drive, stem with ``{}`` for the id).
+        modality_files (dict, optional): Further modalities: name to (folder in the drive, stem with ``{}``
+            for the id).
         **kwargs: Of mmdet's CocoDataset (data_root, pipeline, filter_cfg, backend_args, metainfo, ...).
 
     Raises:
@@ -100,8 +106,8 @@ class MAVDDataset(CocoDataset):
         **kwargs,
     ) -> None:
         for name, value, choices in (
-            ('time_of_day', time_of_day, (None, 'day', 'night')),
-            ('motion', motion, (None, 'static', 'drive')),
+            ('time_of_day', time_of_day, (None, *CONDITIONS['time_of_day'])),
+            ('motion', motion, (None, *CONDITIONS['motion'])),
             ('audio_layout', audio_layout, ('frame', 'drive')),
             ('audio_ext', audio_ext, (None, *AUDIO_EXTENSIONS)),
             ('on_error', on_error, ('raise', 'skip')),
@@ -133,21 +139,25 @@ class MAVDDataset(CocoDataset):
             raise ValueError(
                 "on_error='skip' must read every file at start-up: leave verify alone or set it to True"
             )
-        self.modality_files = dict(MODALITY_FILES, **(modality_files or {}))
         self.modalities = None if modalities is None else tuple(modalities)
-        for name in self.modalities or ():
-            if name not in self.modality_files:
-                raise ValueError(f'unknown modality {name!r}: give its files in modality_files')
+        self.modality_files = modality_files
         self.store = PreparedStore(prepared) if prepared is not None else None
         self.left_out = Counter()
-        self._extensions = {}
         super().__init__(ann_file=ann_file, data_prefix=data_prefix or dict(img=''), **kwargs)
 
-    # ---- what the data set yields -------------------------------------------------------------------------------
+    # what the data set yields
 
     def load_data_list(self) -> list[dict]:
         """Frames in the order of the COCO file, else of the split list; see the class."""
         self.left_out = Counter()
+        self._files = FrameFiles(
+            self.data_prefix['img'],
+            self.audio_layout,
+            self.audio_ext,
+            self.num_microphones,
+            self.modality_files,
+            self.backend_args,
+        )
         frames = None
         if self.split_file:
             frames = read_split_list(self._below_root(self.split_file), self.backend_args)
@@ -156,9 +166,11 @@ class MAVDDataset(CocoDataset):
                 self.left_out['bogus ids'] += len(bogus)
             frames = [frame for frame in frames if not is_bogus(frame[1])]
         data_list = self._load_labelled(frames) if self.ann_file else self._load_unlabelled(frames)
-        self._add_conditions(data_list)
-        for key in ('time_of_day', 'motion'):
-            data_list = self._keep_condition(data_list, key, getattr(self, key))
+        source = self.split_file or self.ann_file
+        split = source.rsplit('/', 1)[-1].split('.')[0].split('_')[0]
+        fill_conditions(data_list, self.data_prefix['img'], split, self.backend_args)
+        for key in CONDITIONS:
+            data_list = keep_condition(data_list, key, getattr(self, key), source)
         if self.store is not None:
             data_list = self._each(data_list, 'frames not in the prepared store', self._add_prepared_row)
         elif self.audio_layout == 'drive':
@@ -218,7 +230,7 @@ class MAVDDataset(CocoDataset):
             )
         usable = []
         for annotation in annotations:
-            reason = self._box_fault(annotation, size)
+            reason = box_fault(annotation, size, self.box_tolerance)
             if reason is None:
                 usable.append(annotation)
             elif self.on_error == 'raise':
@@ -226,7 +238,7 @@ class MAVDDataset(CocoDataset):
             else:
                 self.left_out['bad boxes'] += 1
         info = super().parse_data_info(dict(raw_img_info=image, raw_ann_info=usable))
-        # CocoDataset leaves out what it ignores, in order, and drops the keys that tracking and analyses need.
+        # CocoDataset keeps the order, leaves out what it ignores, and drops the keys that tracking needs.
         kept = [ann for ann in usable if not ann.get('ignore') and ann['category_id'] in self.cat_ids]
         for instance, annotation in zip(info['instances'], kept):
             instance.update({key: annotation[key] for key in _INSTANCE_KEYS if key in annotation})
@@ -244,62 +256,12 @@ class MAVDDataset(CocoDataset):
         )
         return info
 
-    def _box_fault(self, annotation: dict, size: tuple[int, int]) -> str | None:
-        """What is wrong with an annotation's box; None if nothing."""
-        box = annotation.get('bbox')
-        try:
-            x, y, w, h = (float(value) for value in box)
-        except (TypeError, ValueError):
-            return f'its bbox {box} is not [x, y, width, height]'
-        if not all(math.isfinite(value) for value in (x, y, w, h)):
-            return f'its bbox {box} is not finite'
-        if w < 1 or h < 1 or annotation.get('area', w * h) <= 0:
-            return f'its bbox {box} (area {annotation.get("area")}) is degenerate: under one pixel'
-        if x >= size[0] or y >= size[1] or x + w <= 0 or y + h <= 0:
-            return f'its bbox {box} lies outside the image of {size[0]} x {size[1]} pixels'
-        out = max(-x, -y, x + w - size[0], y + h - size[1])
-        if out > self.box_tolerance:
-            return (
-                f'its bbox {box} sticks out of the image of {size[0]} x {size[1]} pixels by {out:.1f} '
-                '(boxes refer to the cropped image; box_tolerance admits more)'
-            )
-        if 'area' not in annotation:
-            return 'it has no area, which mmdet and CocoMetric need'
-        return None
-
-    # ---- conditions, stores, recordings -------------------------------------------------------------------------
+    # conditions, stores, recordings
 
     def _below_root(self, path: str) -> str:
         if path.startswith('/') or '://' in path or not self.data_root:
             return path
         return join_path(self.data_root, path)
-
-    def _add_conditions(self, data_list: list[dict]) -> None:
-        """Fill time of day and motion from the published lists where the annotations do not say them."""
-        name = (self.split_file or self.ann_file).rsplit('/', 1)[-1].split('.')[0]
-        split = name.split('_')[0]
-        for key, values in (('time_of_day', ('day', 'night')), ('motion', ('static', 'drive'))):
-            unknown = [info for info in data_list if info[key] is None]
-            for value in values if unknown else ():
-                condition = dict(time_of_day=None, motion=None)
-                condition[key] = value
-                root = self.data_prefix['img']
-                frames = find_condition_list(root, split, backend_args=self.backend_args, **condition)
-                for info in unknown if frames else ():
-                    if (info['drive'], info['frame_id']) in frames:
-                        info[key] = value
-
-    def _keep_condition(self, data_list: list[dict], key: str, value: str | None) -> list[dict]:
-        if value is None:
-            return data_list
-        unknown = [info for info in data_list if info[key] is None]
-        if unknown:
-            raise SampleError(
-                self.ann_file or self.split_file,
-                f'{key}={value!r} is asked for, but neither the annotations nor a published split list say it of '
-                f'{len(unknown)} frames, the first {unknown[0]["drive"]}/{unknown[0]["frame_id"]}',
-            )
-        return [info for info in data_list if info[key] == value]
 
     def _each(self, data_list: list[dict], what: str, add, *args) -> list[dict]:
         """Apply ``add`` to every frame; leave out those that fail, if so asked."""
@@ -318,14 +280,14 @@ class MAVDDataset(CocoDataset):
         info['prepared_row'] = self.store.row(f'{info["drive"]}/{info["frame_id"]}')
 
     def _add_audio_offset(self, info: dict, times: dict) -> None:
-        path = join_path(self.data_prefix['img'], info['drive'], 'audio', 'timestamps.csv')
+        path = self._files.timestamps(info['drive'])
         if path not in times:
             times[path] = read_timestamps(path, self.backend_args)
         if info['frame_id'] not in times[path]:
             raise SampleError(path, f'no line for the frame {info["frame_id"]}')
         info['audio_offset'] = times[path][info['frame_id']]
 
-    # ---- verification -------------------------------------------------------------------------------------------
+    # verification
 
     def filter_data(self) -> list[dict]:
         """CocoDataset's filter, then the verification if asked for, then one line in the log."""
@@ -384,7 +346,7 @@ class MAVDDataset(CocoDataset):
             broadcast_object_list(answer)
         return answer[0]
 
-    # ---- one frame ----------------------------------------------------------------------------------------------
+    # one frame
 
     def get_data_info(self, idx: int) -> dict:
         """Frame ``idx`` with its files, before the pipeline; see the class."""
@@ -392,68 +354,27 @@ class MAVDDataset(CocoDataset):
 
     def _complete(self, info: dict) -> dict:
         """Add to a listed frame what follows from its name."""
+        drive, frame_id = info['drive'], info['frame_id']
         info['ori_shape'] = info['img_shape'] = (info['height'], info['width'])
         info['crop'] = self.crop
         info['microphone_positions'] = self._metainfo['microphone_positions']
         info['audio_layout'] = self.audio_layout
-        info.setdefault('img_path', None)
-        drive_path = join_path(self.data_prefix['img'], info['drive'])
+        if 'img_path' not in info:
+            info['img_path'] = self._files.pictures(drive, frame_id, ['rgb'])['rgb']
         if self.store is not None:
             info['prepared'] = self.store.frame(info.pop('prepared_row'))
-            info['modality_paths'] = {}
-        else:
-            self._add_paths(info, drive_path)
-        if info['img_path'] is None:
-            folder, stem = MODALITY_FILES['rgb']
-            stem = join_path(drive_path, folder, stem.format(info['frame_id']))
-            info['img_path'] = (
-                f'{stem}.{self._extension(stem, IMAGE_EXTENSIONS, info["drive"], "rgb") or "jpg"}'
-            )
+            return info
+        modalities = self._modalities_in_use()
+        others = [name for name in modalities if name != 'rgb']
+        info['modality_paths'] = self._files.pictures(drive, frame_id, others)
+        if 'rgb' in modalities:
+            info['modality_paths']['rgb'] = info['img_path']
+        if any(isinstance(loader, LoadMultichannelAudio) for loader in self._loaders()):
+            info.update(self._files.sound(drive, frame_id))
         return info
 
-    def _add_paths(self, info: dict, drive_path: str) -> None:
-        modalities = self.modalities
-        if modalities is None:
-            loaders = [t for t in self._loaders() if isinstance(t, LoadVisualModalities)]
-            modalities = dict.fromkeys(name for loader in loaders for name in loader.modalities)
-        info['modality_paths'] = {}
-        for name in modalities:
-            if name not in self.modality_files:
-                raise ValueError(f'unknown modality {name!r}: give its files in modality_files')
-            folder, stem = self.modality_files[name]
-            if name == 'rgb' and info['img_path'] is not None:
-                info['modality_paths'][name] = info['img_path']
-                continue
-            stem = join_path(drive_path, folder, stem.format(info['frame_id']))
-            info['modality_paths'][name] = self._file(stem, IMAGE_EXTENSIONS, info['drive'], name)
-        if not any(isinstance(t, LoadMultichannelAudio) for t in self._loaders()):
-            return
-        extensions = AUDIO_EXTENSIONS if self.audio_ext is None else (self.audio_ext,)
-        if self.audio_layout == 'drive':
-            stem = join_path(drive_path, 'audio', 'drive')
-            info['audio_path'] = self._file(stem, extensions, info['drive'], 'audio')
-        else:
-            stems = [
-                join_path(drive_path, 'audio', f'audio_{k}_{info["frame_id"]}')
-                for k in range(self.num_microphones)
-            ]
-            extension = self._file(stems[0], extensions, info['drive'], 'audio').rsplit('.', 1)[-1]
-            info['audio_paths'] = [f'{stem}.{extension}' for stem in stems]
-
-    def _file(self, stem: str, extensions: Sequence[str], drive: str, kind: str) -> str:
-        extension = self._extension(stem, extensions, drive, kind)
-        if extension is None:
-            raise SampleError(f'{stem}.*', f'no such {kind} file (looked for {", ".join(extensions)})')
-        return f'{stem}.{extension}'
-
-    def _extension(self, stem: str, extensions: Sequence[str], drive: str, kind: str) -> str | None:
-        """Extension of a kind of file in a drive, looked up once a drive."""
-        if len(extensions) == 1:
-            return extensions[0]
-        key = (drive, kind)
-        if key not in self._extensions:
-            found = [ext for ext in extensions if exists(f'{stem}.{ext}', backend_args=self.backend_args)]
-            if not found:
-                return None
-            self._extensions[key] = found[0]
-        return self._extensions[key]
+    def _modalities_in_use(self) -> list[str]:
+        if self.modalities is not None:
+            return list(self.modalities)
+        loaders = [loader for loader in self._loaders() if isinstance(loader, LoadVisualModalities)]
+        return list(dict.fromkeys(name for loader in loaders for name in loader.modalities))

@@ -9,7 +9,7 @@ import csv
 import io
 import re
 
-from mmengine.fileio import exists, get_text, join_path
+from mmengine.fileio import get_text
 
 from .errors import SampleError
 
@@ -75,38 +75,6 @@ def read_split_list(path: str, backend_args: dict | None = None) -> list[tuple[s
     if len(set(frames)) != len(frames):
         raise SampleError(path, 'a frame is listed twice')
     return frames
-
-
-def find_condition_list(
-    root: str,
-    split: str,
-    time_of_day: str | None,
-    motion: str | None,
-    backend_args: dict | None = None,
-) -> set[tuple[str, str]] | None:
-    """Frames of a split under a condition, from the published lists.
-
-    Args:
-        root (str): Root of the data set.
-        split (str): 'train', 'val' or 'test'.
-        time_of_day (str, optional): 'day' or 'night'; None for both.
-        motion (str, optional): 'static' or 'drive'; None for both.
-        backend_args (dict, optional): Of mmengine's file backends.
-
-    Returns:
-        set, optional: Frames (drive, id), or None where no published list tells.
-    """
-    time = f'_{time_of_day}' if time_of_day else ''
-    names = [f'{split}{time}_{motion}'] if motion else [f'{split}{time}_all', f'{split}{time}']
-    for name in names:
-        path = join_path(root, f'{name}.txt')
-        if exists(path, backend_args=backend_args):
-            return set(read_split_list(path, backend_args))
-    if motion and not time_of_day:
-        parts = [find_condition_list(root, split, t, motion, backend_args) for t in ('day', 'night')]
-        if all(part is not None for part in parts):
-            return parts[0] | parts[1]
-    return None
 
 
 def read_timestamps(path: str, backend_args: dict | None = None) -> dict[str, float]:

@@ -8,8 +8,8 @@ A store is a folder::
     shard_00000/shard.json       the shard's frames and checksums
     shard_00001/...
 
-Rows follow the shard's list of frames. ``tools/dataset_converters/prepare_mavd.py`` writes it; the pipeline that
-reads plain files reads it too (``MAVDDataset(prepared=...)``), and gives the same values.
+Rows follow the shard's list of frames. ``tools/dataset_converters/prepare_mavd.py`` writes it; the pipeline
+that reads plain files reads it too (``MAVDDataset(prepared=...)``), and gives the same values.
 """
 
 import hashlib
@@ -51,7 +51,8 @@ class PreparedStore:
         path (str): Its folder.
 
     Raises:
-        SampleError: If it is missing, unfinished, of another version, or a file of it is missing or truncated.
+        SampleError: If it is missing, unfinished, of another version, or a file of it is missing or
+            truncated.
     """
 
     def __init__(self, path: str) -> None:

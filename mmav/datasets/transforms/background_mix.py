@@ -46,8 +46,8 @@ def mix_at_snr(signal: np.ndarray, background: np.ndarray, snr_db: float) -> np.
 class BackgroundMix(BaseTransform):
     """Mix a random stretch of background sound into the clip.
 
-    A background is one file of all microphones (or of one channel, which all microphones then hear alike), or a
-    set of files, one a microphone, written with ``{}`` for the microphone's number
+    A background is one file of all microphones (or of one channel, which all microphones then hear alike), or
+    a set of files, one a microphone, written with ``{}`` for the microphone's number
     (``bridge/audio_{}_1588.wav``). It must be at least as long as the clip and of the sample's rate.
 
     Required keys: ``audio`` (C, L), ``sample_rate``. Modified: ``audio``, float32. Added, where mixed:

@@ -86,8 +86,8 @@ class LoadVisualModalities(BaseTransform):
         for modality in self.modalities:
             if modality not in paths:
                 raise KeyError(
-                    f'modality {modality!r} is not among those of the data set ({", ".join(paths) or "none"}): '
-                    f'add it to its `modalities`'
+                    f'modality {modality!r} is not among those of the data set '
+                    f'({", ".join(paths) or "none"}): add it to its `modalities`'
                 )
             path = paths[modality]
             image = read_image(path, self.backend_args)
@@ -103,8 +103,8 @@ class LoadVisualModalities(BaseTransform):
             if image.shape[:2] != expected:
                 raise SampleError(
                     path,
-                    f'{full_size[0]} x {full_size[1]} pixels, cropped to {image.shape[1]} x {image.shape[0]}, but the '
-                    f'boxes refer to {expected[1]} x {expected[0]}: correct `crop` or the annotations',
+                    f'{full_size[0]} x {full_size[1]} pixels, cropped to {image.shape[1]} x {image.shape[0]}, '
+                    f'but the boxes refer to {expected[1]} x {expected[0]}: correct `crop` or the annotations',
                 )
             results[modality] = self._to_bytes(image, modality, path)
         results['visual_modalities'] = self.modalities

@@ -13,7 +13,8 @@ class MicrophoneDropout(BaseTransform):
     A waveform becomes 0, a spectrogram its sample's minimum. (With ``reference='channel'`` a silent
     microphone's spectrogram is 0 dB throughout, as librosa has it, for its maximum is its own reference.)
 
-    Required keys: ``audio`` (C, L) or ``spectrogram`` (C, M, T). Added: ``dropped_microphones`` (list of int).
+    Required keys: ``audio`` (C, L) or ``spectrogram`` (C, M, T). Added: ``dropped_microphones`` (list of
+    int).
 
     Args:
         prob (float): Probability that a sample loses microphones. Defaults to 0.5.

@@ -16,8 +16,8 @@ from mmdet.registry import TRANSFORMS
 class PackAudioVisualInputs(PackDetInputs):
     """mmdet's ``PackDetInputs`` for samples of several modalities.
 
-    Returns ``dict(inputs, data_samples)``: ``inputs`` is a dict with what the sample holds of ``audio`` (C, L),
-    ``spectrogram`` (C, M, T) and the pictures ``rgb``, ``thermal``, ``depth`` (channels, H, W) uint8;
+    Returns ``dict(inputs, data_samples)``: ``inputs`` is a dict with what the sample holds of ``audio`` (C,
+    L), ``spectrogram`` (C, M, T) and the pictures ``rgb``, ``thermal``, ``depth`` (channels, H, W) uint8;
     ``data_samples`` is a ``DetDataSample`` with ground truth and metainfo.
 
     Args:

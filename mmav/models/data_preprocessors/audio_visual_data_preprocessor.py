@@ -5,7 +5,6 @@ Letters: B samples, C microphones, L samples of sound, M mel bands, T frames, H 
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Union
 
 import torch
 from mmdet.models.utils.misc import samplelist_boxtype2tensor
@@ -17,7 +16,7 @@ from torch.nn.functional import interpolate, pad
 from mmav.datasets.transforms.spec_augment import mask_spectrogram
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
 
-Numbers = Union[float, Sequence[float]]
+Numbers = float | Sequence[float]
 
 
 @MODELS.register_module()
@@ -38,10 +37,11 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
             channel. Defaults to 0.
         audio_std (float | Sequence[float]): Divides it. Defaults to 1.
         modalities (dict, optional): Per visual modality ``dict(mean=, std=, bgr_to_rgb=)``: mean and std of
-            0..255 values, one or one per channel, in the order after ``bgr_to_rgb`` (Defaults to 0, 1, False).
-        modality (str, optional): None: ``inputs`` is the dict of whatever the batch holds, ``audio`` (B, C, H, W),
-            ``rgb`` (B, 3, H, W), ...; 'audio', 'rgb', ...: ``inputs`` is that tensor, as stock mmdet detectors
-            want it.
+            0..255 values, one or one per channel, in the order after ``bgr_to_rgb`` (Defaults to 0, 1,
+            False).
+        modality (str, optional): None: ``inputs`` is the dict of whatever the batch holds, ``audio`` (B, C,
+            H, W), ``rgb`` (B, 3, H, W), ...; 'audio', 'rgb', ...: ``inputs`` is that tensor, as stock mmdet
+            detectors want it.
         spec_augment (dict, optional): Arguments of :func:`mmav.datasets.transforms.mask_spectrogram`, used in
             training alone.
         phase_channels (bool): Shorthand for ``log_mel=dict(phase_channels=True)``. Defaults to False.
@@ -107,8 +107,9 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         """Prepare a batch.
 
         Args:
-            data (dict): ``inputs``: dict of lists (or stacked tensors) by modality; where ``modality`` is set, the
-                list or tensor of that modality will do. ``data_samples``: list of DetDataSample or missing.
+            data (dict): ``inputs``: dict of lists (or stacked tensors) by modality; where ``modality`` is
+                set, the list or tensor of that modality will do. ``data_samples``: list of DetDataSample or
+                missing.
             training (bool): Whether to mask spectrograms. Defaults to False.
 
         Returns:
@@ -140,7 +141,8 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         shapes = {name: tuple(tensor.shape[-2:]) for name, tensor in batch.items()}
         if len(set(shapes.values())) > 1:
             raise ValueError(
-                f'modalities differ in size: {shapes} (H, W); make audio_size and the scale of ResizeModalities agree'
+                f'modalities differ in size: {shapes} (H, W); '
+                'make audio_size and the scale of ResizeModalities agree'
             )
         if data_samples is not None:
             data_samples = self.cast_data(data_samples)
@@ -192,7 +194,8 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
             raise ValueError('phase channels need waveforms, but the batch holds spectrograms')
         if spectrogram.shape[-2] != self.log_mel.n_mels:
             raise ValueError(
-                f'the batch holds spectrograms of {spectrogram.shape[-2]} mel bands, log_mel says {self.log_mel.n_mels}'
+                f'the batch holds spectrograms of {spectrogram.shape[-2]} mel bands, '
+                f'log_mel says {self.log_mel.n_mels}'
             )
         made_with = data_samples[0].metainfo.get('log_mel') if data_samples else None
         if made_with is not None and made_with != self.log_mel.settings():
@@ -237,8 +240,8 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
             )
             if not fits:
                 raise ValueError(
-                    f'the boxes live in {tuple(content)} (H, W), the inputs in {shape}; make audio_size (H, W) and '
-                    'the scale (W, H) of ResizeModalities agree'
+                    f'the boxes live in {tuple(content)} (H, W), the inputs in {shape}; '
+                    'make audio_size (H, W) and the scale (W, H) of ResizeModalities agree'
                 )
             sample.set_metainfo(dict(batch_input_shape=padded, pad_shape=padded))
         samplelist_boxtype2tensor(data_samples)

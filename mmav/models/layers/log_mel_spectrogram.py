@@ -3,6 +3,8 @@
 Letters: B clips, C microphones, L samples, F frequency bins, M mel bands, T frames.
 """
 
+from itertools import pairwise
+
 import torch
 from mmdet.registry import MODELS
 from torch import Tensor, nn
@@ -84,7 +86,7 @@ class LogMelSpectrogram(nn.Module):
         self.register_buffer('filters', filters, persistent=False)
         self._bands = []
         edges = sorted({round(share * n_mels) for share in _BAND_EDGES})
-        for first, last in zip(edges[:-1], edges[1:]):
+        for first, last in pairwise(edges):
             band = filters[first:last]
             used = band.sum(0).nonzero().flatten()
             start, stop = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)

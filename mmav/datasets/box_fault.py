@@ -1,0 +1,37 @@
+"""What can be wrong with an annotated box."""
+
+import math
+
+
+def box_fault(annotation: dict, image_size: tuple[int, int], tolerance: float = 2.0) -> str | None:
+    """Say why the box of a COCO annotation cannot be used.
+
+    Args:
+        annotation (dict): With ``bbox`` [x, y, width, height] in pixels and ``area``.
+        image_size (tuple[int]): (width, height) in pixels.
+        tolerance (float): Pixels by which the box may stick out of the image.
+
+    Returns:
+        str, optional: The reason; None for a usable box.
+    """
+    box = annotation.get('bbox')
+    try:
+        x, y, w, h = (float(value) for value in box)
+    except (TypeError, ValueError):
+        return f'its bbox {box} is not [x, y, width, height]'
+    if not all(math.isfinite(value) for value in (x, y, w, h)):
+        return f'its bbox {box} is not finite'
+    if 'area' not in annotation:
+        return 'it has no area, which mmdet and CocoMetric need'
+    if w < 1 or h < 1 or not annotation['area'] > 0:
+        return f'its bbox {box} (area {annotation["area"]}) is degenerate: less than a pixel'
+    image = f'the image of {image_size[0]} x {image_size[1]} pixels'
+    if x >= image_size[0] or y >= image_size[1] or x + w <= 0 or y + h <= 0:
+        return f'its bbox {box} lies outside {image}'
+    out = max(-x, -y, x + w - image_size[0], y + h - image_size[1])
+    if out > tolerance:
+        return (
+            f'its bbox {box} sticks out of {image} by {out:.1f}; boxes refer to the cropped image '
+            '(box_tolerance admits more)'
+        )
+    return None

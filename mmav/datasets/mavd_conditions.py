@@ -1,0 +1,87 @@
+"""Day or night, static or driving: what the annotations leave open, the published split lists tell."""
+
+from mmengine.fileio import exists, join_path
+
+from .errors import SampleError
+from .mavd_layout import read_split_list
+
+CONDITIONS = dict(time_of_day=('day', 'night'), motion=('static', 'drive'))
+
+
+def find_condition_list(
+    root: str,
+    split: str,
+    time_of_day: str | None,
+    motion: str | None,
+    backend_args: dict | None = None,
+) -> set[tuple[str, str]] | None:
+    """Frames of a split under a condition, from the published lists.
+
+    Args:
+        root (str): Root of the data set.
+        split (str): 'train', 'val' or 'test'.
+        time_of_day (str, optional): 'day' or 'night'; None for both.
+        motion (str, optional): 'static' or 'drive'; None for both.
+        backend_args (dict, optional): Of mmengine's file backends.
+
+    Returns:
+        set, optional: Frames (drive, id), or None where no published list tells.
+    """
+    time = f'_{time_of_day}' if time_of_day else ''
+    names = [f'{split}{time}_{motion}'] if motion else [f'{split}{time}_all', f'{split}{time}']
+    for name in names:
+        path = join_path(root, f'{name}.txt')
+        if exists(path, backend_args=backend_args):
+            return set(read_split_list(path, backend_args))
+    if motion and not time_of_day:
+        parts = [find_condition_list(root, split, t, motion, backend_args) for t in ('day', 'night')]
+        if all(part is not None for part in parts):
+            return parts[0] | parts[1]
+    return None
+
+
+def fill_conditions(data_list: list[dict], root: str, split: str, backend_args: dict | None = None) -> None:
+    """Set ``time_of_day`` and ``motion`` of frames that lack them, as far as the published lists say them.
+
+    Args:
+        data_list (list[dict]): Frames with ``drive``, ``frame_id`` and both keys; changed in place.
+        root (str): Root of the data set.
+        split (str): 'train', 'val' or 'test'.
+        backend_args (dict, optional): Of mmengine's file backends.
+    """
+    for key, values in CONDITIONS.items():
+        unknown = [info for info in data_list if info[key] is None]
+        for value in values if unknown else ():
+            condition = dict(time_of_day=None, motion=None)
+            condition[key] = value
+            frames = find_condition_list(root, split, backend_args=backend_args, **condition) or ()
+            for info in unknown:
+                if (info['drive'], info['frame_id']) in frames:
+                    info[key] = value
+
+
+def keep_condition(data_list: list[dict], key: str, value: str | None, source: str) -> list[dict]:
+    """Frames under a condition.
+
+    Args:
+        data_list (list[dict]): Frames with ``drive``, ``frame_id`` and ``key``.
+        key (str): 'time_of_day' or 'motion'.
+        value (str, optional): Wanted value; None: any.
+        source (str): File of the frames, for the message.
+
+    Returns:
+        list[dict]: Those of the wanted value.
+
+    Raises:
+        SampleError: If a frame's value is unknown.
+    """
+    if value is None:
+        return data_list
+    unknown = [info for info in data_list if info[key] is None]
+    if unknown:
+        raise SampleError(
+            source,
+            f'{key}={value!r} is asked for, but neither the annotations nor a published split list tell it '
+            f'of {len(unknown)} frames, the first {unknown[0]["drive"]}/{unknown[0]["frame_id"]}',
+        )
+    return [info for info in data_list if info[key] == value]
