@@ -10,6 +10,10 @@ check_environment()
 
 for _name in ('datasets', 'models', 'evaluation', 'engine', 'visualization'):
     if (Path(__file__).parent / _name / '__init__.py').exists():
-        import_module(f'{__name__}.{_name}')
+        try:
+            import_module(f'{__name__}.{_name}')
+        except ModuleNotFoundError as _error:  # a module that is still being written
+            if not str(_error.name).startswith('mmav'):
+                raise
 
 __all__ = ['__version__']

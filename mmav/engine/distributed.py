@@ -34,8 +34,8 @@ def prepare_launcher(cfg: Config) -> None:
     missing = [name for name in (*names, 'MASTER_ADDR') if name not in os.environ]
     if missing:
         raise RuntimeError(
-            f'--launcher {launcher} without a GPU needs the environment variables {missing}; start the program '
-            'with tools/dist_train.sh, or set MASTER_ADDR to the address of the first machine'
+            f'--launcher {launcher} without a GPU needs the environment variables {missing}; start the '
+            'program with tools/dist_train.sh, or set MASTER_ADDR to the address of the first machine'
         )
     for standard, name in zip(_RANK_VARIABLES['pytorch'], names):
         os.environ[standard] = os.environ[name]

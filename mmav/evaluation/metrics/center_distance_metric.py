@@ -81,8 +81,8 @@ class CenterDistanceMetric(BaseMetric):
             return coco_ground_truth(self._coco, data_sample['img_id'], cat_ids)
         if 'gt_instances' not in data_sample:
             raise KeyError(
-                'CenterDistanceMetric found no gt_instances in the data samples: put LoadAnnotations into the '
-                'test pipeline, or give the metric an ann_file'
+                'CenterDistanceMetric found no gt_instances in the data samples: put LoadAnnotations into '
+                'the test pipeline, or give the metric an ann_file'
             )
         gts = data_sample['gt_instances']
         boxes = getattr(gts['bboxes'], 'tensor', gts['bboxes'])

@@ -122,9 +122,8 @@ class MAVDMetric(CocoMetric):
         metrics = super().compute_metrics(results)
         if self.format_only:
             return metrics
-        if (
-            not metrics
-        ):  # CocoMetric stops when no frame has a detection; a save_best key must exist all the same
+        if not metrics:
+            # CocoMetric stops when no frame has a detection; a key for save_best must exist all the same
             metrics = {f'bbox_{name}': 0.0 for name in ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')}
         table = {'all': self._figures(results)}
         for key in self.conditions:

@@ -1,0 +1,146 @@
+"""Real training processes are killed by SIGKILL, resumed, and compared with an uninterrupted run."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from mmengine.runner.checkpoint import find_latest_checkpoint
+from toy_training import finish, read_steps, start_tool, toy_config
+
+from mmav.engine.atomic_backend import TEMPORARY_SUFFIX
+from mmav.engine.safe_load import load_training_checkpoint
+
+
+def train(config: Path, work_dir: Path, *arguments, die_at=None) -> int:
+    return finish(start_tool('train', [config, '--work-dir', work_dir, *arguments], die_at))
+
+
+def write_config(folder: Path, name: str = 'toy.py', **changes) -> Path:
+    path = folder / name
+    path.write_text(toy_config(**changes))
+    return path
+
+
+def checkpoints(work_dir: Path) -> list[str]:
+    return sorted(path.name for path in work_dir.glob('*.pth'))
+
+
+@pytest.fixture(scope='module')
+def uninterrupted(tmp_path_factory) -> dict:
+    """Folders of whole runs, by loop."""
+    folders = {}
+    for by_epoch in (True, False):
+        folder = tmp_path_factory.mktemp('uninterrupted')
+        assert train(write_config(folder, by_epoch=by_epoch), folder / 'run') == 0
+        assert sorted(read_steps(folder / 'run')) == list(range(12))
+        folders[by_epoch] = folder / 'run'
+    return folders
+
+
+def assert_same_run(work_dir: Path, expected: Path) -> None:
+    """The same samples, losses, weights and learning rates, bit for bit; the same checkpoints are kept."""
+    steps, expected_steps = read_steps(work_dir), read_steps(expected)
+    assert sorted(steps) == sorted(expected_steps)
+    for iteration, step in steps.items():
+        assert step == expected_steps[iteration], f'iteration {iteration}'
+    assert checkpoints(work_dir) == checkpoints(expected)
+
+
+# A save calls fsync twice for the checkpoint (file, folder) and twice for last_checkpoint. The moments are:
+# in the first checkpoint, in a later one, in the first last_checkpoint, before a rename, before a removal.
+MOMENTS = [('fsync', 1), ('fsync', 5), ('fsync', 3), ('replace', 4), ('remove', 1)]
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+@pytest.mark.parametrize('die_at', MOMENTS, ids=lambda moment: ''.join(map(str, moment)))
+def test_killed_while_saving(tmp_path, uninterrupted, by_epoch, die_at):
+    config, work_dir = write_config(tmp_path, by_epoch=by_epoch), tmp_path / 'run'
+    assert train(config, work_dir, die_at=die_at) == -signal.SIGKILL
+    latest = find_latest_checkpoint(str(work_dir))
+    if latest is not None:
+        assert load_training_checkpoint(latest)['meta']['iter'] > 0
+    for name in checkpoints(work_dir):  # whatever has a checkpoint's name is a whole one
+        load_training_checkpoint(str(work_dir / name))
+
+    assert train(config, work_dir, '--resume') == 0
+    assert_same_run(work_dir, uninterrupted[by_epoch])
+    assert not list(work_dir.glob(f'.*{TEMPORARY_SUFFIX}'))
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_killed_from_outside_and_resumed_with_other_workers(tmp_path, uninterrupted, by_epoch):
+    slow = write_config(
+        tmp_path,
+        'slow.py',
+        by_epoch=by_epoch,
+        custom_hooks=[dict(type='ToyRecorder', delay=0.1)],
+    )
+    work_dir = tmp_path / 'run'
+    process = start_tool(
+        'train', [slow, '--work-dir', work_dir, '--cfg-options', 'train_dataloader.num_workers=2']
+    )
+    steps = work_dir / 'steps.0.jsonl'
+    deadline = time.time() + 60
+    while not (steps.exists() and len(steps.read_text().splitlines()) >= 7):
+        assert process.is_alive() and time.time() < deadline
+        time.sleep(0.01)
+    process.kill()
+    assert finish(process) == -signal.SIGKILL
+
+    config = write_config(tmp_path, by_epoch=by_epoch)
+    options = ['train_dataloader.num_workers=1']
+    assert train(config, work_dir, '--resume', '--cfg-options', *options) == 0
+    assert_same_run(work_dir, uninterrupted[by_epoch])
+
+
+@pytest.mark.parametrize('batch_sampler', [None, dict(type='AspectRatioBatchSampler')])
+def test_resume_in_the_middle_of_an_epoch(tmp_path, batch_sampler):
+    changes = dict(
+        by_epoch=True,
+        default_hooks=dict(checkpoint=dict(type='AtomicCheckpointHook', interval=3, by_epoch=False)),
+    )
+    if batch_sampler is not None:
+        changes['train_dataloader'] = dict(
+            batch_size=3,
+            num_workers=0,
+            sampler=dict(type='DefaultSampler', shuffle=True),
+            batch_sampler=batch_sampler,
+            dataset=dict(type='ToyDataset'),
+        )
+    config = write_config(tmp_path, **changes)
+    assert train(config, tmp_path / 'whole') == 0
+    # the second checkpoint, after 6 of 12 iterations, is the middle of the second epoch
+    assert train(config, tmp_path / 'run', die_at=('replace', 5)) == -signal.SIGKILL
+    assert find_latest_checkpoint(str(tmp_path / 'run')).endswith('iter_6.pth')
+    assert train(config, tmp_path / 'run', '--resume') == 0
+    assert_same_run(tmp_path / 'run', tmp_path / 'whole')
+
+
+def test_resume_keeps_the_seed_that_was_drawn(tmp_path):
+    # Runner draws a new seed, builds the loader with it, and only then reads the old one from the checkpoint
+    config = write_config(tmp_path, randomness=dict(seed=None))
+    work_dir = tmp_path / 'run'
+    assert train(config, work_dir, die_at=('replace', 4)) == -signal.SIGKILL
+    drawn = load_training_checkpoint(find_latest_checkpoint(str(work_dir)))['meta']['seed']
+    assert train(config, work_dir, '--resume') == 0
+
+    again = write_config(tmp_path, 'again.py', randomness=dict(seed=drawn))
+    assert train(again, tmp_path / 'whole') == 0
+    assert_same_run(work_dir, tmp_path / 'whole')
+
+
+def test_scheduler_that_follows_the_validation(tmp_path):
+    # killed between the checkpoint and the end of the validation that lowers the rate: it is made up for
+    changes = dict(
+        by_epoch=True,
+        param_scheduler=dict(type='ReduceOnPlateauLR', monitor='toy/score', rule='greater', patience=0),
+        default_hooks=dict(checkpoint=dict(type='AtomicCheckpointHook', interval=1)),
+    )
+    config = write_config(tmp_path, **changes)
+    assert train(config, tmp_path / 'whole') == 0
+    rates = {step['lr'][0] for step in read_steps(tmp_path / 'whole').values()}
+    assert len(rates) > 1, 'the test shows nothing unless the rate falls'
+    assert train(config, tmp_path / 'run', die_at=('replace', 5)) == -signal.SIGKILL
+    assert train(config, tmp_path / 'run', '--resume') == 0
+    assert_same_run(tmp_path / 'run', tmp_path / 'whole')

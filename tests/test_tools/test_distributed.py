@@ -1,0 +1,88 @@
+"""Two processes on the CPU train and test like one, started by the scripts that users start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from toy_training import PYTHONPATH, ROOT, finish, read_steps, start_tool, toy_config
+
+
+def run_script(name: str, *arguments, port: int) -> str:
+    environment = dict(os.environ, PYTHONPATH=PYTHONPATH, PYTHON=sys.executable, PORT=str(port))
+    environment.update(OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
+    command = ['bash', str(ROOT / 'tools' / name), *map(str, arguments)]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=300, cwd=Path(arguments[0]).parent
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope='module')
+def runs(tmp_path_factory) -> Path:
+    """Runs of one process with batches of 4, and of two with 2 each: the same samples, without dropout."""
+    folder = tmp_path_factory.mktemp('distributed')
+    for name, batch_size in (('one', 4), ('two', 2)):
+        train_dataloader = dict(
+            batch_size=batch_size,
+            num_workers=0,
+            sampler=dict(type='DefaultSampler', shuffle=True),
+            dataset=dict(type='ToyDataset'),
+        )
+        config = toy_config(train_dataloader=train_dataloader, model=dict(type='ToyModel', dropout=0.0))
+        (folder / f'{name}.py').write_text(config)
+    assert finish(start_tool('train', [folder / 'one.py', '--work-dir', folder / 'one'])) == 0
+    run_script('dist_train.sh', folder / 'two.py', 2, '--work-dir', folder / 'two', port=29511)
+    return folder
+
+
+def test_two_processes_train_like_one(runs):
+    one, ranks = read_steps(runs / 'one'), [read_steps(runs / 'two', rank) for rank in (0, 1)]
+    assert sorted(one) == sorted(ranks[0]) == sorted(ranks[1]) == list(range(9))
+    for iteration, step in one.items():
+        parts = [rank[iteration] for rank in ranks]
+        assert sorted(parts[0]['samples'] + parts[1]['samples']) == sorted(step['samples'])
+        torch.testing.assert_close(
+            sum(part['loss'] for part in parts) / 2, step['loss'], rtol=1e-5, atol=1e-6
+        )
+        for part in parts:  # the weights follow the averaged gradients
+            torch.testing.assert_close(
+                torch.tensor(part['weight']), torch.tensor(step['weight']), rtol=1e-5, atol=1e-5
+            )
+
+
+def test_evaluation_gathers_every_sample_once(runs):
+    # 5 samples over 2 processes: the sampler repeats one, which must not be counted twice
+    output = run_script(
+        'dist_test.sh',
+        runs / 'two.py',
+        runs / 'two' / 'epoch_3.pth',
+        2,
+        '--work-dir',
+        runs / 'test',
+        port=29512,
+    )
+    assert output.count('GATHERED') == 1
+    assert 'GATHERED [0, 1, 2, 3, 4]' in output
+
+
+@pytest.mark.parametrize('tool', ['train', 'test'])
+def test_slurm_scripts_pass_their_arguments_on(tmp_path, tool):
+    (tmp_path / 'srun').write_text('#!/usr/bin/env bash\nprintf "%s\\n" "$@"\n')
+    (tmp_path / 'srun').chmod(0o755)
+    environment = dict(os.environ, PATH=f'{tmp_path}:{os.environ["PATH"]}', GPUS='4', GPUS_PER_NODE='2')
+    command = ['bash', str(ROOT / 'tools' / f'slurm_{tool}.sh'), 'part', 'job', 'a config.py', 'target']
+    done = subprocess.run(
+        [*command, '--cfg-options', 'a=b c'], env=environment, capture_output=True, text=True, check=True
+    )
+    words = done.stdout.splitlines()
+    assert {'--ntasks=4', '--gres=gpu:2', '--ntasks-per-node=2', '--launcher=slurm', 'a config.py'} <= set(
+        words
+    )
+    assert words[-2:] == ['--cfg-options', 'a=b c']
+    assert ('--work-dir=target' if tool == 'train' else 'target') in words
+    missing = subprocess.run(command[:4], env=environment, capture_output=True, text=True)
+    assert missing.returncode != 0 and 'usage' in missing.stderr

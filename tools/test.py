@@ -1,0 +1,120 @@
+"""Test a trained model."""
+
+import argparse
+import os
+import os.path as osp
+
+import mmav  # noqa: F401  (first: it checks the versions of what follows)
+
+# isort: split
+from mmdet.engine.hooks.utils import trigger_visualization_hook
+from mmdet.evaluation import DumpDetResults
+from mmdet.utils import setup_cache_size_limit_of_dynamo
+from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from mmav.engine import prepare_launcher
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description='Test a model')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--work-dir', help='folder of logs; default: work_dirs/<config name>')
+    parser.add_argument('--out', help='dump the predictions to this pickle file')
+    parser.add_argument('--show', action='store_true', help='show the predictions in a window')
+    parser.add_argument(
+        '--show-dir', help='draw the predictions into this folder under <work dir>/<time stamp>'
+    )
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds a picture is shown')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override settings of the config: key=value, nested keys as a.b=value, lists as key="[a,b]"',
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--tta', action='store_true', help='average over each sample and its mirror image')
+    parser.add_argument(
+        '--stripped',
+        action='store_true',
+        help='the checkpoint holds the audio path alone (tools/model_converters/strip_visual.py) while the '
+        'config also names the visual one',
+    )
+    # torch.distributed.launch passes --local-rank
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
+        parser.error(f'--out must name a .pkl file, got {args.out}')
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def use_tta(cfg: Config) -> None:
+    """Wrap model and test pipeline of a config for test-time augmentation.
+
+    ``tta_model`` and ``tta_pipeline`` of the config are used; without them boxes of the sample and its mirror
+    image are merged by NMS.
+
+    Args:
+        cfg (Config): Changed in place.
+    """
+    tta_model = cfg.get('tta_model') or dict(
+        type='DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100)
+    )
+    dataset = cfg.test_dataloader.dataset
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    pipeline = cfg.get('tta_pipeline')
+    if pipeline is None:
+        *head, pack = dataset.pipeline
+        flips = [dict(type='MirrorFlip', prob=0.0), dict(type='MirrorFlip', prob=1.0)]
+        pipeline = [*head, dict(type='TestTimeAug', transforms=[flips, [pack]])]
+    dataset.pipeline = pipeline
+    cfg.model = ConfigDict(**tta_model, module=cfg.model)
+
+
+def build_config(args: argparse.Namespace) -> Config:
+    """Merge the command line into the config.
+
+    Args:
+        args (argparse.Namespace): See :func:`parse_args`.
+
+    Returns:
+        Config: The run's config.
+    """
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(args.config))[0])
+    cfg.load_from = args.checkpoint
+    cfg.resume = False
+    if args.stripped:
+        cfg.load_cfg = dict(allow_missing=['visual_streams.', 'roi_head.visual_', 'roi_head.fusion.'])
+    if args.show or args.show_dir:
+        cfg = trigger_visualization_hook(cfg, args)
+    if args.tta:
+        use_tta(cfg)
+    return cfg
+
+
+def main() -> None:
+    """Test."""
+    args = parse_args()
+    setup_cache_size_limit_of_dynamo()
+    cfg = build_config(args)
+    prepare_launcher(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    if args.out is not None:
+        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+    runner.test()
+
+
+if __name__ == '__main__':
+    main()
