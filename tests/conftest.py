@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import mmav  # noqa: F401  registers everything
 import pytest
 import torch
 from mmdet.registry import MODELS
@@ -11,6 +10,8 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
+
+import mmav  # noqa: F401  registers everything
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 SIZE = 64  # pixels

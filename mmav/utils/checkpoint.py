@@ -1,6 +1,7 @@
 """Reading checkpoints safely (tensors only, no code) and loading them strictly."""
 
 import io
+import os.path as osp
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -8,8 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 import torchvision
-from mmengine.dist import get_rank
-from mmengine.dist.utils import barrier
+from mmengine.dist import barrier, get_rank
 from mmengine.fileio import get
 from mmengine.logging import HistoryBuffer
 from torch import Tensor, nn
@@ -69,7 +69,7 @@ def read_checkpoint(path: str, map_location: str = 'cpu') -> dict[str, Any]:
         return _download(_torchvision_url(path), map_location)
     if path.startswith(('http://', 'https://')):
         return _download(path, map_location)
-    content = get(path)
+    content = get(osp.expanduser(path))
     try:
         with torch.serialization.safe_globals(safe_globals()):
             checkpoint = torch.load(io.BytesIO(content), map_location=map_location, weights_only=True)
@@ -92,13 +92,16 @@ def _torchvision_url(path: str) -> str:
 
 
 def _download(url: str, map_location: str) -> dict[str, Any]:
-    # One process of a machine downloads, the others read its cached file.
+    # The first process downloads, the others then read its cached file.
     if get_rank() != 0:
         barrier()
-    checkpoint = torch.hub.load_state_dict_from_url(url, map_location=map_location, weights_only=True)
-    if get_rank() == 0:
-        barrier()
-    return checkpoint
+    try:
+        return torch.hub.load_state_dict_from_url(
+            url, map_location=map_location, weights_only=True, check_hash='download.pytorch.org' in url
+        )
+    finally:
+        if get_rank() == 0:
+            barrier()
 
 
 def select_state_dict(

@@ -1,4 +1,5 @@
-# MAVD with one visual modality; inputs of 576 x 576, as in the AVD paper. Tests are by sound: no picture is read.
+# MAVD with one visual modality; inputs of 576 x 576, as in the AVD paper.
+# Tests are by sound: no picture is read.
 data_root = 'data/mavd/'
 
 train_pipeline = [

@@ -1,3 +1,3 @@
-from .audio_visual_faster_rcnn import AudioVisualFasterRCNN
+from .audio_visual_faster_rcnn import VISUAL_PREFIXES, AudioVisualFasterRCNN
 
-__all__ = ['AudioVisualFasterRCNN']
+__all__ = ['VISUAL_PREFIXES', 'AudioVisualFasterRCNN']

@@ -3,7 +3,6 @@
 Shape letters: B samples of a batch; H, W size of the network's input, the same for sound and pictures.
 """
 
-
 from mmdet.models.detectors import FasterRCNN
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
@@ -12,6 +11,14 @@ from mmengine.model import BaseModule, ModuleDict
 from torch import Tensor
 
 from ..layers.audio_visual_pyramid import AudioVisualPyramid
+
+# Parameters that training alone uses; what is left is a FasterRCNN of mmdet.
+VISUAL_PREFIXES = (
+    'visual_streams.',
+    'roi_head.visual_bbox_head.',
+    'roi_head.visual_reduction.',
+    'roi_head.fusion.',
+)
 
 Inputs = Tensor | dict[str, Tensor]
 
