@@ -1,7 +1,7 @@
 """Sky, ground, road and scenery.
 
-The ground is painted once a drive (a straight road looks alike all along); what moves past a moving ego (dashes,
-trees, buildings, lamps) is painted for each picture.
+The ground is painted once a drive (a straight road looks alike all along); what moves past a moving ego
+(dashes, trees, buildings, lamps) is painted for each picture.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def paint_base(scene: DriveScene, camera: PinholeCamera, look: Look, modalities)
     if 'rgb' in modalities:
         half = _ground_colours(scene, look, x, depth, across, texture)
         if tunnel:
-            half[wall] = _wall_colours(depth, texture, look)[wall]
+            half[wall] = _wall_colours(depth, z, texture, look, camera)[wall]
             half = canvas.through_fog(half, depth)
         else:
             half = canvas.through_fog(half, np.minimum(depth, _FAR * 4))
@@ -74,9 +74,8 @@ def _across(scene: DriveScene, x: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """Metres across the road of the points that the pixels see at ego position 0."""
     _, right = heading_vectors(scene.road.heading)
     origin = np.asarray(scene.road.origin)
-    return (depth * (x * np.float32(right[0]) + np.float32(right[1]))[None] - np.float32(origin @ right)).astype(
-        np.float32
-    )
+    slope = x * np.float32(right[0]) + np.float32(right[1])
+    return (depth * slope[None] - np.float32(origin @ right)).astype(np.float32)
 
 
 def _ground_colours(scene, look: Look, x, depth, across, texture) -> np.ndarray:
@@ -145,8 +144,10 @@ def _tunnel_depth(scene, camera: PinholeCamera, x, z) -> tuple[np.ndarray, np.nd
     return depth, (side[None] < floor[:, None]) | (z[:, None] > 0)
 
 
-def _wall_colours(depth, texture, look: Look) -> np.ndarray:
-    grey = 150 + 7 * cv2.GaussianBlur(texture, (0, 0), 1.2)
+def _wall_colours(depth, z, texture, look: Look, camera: PinholeCamera) -> np.ndarray:
+    height = camera.mount_height + depth * z[:, None]
+    tiles = 1.0 + 0.45 * (height < 2.6) - 0.5 * (np.abs(height - 2.6) < 0.12) - 0.25 * (height > 5.3)
+    grey = (135 + 7 * cv2.GaussianBlur(texture, (0, 0), 1.2)) * tiles
     bright = 0.75 + 0.35 * np.exp(-depth / 30.0)
     return (grey * bright)[..., None] * np.asarray(look.ambient, dtype=np.float32)
 
@@ -172,11 +173,7 @@ def paint_markings(canvas: Canvas, scene: DriveScene, time: float) -> None:
         canvas.fill(points, canvas.through_fog(shaded, np.linalg.norm(middle)), None, solid=False)
 
     reach = 72.0
-    backward = reach if abs(np.cos(road.heading)) < 0.999 else 0.0
-    first = np.floor((here - backward) / 9.0) * 9.0
-    if road.heading != 0 and np.cos(road.heading) < -0.999:
-        first = np.floor((here - reach) / 9.0) * 9.0
-    for begin in np.arange(first, here + reach, 9.0):
+    for begin in np.arange(np.floor((here - reach) / 9.0) * 9.0, here + reach, 9.0):
         for lane in range(road.lanes + 1):
             across = lane * road.lane_width
             if lane in (0, road.lanes):
@@ -192,8 +189,8 @@ def paint_markings(canvas: Canvas, scene: DriveScene, time: float) -> None:
             for across in (0.2 * road.width, 0.8 * road.width):
                 corners = [(begin, across - 0.25), (begin + 2.2, across - 0.25)]
                 corners += [(begin + 2.2, across + 0.25), (begin, across + 0.25)]
-                points = to_ego(scene, np.array([(*road.point(*c), TUNNEL_HEIGHT - 0.05) for c in corners]), time)
-                canvas.fill(points, (190, 235, 250), None, solid=False)
+                points = np.array([(*road.point(*corner), TUNNEL_HEIGHT - 0.05) for corner in corners])
+                canvas.fill(to_ego(scene, points, time), (190, 235, 250), None, solid=False)
 
 
 def paint_scenery(canvas: Canvas, scene: DriveScene, thing: Scenery, time: float) -> None:
@@ -219,7 +216,8 @@ def _block(canvas: Canvas, thing: Scenery, position, distance) -> None:
     wall = thing.kind == 'wall'
     counts = canvas.heat_through_fog(np.float64(canvas.look.ground - (30 if wall else 90)), distance)
     sides = [
-        [(w[0], b[0]), (w[0], b[1])], [(w[1], b[1]), (w[1], b[0])], [(w[1], b[0]), (w[0], b[0])], [(w[0], b[1]), (w[1], b[1])],
+        [(w[0], b[0]), (w[0], b[1])], [(w[1], b[1]), (w[1], b[0])],
+        [(w[1], b[0]), (w[0], b[0])], [(w[0], b[1]), (w[1], b[1])],
     ]  # fmt: skip
     for start, end in sides:
         flat = np.array([(*start, 0.0), (*end, 0.0), (*end, h), (*start, h)])
@@ -267,9 +265,8 @@ def _tree(canvas: Canvas, thing: Scenery, position, distance) -> None:
     counts = float(canvas.heat_through_fog(np.float64(canvas.look.ground - 160), distance))
     up = np.array([0.0, -0.4, 0.9])
     point = np.array([*position, 2.0])
-    canvas.fill(
-        _billboard(position, -0.16, 0.16, 0, 0.5 * height), _lit(canvas, (40, 58, 72), up, point, distance), counts
-    )
+    bark = _lit(canvas, (40, 58, 72), up, point, distance)
+    canvas.fill(_billboard(position, -0.16, 0.16, 0, 0.5 * height), bark, counts)
     green = np.array([46.0, 92 + 30 * thing.shade, 66 + 24 * thing.shade])
     angle = np.linspace(0, 2 * np.pi, 14, endpoint=False)
     rim = 1.0 + 0.1 * np.sin(5 * angle + 9 * thing.shade)

@@ -70,9 +70,7 @@ class SimulationConfig:
     condition_weights: dict[str, float] = field(
         default_factory=lambda: dict(day=0.4, dusk=0.12, night=0.28, fog=0.12, tunnel=0.08)
     )
-    kind_weights: dict[str, float] = field(
-        default_factory=lambda: dict(car=0.7, truck=0.18, motorcycle=0.12)
-    )
+    kind_weights: dict[str, float] = field(default_factory=lambda: dict(car=0.7, truck=0.18, motorcycle=0.12))
     static_share: float = 0.5
     lane_change_share: float = 0.15
     parked: int = 1
@@ -116,7 +114,8 @@ class SimulationConfig:
             'array_radius': 0 < self.array_radius < self.array_height,
             'jpeg_quality': 1 <= self.jpeg_quality <= 100,
         }
-        for name in ('static_share', 'lane_change_share', 'unseen_share', 'occluder_share', 'wind', 'ego_engine'):
+        shares = ('static_share', 'lane_change_share', 'unseen_share', 'occluder_share', 'wind', 'ego_engine')
+        for name in shares:
             checks[name] = 0 <= getattr(self, name) <= 1
         for name, passed in checks.items():
             if not passed:

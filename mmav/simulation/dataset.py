@@ -19,6 +19,7 @@ from .config import SPLITS, SimulationConfig
 from .geometry import CROP, SAMPLE_RATE, PinholeCamera
 from .recording import make_array
 from .sampling import sample_drive
+from .scene import drive_name
 from .writer import TRUTH_FILE, write_drive, write_text
 
 FORMAT_VERSION = 1
@@ -64,7 +65,7 @@ def simulate_dataset(
     root = Path(root)
     _claim(root, make_manifest(config))
     jobs = [(split, index) for split, count in zip(SPLITS, config.drives) for index in range(count)]
-    todo = [job for job in jobs if not (root / _name(*job) / TRUTH_FILE).is_file()]
+    todo = [job for job in jobs if not (root / drive_name(*job) / TRUTH_FILE).is_file()]
     for leftover in root.glob('.*.tmp'):
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     bar = tqdm(
@@ -81,10 +82,6 @@ def simulate_dataset(
     return root
 
 
-def _name(split: str, index: int) -> str:
-    return f'{split}_{index:04d}'
-
-
 def _claim(root: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest, or see that the one in place says the same."""
     path = root / 'manifest.json'
@@ -93,12 +90,14 @@ def _claim(root: Path, manifest: dict[str, Any]) -> None:
         try:
             old = json.loads(path.read_text())
         except json.JSONDecodeError as error:
-            raise FileExistsError(f'{path} is not a readable manifest ({error}): choose another folder') from error
+            message = f'{path} is not a readable manifest ({error}): choose another folder'
+            raise FileExistsError(message) from error
         new = json.loads(text)
         if old != new:
             differing = ', '.join(sorted(_differences(old, new)))
             raise FileExistsError(
-                f'{root} was simulated with other parameters ({differing}): choose another folder or remove it'
+                f'{root} was simulated with other parameters ({differing}): '
+                'choose another folder or remove this one'
             )
         return
     if root.is_dir() and any(root.iterdir()):
@@ -156,7 +155,7 @@ def _gather(root: Path, jobs) -> None:
     """Write COCO files and split lists from the drives' truth files."""
     truths = {split: [] for split in SPLITS}
     for split, index in jobs:
-        truths[split].append(json.loads((root / _name(split, index) / TRUTH_FILE).read_text()))
+        truths[split].append(json.loads((root / drive_name(split, index) / TRUTH_FILE).read_text()))
     (root / 'annotations').mkdir(exist_ok=True)
     for split, drives in truths.items():
         write_text(root / 'annotations' / f'{split}.json', json.dumps(coco_of(drives)) + '\n')
@@ -193,9 +192,9 @@ def coco_of(drives: list[dict[str, Any]]) -> dict[str, Any]:
             )
             for thing in frame['objects']:
                 area = round(thing['bbox'][2] * thing['bbox'][3], 2)
-                annotations.append(
-                    dict(id=len(annotations) + 1, image_id=image_id, category_id=1, area=area, iscrowd=0, **thing)
-                )
+                number = len(annotations) + 1
+                label = dict(id=number, image_id=image_id, category_id=1, area=area, iscrowd=0)
+                annotations.append({**label, **thing})
     info = dict(description='mmav simulated MAVD')
     categories = [dict(id=1, name='vehicle')]
     return dict(info=info, images=images, annotations=annotations, categories=categories)

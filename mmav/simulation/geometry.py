@@ -9,6 +9,7 @@ The world frame is the ego frame at the drive's first instant.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,10 +54,11 @@ class PinholeCamera:
         """
         points = np.asarray(points, dtype=np.float64)
         depth = points[..., 1]
-        safe = np.where(np.abs(depth) < 1e-9, 1e-9, depth)
-        u = self.cx + self.focal * points[..., 0] / safe
-        v = self.cy + self.focal * (self.mount_height - points[..., 2]) / safe
-        return np.stack((u, v), axis=-1), depth
+        scale = self.focal / np.where(depth > 1e-9, depth, 1e-9)
+        pixels = np.empty((*depth.shape, 2))
+        pixels[..., 0] = self.cx + points[..., 0] * scale
+        pixels[..., 1] = self.cy + (self.mount_height - points[..., 2]) * scale
+        return pixels, depth
 
     def intrinsics(self) -> np.ndarray:
         """Camera matrix (3, 3) in OpenCV's convention."""
@@ -72,7 +74,8 @@ class MicrophoneArray:
     Args:
         radius: Octagon's radius in metres.
         height: Height over the ground in metres.
-        directivity: 'cardioid', 'shadow' or 'omni' (see :func:`mmav.simulation.propagation.directivity_gains`).
+        directivity: 'cardioid', 'shadow' or 'omni': see
+            :func:`mmav.simulation.propagation.directivity_gains`.
     """
 
     radius: float = 0.3
@@ -104,10 +107,18 @@ class MicrophoneArray:
         return self.offsets + np.array([0.0, 0.0, self.height])
 
 
-def heading_vectors(heading: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """Forward and right unit vectors (..., 2) of a heading in radians, clockwise from +y."""
-    sin, cos = np.sin(heading), np.cos(heading)
-    return np.stack((sin, cos), axis=-1), np.stack((cos, -sin), axis=-1)
+def plane_normal(points: np.ndarray) -> np.ndarray:
+    """Normal (3,), not normalised, of the plane through the first three of some points (P, 3)."""
+    # np.cross costs twenty times as much on single vectors.
+    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = points[:3].tolist()
+    ux, uy, uz, vx, vy, vz = bx - ax, by - ay, bz - az, cx - ax, cy - ay, cz - az
+    return np.array([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx])
+
+
+def heading_vectors(heading: float) -> tuple[np.ndarray, np.ndarray]:
+    """Forward and right unit vectors (2,) of a heading in radians, clockwise from +y."""
+    sin, cos = math.sin(heading), math.cos(heading)
+    return np.array([sin, cos]), np.array([cos, -sin])
 
 
 def local_to_frame(points: np.ndarray, position: np.ndarray, heading: float) -> np.ndarray:
@@ -121,9 +132,9 @@ def local_to_frame(points: np.ndarray, position: np.ndarray, heading: float) -> 
     Returns:
         (..., 3) metres.
     """
-    forward, right = heading_vectors(heading)
+    sin, cos = math.sin(heading), math.cos(heading)
     out = np.empty(np.shape(points))
-    out[..., 0] = position[0] + points[..., 0] * right[0] + points[..., 1] * forward[0]
-    out[..., 1] = position[1] + points[..., 0] * right[1] + points[..., 1] * forward[1]
+    out[..., 0] = position[0] + points[..., 0] * cos + points[..., 1] * sin
+    out[..., 1] = position[1] + points[..., 1] * cos - points[..., 0] * sin
     out[..., 2] = points[..., 2]
     return out

@@ -16,13 +16,15 @@ THERMAL_RANGE = (21800, 25000)
 COLOURS = {
     'glass': (84, 70, 56), 'tyre': (30, 30, 31), 'rim': (150, 150, 152), 'arch': (16, 16, 16),
     'trim': (36, 36, 38), 'grille': (22, 22, 22), 'plate': (212, 222, 226), 'headlight': (214, 222, 226),
-    'taillight': (34, 22, 160), 'exhaust': (70, 70, 72), 'cargo_seam': (140, 140, 140), 'engine': (52, 52, 56),
-    'jacket': (44, 40, 46), 'trousers': (84, 60, 44), 'helmet': (60, 60, 190),
+    'taillight': (34, 22, 160), 'exhaust': (70, 70, 72),
+    'cargo_seam': (140, 140, 140), 'engine': (52, 52, 56), 'jacket': (44, 40, 46),
+    'trousers': (84, 60, 44), 'helmet': (60, 60, 190),
 }  # fmt: skip
 # Counts over the body's temperature, of a vehicle whose engine runs.
 HEAT = {
-    'hood': 420, 'glass': -160, 'tyre': 520, 'rim': 380, 'grille': 1050, 'exhaust': 1700, 'engine': 1350,
-    'headlight': 500, 'taillight': 150, 'trim': 120, 'jacket': 560, 'trousers': 620, 'helmet': 330, 'plate': 60,
+    'hood': 700, 'glass': -330, 'tyre': 680, 'rim': 560, 'grille': 1050, 'exhaust': 1700, 'engine': 1350,
+    'headlight': 500, 'taillight': 150, 'trim': 180, 'jacket': 560, 'trousers': 620, 'helmet': 330,
+    'plate': 60, 'arch': 350,
 }  # fmt: skip
 
 
@@ -86,8 +88,8 @@ def make_look(scene: DriveScene) -> Look:
     if scene.condition == 'day':
         sky = ((190 + 40 * haze, 140 + 50 * haze, 90 + 70 * haze), (232, 222, 208))
         return Look(
-            (0.62 * level, 0.58 * level, 0.55 * level), (0.42 * level, 0.47 * level, 0.5 * level), sun_direction,
-            0.001 + 0.003 * haze, (228, 220, 208), sky, 0.0, 3.0, **hot, **cool,
+            (0.62 * level, 0.58 * level, 0.55 * level), (0.42 * level, 0.47 * level, 0.5 * level),
+            sun_direction, 0.001 + 0.003 * haze, (228, 220, 208), sky, 0.0, 3.0, **hot, **cool,
         )  # fmt: skip
     if scene.condition == 'dusk':
         sky = ((128, 84, 70), (110, 150, 228))
@@ -104,9 +106,9 @@ def make_look(scene: DriveScene) -> Look:
     if scene.condition == 'fog':
         grey = 165 + 40 * bright
         return Look(
-            (0.72, 0.72, 0.71), (0.0, 0.0, 0.0), sun_direction, 0.045 + 0.045 * haze, (grey, grey - 2, grey - 6),
-            ((grey, grey - 3, grey - 8), (grey, grey - 2, grey - 6)), 0.6, 4.0, **mild,
-            thermal_sky=22050.0, heat_fog=0.012, depth_noise=9.0,
+            (0.72, 0.72, 0.71), (0.0, 0.0, 0.0), sun_direction, 0.045 + 0.045 * haze,
+            (grey, grey - 2, grey - 6), ((grey, grey - 3, grey - 8), (grey, grey - 2, grey - 6)),
+            0.6, 4.0, **mild, thermal_sky=22050.0, heat_fog=0.012, depth_noise=9.0,
         )  # fmt: skip
     return Look(
         (0.26 * level, 0.38 * level, 0.44 * level), (0.0, 0.0, 0.0), sun_direction,

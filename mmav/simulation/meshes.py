@@ -7,10 +7,13 @@ the faces that look away; details lie on a face and are drawn after it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+
+from .geometry import plane_normal
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +46,11 @@ class Part:
     faces: tuple[Face, ...]
 
 
-def _face(points, material: str, outward) -> Face:
+def _face(points, material: str, outward: tuple[float, float, float]) -> Face:
     points = np.asarray(points, dtype=np.float64)
-    normal = np.cross(points[1] - points[0], points[2] - points[0])
-    normal /= np.linalg.norm(normal)
-    return Face(points, normal if normal @ np.asarray(outward, dtype=np.float64) > 0 else -normal, material)
+    normal = plane_normal(points)
+    normal /= math.sqrt(normal @ normal)
+    return Face(points, normal if normal @ outward > 0 else -normal, material)
 
 
 def _extrusion(profile, half_width: float, top_width: float, material: str, z_split: float) -> list[Face]:
@@ -151,14 +154,17 @@ def _car(width: float, length: float, height: float) -> list[Part]:
         body.append(_across(x0, x1, 0.66 * belt, 0.86 * belt, rear, 'taillight'))
     top, foot = 0.78 * w, 0.95 * w
     y0, y1, y2, y3 = -0.46 * b, -0.33 * b, 0.04 * b, 0.2 * b
+    windscreen = [(-foot, y3, belt), (foot, y3, belt), (top, y2, height), (-top, y2, height)]
+    tailgate = [(-foot, y0, belt), (foot, y0, belt), (top, y1, height), (-top, y1, height)]
+    roof = [(-top, y1, height), (top, y1, height), (top, y2, height), (-top, y2, height)]
     cabin = [
-        _face([(-foot, y3, belt), (foot, y3, belt), (top, y2, height), (-top, y2, height)], 'paint', (0, 1, 0.5)),
-        _face([(-foot, y0, belt), (foot, y0, belt), (top, y1, height), (-top, y1, height)], 'paint', (0, -1, 0.5)),
-        _face([(-top, y1, height), (top, y1, height), (top, y2, height), (-top, y2, height)], 'paint', (0, 0, 1)),
-    ]  # fmt: skip
+        _face(windscreen, 'paint', (0, 1, 0.5)),
+        _face(tailgate, 'paint', (0, -1, 0.5)),
+        _face(roof, 'paint', (0, 0, 1)),
+    ]
     for sign in (-1, 1):
-        corner = [(sign * foot, y0, belt), (sign * foot, y3, belt), (sign * top, y2, height), (sign * top, y1, height)]
-        cabin.append(_face(corner, 'paint', (sign, 0, 0)))
+        flank = [(foot, y0, belt), (foot, y3, belt), (top, y2, height), (top, y1, height)]
+        cabin.append(_face([(sign * x, y, z) for x, y, z in flank], 'paint', (sign, 0, 0)))
         low, high = belt + 0.05, height - 0.08
 
         def side(y, z, sign=sign):
@@ -177,7 +183,8 @@ def _car(width: float, length: float, height: float) -> list[Part]:
             y = y_low + (y_high - y_low) * share + direction * 0.008
             quad.append((x, y, belt + (height - belt) * share + 0.004))
         cabin.append(_face(quad, 'glass', (0, direction, 0.5)))
-    return [*_wheels(w - 0.02, axles, radius, 0.22), Part(1, (0, 0), tuple(body)), Part(2, (0, 0), tuple(cabin))]
+    wheels = _wheels(w - 0.02, axles, radius, 0.22)
+    return [*wheels, Part(1, (0, 0), tuple(body)), Part(2, (0, 0), tuple(cabin))]
 
 
 def _truck(width: float, length: float, height: float) -> list[Part]:
@@ -232,23 +239,29 @@ def _motorcycle(width: float, length: float, height: float) -> list[Part]:
     for y in axles:
         faces = _box(-0.07, 0.07, y - 0.7 * radius, y + 0.7 * radius, 0.04, 2 * radius, 'tyre')
         for sign in (-1, 1):
-            faces += [_disc(sign * 0.07, y, radius, radius, 'tyre'), _disc(sign * 0.075, y, radius, 0.6 * radius, 'rim')]
+            faces.append(_disc(sign * 0.07, y, radius, radius, 'tyre'))
+            faces.append(_disc(sign * 0.075, y, radius, 0.6 * radius, 'rim'))
         parts.append(Part(0, (0, y), tuple(faces)))
     frame = _box(-0.16, 0.16, -0.26 * b, 0.2 * b, 0.3, 0.62, 'engine')
     parts.append(Part(1, (0, 0), tuple(frame)))
-    tank = _extrusion([(-0.42 * b, 0.72), (-0.40 * b, 0.84), (0.05 * b, 0.95), (0.18 * b, 0.86), (0.16 * b, 0.62),
-                       (-0.2 * b, 0.6)], 0.17, 0.14, 'paint', 0.9)  # fmt: skip
+    profile = [
+        (-0.42 * b, 0.72), (-0.40 * b, 0.84), (0.05 * b, 0.95), (0.18 * b, 0.86), (0.16 * b, 0.62),
+        (-0.2 * b, 0.6),
+    ]  # fmt: skip
+    tank = _extrusion(profile, 0.17, 0.14, 'paint', 0.9)
     tank.append(_across(-0.09, 0.09, 0.72, 0.82, -0.42 * b - 0.003, 'taillight'))
     tank.append(_across(-0.09, 0.09, 0.56, 0.68, -0.42 * b - 0.003, 'plate'))
     parts.append(Part(2, (0, -0.1 * b), tuple(tank)))
-    fairing = _extrusion([(0.2 * b, 0.6), (0.2 * b, 1.1), (0.3 * b, 1.05), (0.36 * b, 0.75), (0.34 * b, 0.6)],
-                         0.22, 0.2, 'paint', 1.0)  # fmt: skip
+    profile = [(0.2 * b, 0.6), (0.2 * b, 1.1), (0.3 * b, 1.05), (0.36 * b, 0.75), (0.34 * b, 0.6)]
+    fairing = _extrusion(profile, 0.22, 0.2, 'paint', 1.0)
     fairing.append(_across(-0.12, 0.12, 0.74, 0.94, 0.36 * b + 0.005, 'headlight'))
     fairing += _box(-width / 2, width / 2, 0.17 * b, 0.2 * b, 0.98, 1.03, 'trim')
     parts.append(Part(2, (0, 0.28 * b), tuple(fairing)))
     shoulder = height - 0.27
-    rider = _extrusion([(-0.2 * b, 0.82), (-0.2 * b, 1.15), (-0.1 * b, shoulder), (0.02 * b, shoulder - 0.04),
-                        (0.0, 0.85)], 0.22, 0.24, 'jacket', 1.0)  # fmt: skip
+    profile = [
+        (-0.2 * b, 0.82), (-0.2 * b, 1.15), (-0.1 * b, shoulder), (0.02 * b, shoulder - 0.04), (0.0, 0.85),
+    ]  # fmt: skip
+    rider = _extrusion(profile, 0.22, 0.24, 'jacket', 1.0)
     for sign in (-1, 1):
         x0, x1 = sorted((sign * 0.16, sign * 0.28))
         rider += _box(x0, x1, -0.08 * b, 0.1 * b, 0.42, 0.88, 'trousers')

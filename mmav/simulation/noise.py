@@ -12,7 +12,7 @@ from scipy.interpolate import CubicSpline
 from .geometry import SAMPLE_RATE, SPEED_OF_SOUND, MicrophoneArray
 from .propagation import directivity_gains
 from .scene import Vehicle
-from .sources import vehicle_sound
+from .sources import noise_of_shape, vehicle_sound
 
 _PLANE_WAVES = 8
 _WIND_STEP = 64  # wind is made at 44100 / 64 = 689 Hz and interpolated
@@ -32,7 +32,7 @@ def ambient_noise(array: MicrophoneArray, length: int, rng: np.random.Generator)
     shape = (frequencies**-0.5 / (1.0 + (frequencies / 6000.0) ** 2)).astype(np.float32)
     out = np.zeros((8, length), dtype=np.float32)
     for _ in range(_PLANE_WAVES):
-        wave = fft.irfft(fft.rfft(rng.standard_normal(size, dtype=np.float32)) * shape, size)
+        wave = noise_of_shape(shape, size, rng)
         azimuth = 2 * np.pi * rng.random()
         direction = np.array([np.sin(azimuth), np.cos(azimuth), 0.0])
         cosine = array.axes @ direction
@@ -57,9 +57,10 @@ def wind_noise(length: int, rng: np.random.Generator) -> np.ndarray:
     coarse = fft.irfft(spectrum * (frequencies**-1.2 / (1.0 + (frequencies / 150.0) ** 2)), size)[:, :points]
     gust = 1.0 + 0.4 * np.sin(2 * np.pi * (rng.random() + 0.3 * np.arange(points) * _WIND_STEP / SAMPLE_RATE))
     curve = CubicSpline(np.arange(points), coarse * gust, axis=1).c.astype(np.float32)
+    curve = np.ascontiguousarray(curve.transpose(2, 1, 0))  # numpy multiplies strided matrices slowly
     steps = np.arange(_WIND_STEP, dtype=np.float32) / _WIND_STEP
     powers = np.stack((steps**3, steps**2, steps, np.ones_like(steps)))
-    out = np.stack([curve[:, :, m].T @ powers for m in range(8)]).reshape(8, -1)[:, :length]
+    out = (curve @ powers).reshape(8, -1)[:, :length]
     return out / np.float32(np.sqrt(np.mean(out**2, dtype=np.float64)))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .geometry import PinholeCamera
+from .geometry import PinholeCamera, plane_normal
 from .look import Look
 from .truth import NEAR, clip_near
 
@@ -38,7 +38,8 @@ class Canvas:
 
     def copy(self) -> Canvas:
         """Independent copy of the pictures."""
-        copies = (None if picture is None else picture.copy() for picture in (self.rgb, self.thermal, self.inverse_depth))
+        pictures = (self.rgb, self.thermal, self.inverse_depth)
+        copies = (None if picture is None else picture.copy() for picture in pictures)
         return Canvas(self.camera, self.look, *copies)
 
     def through_fog(self, colours: np.ndarray, distance: np.ndarray) -> np.ndarray:
@@ -64,11 +65,12 @@ class Canvas:
         if len(points) < 3:
             return
         pixels, _ = self.camera.project(points)
-        low, high = pixels.min(axis=0), pixels.max(axis=0)
-        if high[0] < 0 or high[1] < 0 or low[0] > self.camera.width or low[1] > self.camera.height:
+        low_u, low_v = pixels.min(axis=0)
+        high_u, high_v = pixels.max(axis=0)
+        if high_u < 0 or high_v < 0 or low_u > self.camera.width or low_v > self.camera.height:
             return
         # cv2 puts a pixel's middle at whole numbers; keep what it draws within its 16-bit-safe range.
-        pixels = np.clip(pixels, -20000, 20000) - 0.5
+        pixels = np.minimum(np.maximum(pixels, -20000), 20000) - 0.5
         if self.rgb is not None and colour is not None:
             fixed = np.rint(pixels * (1 << _SHIFT)).astype(np.int32)
             cv2.fillConvexPoly(self.rgb, fixed, tuple(map(float, colour)), cv2.LINE_AA, _SHIFT)
@@ -86,7 +88,7 @@ class Canvas:
             cv2.fillConvexPoly(self.inverse_depth, half, float(inverse.mean()), cv2.LINE_8, _SHIFT)
             return
         # On a plane, inverse depth is an affine function of the pixel.
-        normal = np.cross(points[1] - points[0], points[2] - points[0])
+        normal = plane_normal(points)
         offset = float(normal @ (points[0] - np.array([0, 0, self.camera.mount_height])))
         height, width = self.inverse_depth.shape
         xy = half / (1 << _SHIFT)
@@ -134,7 +136,8 @@ class Canvas:
         x0, y0, x1, y1 = region
         x = np.exp(-(((np.arange(x0, x1) - pixel[0]) / (0.45 * size)) ** 2)).astype(np.float32)
         y = np.exp(-(((np.arange(y0, y1) - pixel[1]) / (0.45 * size)) ** 2)).astype(np.float32)
-        light = (y[:, None] * x[None])[..., None] * (np.asarray(colour, dtype=np.float32) * np.float32(strength))
+        shine = np.asarray(colour, dtype=np.float32) * np.float32(strength)
+        light = (y[:, None] * x[None])[..., None] * shine
         area = self.rgb[y0:y1, x0:x1]
         self.rgb[y0:y1, x0:x1] = cv2.add(area, light.astype(np.uint8))
 

@@ -129,8 +129,10 @@ def render_paths(
     reads = (knots * HOP / SAMPLE_RATE - delays - source_start) * rate
     if reads.min() < 0 or reads[:, : segments + 1].max() > source.shape[1] - 2:
         raise ValueError('the source signal does not cover the instants that are heard')
-    read_curve = CubicSpline(knots, reads, axis=1).c
-    gain_curve = CubicSpline(knots, gains, axis=2).c.astype(np.float32)
+    # (M, segment, 4) and (B, M, segment, 4), contiguous: numpy multiplies strided matrices slowly.
+    read_curve = np.ascontiguousarray(CubicSpline(knots, reads, axis=1).c.transpose(2, 1, 0))
+    gain_curve = CubicSpline(knots, gains, axis=2).c.astype(np.float32).transpose(2, 3, 1, 0)
+    gain_curve = np.ascontiguousarray(gain_curve)
     fine, coarse = _powers(np.float64), _powers(np.float32)
     # Value and slope side by side: one gather fetches both.
     table = np.empty(source.shape, dtype=np.complex64)
@@ -142,7 +144,7 @@ def render_paths(
         last = min(first + _BLOCK, segments)
         span = slice(first * HOP, last * HOP)
         for m in range(delays.shape[0]):
-            position = read_curve[:, first:last, m].T @ fine
+            position = read_curve[m, first:last] @ fine
             index = position.astype(np.int32)
             fraction = np.subtract(position, index, dtype=np.float64).astype(np.float32)
             total = None
@@ -150,7 +152,7 @@ def render_paths(
                 pair = table[band].take(index.ravel()).reshape(index.shape)
                 value = pair.imag * fraction
                 value += pair.real
-                value *= gain_curve[:, first:last, band, m].T @ coarse
+                value *= gain_curve[band, m, first:last] @ coarse
                 total = value if total is None else total + value
             out[m, span] = total.ravel()
     return out[:, :length]

@@ -38,7 +38,7 @@ class Recording:
     def vehicle_snr(self, time: float) -> np.ndarray:
         """Ratio of each vehicle's power to the noise in the second around `time`, in dB (V,)."""
         step = SAMPLE_RATE / _POWER_STEP
-        first = max(int(round((time - 0.5) * step)), 0)
+        first = max(round((time - 0.5) * step), 0)
         power = self.vehicle_power[:, first : first + int(step)].mean(axis=1)
         return 10.0 * np.log10(np.maximum(power, 1e-30) / max(self.noise_power, 1e-30))
 
@@ -162,7 +162,8 @@ def render_recording(
         waveform += heard
     noise_power = _noise_power(scene, config, power, in_view)
     waveform += np.float32(np.sqrt(noise_power)) * _noise(scene, config, length)
-    waveform *= (10 ** (np.asarray(scene.microphone_gains) / 20) / config.full_scale).astype(np.float32)[:, None]
+    gains = 10 ** (np.asarray(scene.microphone_gains) / 20) / config.full_scale
+    waveform *= gains.astype(np.float32)[:, None]
     peak = float(np.abs(waveform).max(initial=0.0))
     if peak > 1.0:
         raise ValueError(

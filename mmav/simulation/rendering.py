@@ -56,8 +56,8 @@ class DriveRenderer:
             index: Which of the scene's frame_times.
 
         Returns:
-            'rgb' (H, W, 3) uint8 BGR, 'thermal' (H, W) uint16 counts, 'depth' (H, W, 3) uint8 jet-coloured BGR:
-            those that the configuration asks for.
+            Those that the configuration asks for: 'rgb' (H, W, 3) uint8 BGR, 'thermal' (H, W) uint16 counts,
+            'depth' (H, W, 3) uint8 jet-coloured BGR.
         """
         time = self.scene.frame_times[index]
         canvas = self._base.copy()
@@ -97,9 +97,11 @@ class DriveRenderer:
         sun = self.look.sun_direction
         if max(self.look.sun) > 0.3:
             throw = -np.array([sun[0], sun[1], 0.0]) / sun[2] * 0.8 * h
-            cast = cv2.convexHull(np.concatenate((foot, foot + throw))[:, :2].astype(np.float32)).reshape(-1, 2)
+            ends = np.concatenate((foot, foot + throw))[:, :2].astype(np.float32)
+            cast = cv2.convexHull(ends).reshape(-1, 2)
             canvas.darken(np.column_stack((cast, np.zeros(len(cast)))), 0.42, 5)
-        canvas.darken(local_to_frame(base * 1.06, position, heading), 0.6, 9)
+        seen = float(np.exp(-self.look.fog * np.linalg.norm(position)))
+        canvas.darken(local_to_frame(base * 1.06, position, heading), 0.6 * seen, 9)
 
     def _develop(self, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         more, less = _noise_bank(self.look.noise)
@@ -174,7 +176,8 @@ def paint_vehicle(canvas: Canvas, vehicle: Vehicle, position: np.ndarray, headin
         # Sky light comes from above; what looks down is darker.
         skylight = 0.72 + 0.28 * turned[:, 2]
         lamp = look.lamp(first) * np.maximum(facing / np.linalg.norm(eye - first, axis=1), 0.0)
-        light = skylight[:, None] * np.asarray(look.ambient) + sun[:, None] * np.asarray(look.sun) + lamp[:, None]
+        light = skylight[:, None] * np.asarray(look.ambient) + lamp[:, None]
+        light += sun[:, None] * np.asarray(look.sun)
         base = np.array([_colour(vehicle, material) for material in materials])
         shaded = canvas.through_fog(np.clip(base * light, 0, 255), np.full(len(base), distance))
         heat = np.array([_heat(vehicle, material, look) for material in materials])
@@ -206,7 +209,7 @@ def _colour(vehicle: Vehicle, material: str) -> tuple[float, float, float]:
 def _heat(vehicle: Vehicle, material: str, look) -> float:
     if vehicle.parked:
         return look.air + min(HEAT.get(material, 0), 0) * look.warmth
-    return look.air + 60.0 * look.warmth + HEAT.get(material, 0) * look.warmth
+    return look.air + 260.0 * look.warmth + HEAT.get(material, 0) * look.warmth
 
 
 def _lamp_colour(material: str, look, distance: float, colour) -> tuple[np.ndarray, float]:

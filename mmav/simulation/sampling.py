@@ -5,11 +5,13 @@ A drive depends on the configuration, its split and its index alone, so any proc
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .config import SPLITS, SimulationConfig
 from .geometry import PinholeCamera
-from .scene import CONDITIONS, DriveScene, Road, Scenery, Vehicle
+from .scene import CONDITIONS, DriveScene, Road, Scenery, Vehicle, drive_name
 from .truth import view_vehicles
 
 # Mean and spread of (width, length, height) in metres, level at 1 m and 10 m/s in dB, cylinders.
@@ -33,7 +35,9 @@ def _choice(rng: np.random.Generator, weights: dict[str, float], order) -> str:
     return names[int(rng.choice(len(names), p=shares / shares.sum()))]
 
 
-def _vehicle(rng, config, track_id: int, position, heading: float, speed: float, parked: bool = False) -> Vehicle:
+def _vehicle(
+    rng, config, track_id: int, position, heading: float, speed: float, parked: bool = False
+) -> Vehicle:
     kind = _choice(rng, config.kind_weights, ('car', 'truck', 'motorcycle'))
     mean, spread = SIZES[kind]
     size = tuple(round(float(m + s * rng.uniform(-1.5, 1.5)), 3) for m, s in zip(mean, spread))
@@ -72,7 +76,9 @@ def _road(rng: np.random.Generator, config: SimulationConfig, moving: bool, tunn
     return Road((float(origin[0]), float(origin[1])), heading, lanes, 3.5, oncoming)
 
 
-def _traffic(rng, config: SimulationConfig, road: Road, ego_speed: float, count: int, duration: float, first_id: int):
+def _traffic(
+    rng, config: SimulationConfig, road: Road, ego_speed: float, count: int, duration: float, first_id: int
+):
     """Vehicles in their lanes, placed by where they are at a random instant of the drive."""
     vehicles = []
     for number in range(count):
@@ -99,7 +105,7 @@ def _traffic(rng, config: SimulationConfig, road: Road, ego_speed: float, count:
             target = lane + (1 if lane == 0 or (lane < road.lanes - 1 and rng.random() < 0.5) else -1)
             shift = (target - lane) * road.lane_width * sign
             change = (float(rng.uniform(0, 0.6 * duration)), float(rng.uniform(1.5, 3.0)), shift)
-            vehicle = Vehicle(**{**vehicle.__dict__, 'lane_change': change})
+            vehicle = replace(vehicle, lane_change=change)
         vehicles.append(vehicle)
     return vehicles
 
@@ -120,7 +126,7 @@ def _distractors(rng, config: SimulationConfig, road: Road, ego_speed: float, du
     return vehicles
 
 
-def _scenery(rng, config: SimulationConfig, road: Road, length: float, tunnel: bool, ego) -> tuple[Scenery, ...]:
+def _scenery(rng, config: SimulationConfig, road: Road, length: float, tunnel: bool) -> tuple[Scenery, ...]:
     if tunnel:
         return ()
     things = []
@@ -133,7 +139,8 @@ def _scenery(rng, config: SimulationConfig, road: Road, length: float, tunnel: b
                 'building': (rng.uniform(8, 14), rng.uniform(10, 22), rng.uniform(5, 15)),
                 'lamp': (0.16, 0.16, 7.5),
             }[kind]
-            setback = {'tree': rng.uniform(3.5, 9), 'building': rng.uniform(11, 18) + size[0] / 2, 'lamp': 1.5}[kind]
+            building = rng.uniform(11, 18) + size[0] / 2
+            setback = {'tree': rng.uniform(3.5, 9), 'building': building, 'lamp': 1.5}[kind]
             across = -setback if side < 0 else road.width + setback
             spot = road.point(along + size[1] / 2, across)
             # The camera's own place stays free.
@@ -143,18 +150,25 @@ def _scenery(rng, config: SimulationConfig, road: Road, length: float, tunnel: b
                 things.append(Scenery(kind, spot, heading, tuple(map(float, size)), float(rng.random())))
             along += size[1] + rng.uniform(4.0, 16.0)
     if rng.random() < config.occluder_share:
-        spot = road.point(ego[1] + rng.uniform(6.0, 18.0), road.width + rng.uniform(0.6, 2.0))
-        if np.linalg.norm(spot) > 5.0:
-            things.append(Scenery('wall', spot, road.heading, (0.4, rng.uniform(4, 9), rng.uniform(2, 3)), rng.random()))
+        # It stands before the camera, to the side of a moving ego's lane.
+        azimuth = np.radians(rng.uniform(12, 35)) * rng.choice([-1, 1])
+        distance = rng.uniform(5.0, 9.0)
+        spot = (float(distance * np.sin(azimuth)), float(distance * np.cos(azimuth)))
+        across = road.coordinates(np.array(spot))[1]
+        if not -0.6 < across < road.width + 0.6:
+            size = (0.4, float(rng.uniform(2.5, 5)), float(rng.uniform(2, 3)))
+            heading = float(azimuth + np.pi / 2) if road.heading != 0 else road.heading
+            things.append(Scenery('wall', spot, heading, size, float(rng.random())))
     return tuple(things)
 
 
 def _hidden_by_scenery(scene: DriveScene) -> bool:
-    """Whether a building or a wall stands on the road as the ego's camera may not be inside one."""
+    """Whether a building or a wall stands where the ego begins or ends."""
     for thing in scene.scenery:
         if thing.kind in ('building', 'wall'):
             ends = scene.ego_positions(np.array([0.0, scene.duration]))
-            if (np.linalg.norm(ends - np.asarray(thing.position), axis=1) < 0.5 * max(thing.size[:2]) + 2).any():
+            gap = np.linalg.norm(ends - np.asarray(thing.position), axis=1)
+            if (gap < 0.5 * max(thing.size[:2]) + 2).any():
                 return True
     return False
 
@@ -215,8 +229,8 @@ def sample_drive(config: SimulationConfig, split: str, index: int) -> DriveScene
         if scene is not None:
             return scene
     raise RuntimeError(
-        f'no drive of {count} vehicles fulfils the configuration after {MAX_TRIES} tries: widen distance, lower '
-        'min_box_height or min_visibility, or switch keep_in_view off'
+        f'no drive of {count} vehicles fulfils the configuration after {MAX_TRIES} tries: widen distance, '
+        'lower min_box_height or min_visibility, or switch keep_in_view off'
     )
 
 
@@ -231,7 +245,7 @@ def _attempt(rng, config, camera, split, index, condition, moving, count) -> Dri
     vehicles = _traffic(rng, config, road, ego_speed, count, duration, 0)
     grid = np.arange(0.0, duration + 0.1, 0.1)
     scene = DriveScene(
-        name=f'{split}_{index:04d}',
+        name=drive_name(split, index),
         split=split,
         condition=condition,
         ego_speed=ego_speed,
@@ -239,7 +253,7 @@ def _attempt(rng, config, camera, split, index, condition, moving, count) -> Dri
         frame_times=tuple(float(round(t, 9)) for t in times),
         road=road,
         vehicles=tuple(vehicles),
-        start_time=1_600_000_000 + 100_000 * SPLITS.index(split) * 10 + 1000 * index,
+        start_time=1_600_000_000 + 10_000_000 * SPLITS.index(split) + 1000 * index,
     )
     if config.keep_in_view and not _roughly_in_view(scene, config):
         return None
@@ -257,21 +271,24 @@ def _attempt(rng, config, camera, split, index, condition, moving, count) -> Dri
     wind, engine = rng.uniform(0, config.wind), rng.uniform(0, config.ego_engine)
     wind = wind * (0.4 if ego_speed == 0 else 1.0)
     total = 1.0 + wind + engine
-    scenery = _scenery(rng, config, road, ego_speed * duration, tunnel, scene.ego_positions(grid)[0])
-    facade = float(road.width + rng.uniform(4, 10)) if config.facade_reflection > 0 else None
-    scene = DriveScene(
-        **{
-            **scene.__dict__,
-            'vehicles': (*vehicles, *distractors),
-            'scenery': scenery,
-            'snr': float(rng.uniform(*config.snr)),
-            'noise_shares': (1.0 / total, float(wind / total), float(engine / total)),
-            'facade': facade,
-            'microphone_gains': tuple(map(float, rng.normal(0.0, config.gain_mismatch, 8))),
-            'microphone_delays': tuple(map(float, rng.normal(0.0, config.delay_mismatch * 1e-6, 8))),
-            'light': tuple(map(float, rng.random(4))),
-            'seed': int(rng.integers(2**31)),
-        }
+    scenery = _scenery(rng, config, road, ego_speed * duration, tunnel)
+    facade = None
+    if config.facade_reflection > 0:
+        # On the far side of the road, so that it lies behind neither the ego nor a vehicle.
+        setback = float(rng.uniform(4, 10))
+        across = road.coordinates(np.zeros(2))[1]
+        facade = -setback if across > road.width / 2 else road.width + setback
+    scene = replace(
+        scene,
+        vehicles=(*vehicles, *distractors),
+        scenery=scenery,
+        snr=float(rng.uniform(*config.snr)),
+        noise_shares=(1.0 / total, float(wind / total), float(engine / total)),
+        facade=facade,
+        microphone_gains=tuple(map(float, rng.normal(0.0, config.gain_mismatch, 8))),
+        microphone_delays=tuple(map(float, rng.normal(0.0, config.delay_mismatch * 1e-6, 8))),
+        light=tuple(map(float, rng.random(4))),
+        seed=int(rng.integers(2**31)),
     )
     if _hidden_by_scenery(scene):
         return None

@@ -16,6 +16,11 @@ CONDITIONS = ('day', 'dusk', 'night', 'fog', 'tunnel')
 KINDS = ('car', 'truck', 'motorcycle')
 
 
+def drive_name(split: str, index: int) -> str:
+    """Name of a drive's folder."""
+    return f'{split}_{index:04d}'
+
+
 @dataclass(frozen=True)
 class Vehicle:
     """One road user and its motion in the world frame.
@@ -114,8 +119,9 @@ class Road:
     def point(self, along: float, across: float) -> tuple[float, float]:
         """World position of a point `along` the heading and `across` to the right of the left edge."""
         forward, right = heading_vectors(self.heading)
-        point = np.asarray(self.origin) + along * forward + across * right
-        return float(point[0]), float(point[1])
+        x = self.origin[0] + along * forward[0] + across * right[0]
+        y = self.origin[1] + along * forward[1] + across * right[1]
+        return float(x), float(y)
 
     def coordinates(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Inverse of :meth:`point` for positions (..., 2)."""

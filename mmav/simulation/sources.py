@@ -64,15 +64,30 @@ def _engine_cycle(cylinders: int, rng: np.random.Generator) -> np.ndarray:
     return (cycle / cycle.std()).astype(np.float32)
 
 
+def noise_of_shape(shape: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Noise of unit mean power with a given amplitude spectrum.
+
+    Args:
+        shape: (size // 2 + 1,) float32 amplitudes.
+        size: Samples to make.
+        rng: Source of randomness.
+
+    Returns:
+        (size,) float32; it is periodic.
+    """
+    spectrum = rng.standard_normal(2 * len(shape), dtype=np.float32).view(np.complex64)
+    noise = fft.irfft(spectrum * shape, size)
+    return noise * np.float32(size / np.sqrt(4.0 * np.sum(shape.astype(np.float64) ** 2)))
+
+
 def _shaped_noise(length: int, low: float, high: float, slope: float, rng: np.random.Generator) -> np.ndarray:
     """Noise of unit power, flat between two corner frequencies, falling with `slope` dB an octave outside."""
     size = fft.next_fast_len(length, real=True)
     frequencies = np.maximum(np.arange(size // 2 + 1) * np.float32(SAMPLE_RATE / size), 1.0)
     exponent = slope / 20.0 / np.log10(2.0)
-    shape = np.minimum((frequencies / low) ** exponent, 1.0) * np.minimum((high / frequencies) ** exponent, 1.0)
-    spectrum = fft.rfft(rng.standard_normal(size, dtype=np.float32))
-    noise = fft.irfft(spectrum * shape.astype(np.float32), size)[:length]
-    return noise / np.float32(np.sqrt(2.0 * np.sum(shape.astype(np.float64) ** 2) / size))
+    shape = np.minimum((frequencies / low) ** exponent, 1.0)
+    shape *= np.minimum((high / frequencies) ** exponent, 1.0)
+    return noise_of_shape(shape.astype(np.float32), size, rng)[:length]
 
 
 def vehicle_sound(vehicle: Vehicle, start: float, length: int) -> np.ndarray | None:
@@ -105,7 +120,8 @@ def vehicle_sound(vehicle: Vehicle, start: float, length: int) -> np.ndarray | N
     engine_gain = np.interp(samples, grid, load).astype(np.float32)
     tyre_gain = np.interp(samples, grid, rolling * np.sqrt(tyre_share)).astype(np.float32)
     # Combustion noise comes in bursts, one a firing.
-    burst = 1.0 + 0.7 * np.cos(np.float32(2 * np.pi) * ((cycles * vehicle.cylinders) % 1.0).astype(np.float32))
+    firing = ((cycles * vehicle.cylinders) % 1.0).astype(np.float32)
+    burst = 1.0 + 0.7 * np.cos(np.float32(2 * np.pi) * firing)
     combustion = _shaped_noise(length, 400.0, 2500.0, 5.0, rng) * burst
     tyres = _shaped_noise(length, 500.0, 1600.0 + 800.0 * rng.random(), 6.0, rng)
     sound = engine_gain * (np.float32(np.sqrt(engine_share)) * harmonic)

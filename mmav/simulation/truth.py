@@ -49,7 +49,7 @@ class VehicleView:
 def to_ego(scene: DriveScene, points: np.ndarray, time: float) -> np.ndarray:
     """World points (..., 2 or 3) as the ego sees them at an instant."""
     shifted = np.array(points, dtype=np.float64)
-    shifted[..., :2] -= scene.ego_positions(np.array([time]))[0]
+    shifted[..., 1] -= scene.ego_speed * time
     return shifted
 
 

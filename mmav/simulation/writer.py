@@ -1,7 +1,7 @@
 """Write one drive in MAVD's layout.
 
-A drive's files are made in a temporary folder that is renamed when it is whole, so an interrupted run leaves no
-half drive behind.
+A drive's files are made in a temporary folder that is renamed when it is whole, so an interrupted run leaves
+no half drive behind.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def drive_truth(
                 )
             )
         timestamp = round(scene.start_time + time, 6)
-        frames.append(dict(frame_id=scene.frame_id(index), timestamp=timestamp, seconds=time, objects=objects))
+        frame = dict(frame_id=scene.frame_id(index), timestamp=timestamp, seconds=time, objects=objects)
+        frames.append(frame)
     return dict(
         drive=scene.name,
         split=scene.split,
@@ -129,10 +130,15 @@ def _write_audio(folder: Path, scene: DriveScene, config: SimulationConfig, samp
             write_wav(path, second[microphone : microphone + 1])
 
 
-def _write_pictures(folder: Path, renderer: DriveRenderer, scene: DriveScene, config: SimulationConfig) -> None:
+def _write_pictures(
+    folder: Path, renderer: DriveRenderer, scene: DriveScene, config: SimulationConfig
+) -> None:
     jpeg = [cv2.IMWRITE_JPEG_QUALITY, config.jpeg_quality]
-    # Level 1 with run lengths: four times as fast as the default and hardly larger on these pictures.
+    # Level 1 with run lengths takes half the default's time; a fixed row filter, where OpenCV has the option,
+    # halves it once more.
     png = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    if hasattr(cv2, 'IMWRITE_PNG_FILTER'):
+        png += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
     places = dict(
         rgb=('fl_rgb', 'fl_rgb_{}.jpg', jpeg),
         thermal=('fl_ir_aligned', 'fl_ir_aligned_{}.png', png),
