@@ -8,7 +8,7 @@ from logging import WARNING
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 from mmengine.dist import broadcast_object_list, get_dist_info
-from mmengine.fileio import join_path
+from mmengine.fileio import exists, join_path, load
 from mmengine.logging import print_log
 from tqdm import tqdm
 
@@ -142,7 +142,12 @@ class MAVDDataset(CocoDataset):
         self.modalities = None if modalities is None else tuple(modalities)
         self.modality_files = modality_files
         self.store = PreparedStore(prepared) if prepared is not None else None
+        if self.store is not None and self.store.crop != self.crop:
+            raise ValueError(
+                f'{prepared} was prepared with crop {self.store.crop}, this data set has {self.crop}'
+            )
         self.left_out = Counter()
+        self._geometry_given = 'microphone_positions' in (kwargs.get('metainfo') or {})
         super().__init__(ann_file=ann_file, data_prefix=data_prefix or dict(img=''), **kwargs)
 
     # what the data set yields
@@ -158,6 +163,7 @@ class MAVDDataset(CocoDataset):
             self.modality_files,
             self.backend_args,
         )
+        self._take_geometry_from_manifest()
         frames = None
         if self.split_file:
             frames = read_split_list(self._below_root(self.split_file), self.backend_args)
@@ -177,6 +183,15 @@ class MAVDDataset(CocoDataset):
             times = {}
             data_list = self._each(data_list, 'frames without a time stamp', self._add_audio_offset, times)
         return data_list
+
+    def _take_geometry_from_manifest(self) -> None:
+        """Simulated data say where their microphones are; the configuration's word comes first."""
+        path = join_path(self.data_prefix['img'], 'manifest.json')
+        if self._geometry_given or not exists(path, backend_args=self.backend_args):
+            return
+        positions = load(path, backend_args=self.backend_args).get('microphone_positions')
+        if positions is not None:
+            self._metainfo['microphone_positions'] = tuple(tuple(position) for position in positions)
 
     def _load_labelled(self, frames: list | None) -> list[dict]:
         try:
@@ -347,6 +362,11 @@ class MAVDDataset(CocoDataset):
         return answer[0]
 
     # one frame
+
+    def frame_name(self, idx: int) -> str:
+        """``<drive>/<id>`` of frame ``idx``."""
+        info = super().get_data_info(idx)
+        return f'{info["drive"]}/{info["frame_id"]}'
 
     def get_data_info(self, idx: int) -> dict:
         """Frame ``idx`` with its files, before the pipeline; see the class."""

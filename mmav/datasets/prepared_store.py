@@ -90,6 +90,12 @@ class PreparedStore:
     def __len__(self) -> int:
         return len(self._rows) - len(self.failures)
 
+    @property
+    def crop(self) -> tuple[int, ...] | None:
+        """Crop (x1, y1, x2, y2) of the pictures; None if they were not cropped."""
+        crop = self.settings['crop']
+        return None if crop is None else tuple(crop)
+
     def verify(self) -> None:
         """Compare every file with its checksum.
 

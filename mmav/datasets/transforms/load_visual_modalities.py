@@ -103,8 +103,8 @@ class LoadVisualModalities(BaseTransform):
             if image.shape[:2] != expected:
                 raise SampleError(
                     path,
-                    f'{full_size[0]} x {full_size[1]} pixels, cropped to {image.shape[1]} x {image.shape[0]}, '
-                    f'but the boxes refer to {expected[1]} x {expected[0]}: correct `crop` or the annotations',
+                    f'{full_size[0]} x {full_size[1]} pixels, {image.shape[1]} x {image.shape[0]} after the '
+                    f'crop, but boxes refer to {expected[1]} x {expected[0]}: correct crop or annotations',
                 )
             results[modality] = self._to_bytes(image, modality, path)
         results['visual_modalities'] = self.modalities

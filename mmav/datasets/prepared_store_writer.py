@@ -1,0 +1,254 @@
+"""Writing of a prepared store (its layout: ``prepared_store.py``)."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+from tqdm import tqdm
+
+from mmav.engine.atomic_backend import AtomicLocalBackend
+from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
+
+from .errors import SampleError
+from .mavd import MAVDDataset
+from .prepared_store import INDEX_FILE, STORE_VERSION, file_checksum
+from .transforms.load_multichannel_audio import LoadMultichannelAudio, as_float
+from .transforms.load_visual_modalities import LoadVisualModalities
+from .transforms.resize_modalities import ResizeModalities
+
+_SETTINGS_FILE = 'store.json'
+_AUDIO_KINDS = ('int16', 'float32', 'log_mel', 'spectrogram', 'none')
+
+
+class StoreWriter:
+    """Reads frames through the data set's own transforms and writes them in shards.
+
+    A shard is written beside its place and renamed when it is whole, so an interrupted run loses at most the
+    shards in work, and the same call carries on. The bytes do not depend on the number of processes.
+
+    Args:
+        path (str): Folder of the store; may hold an unfinished one of the same settings and frames.
+        sources (Sequence[dict]): Arguments of :class:`MAVDDataset`, without pipeline, whose frames it holds.
+        resize (dict): Arguments of :class:`ResizeModalities`.
+        modalities (Sequence[str]): Visual modalities.
+        audio (str): 'int16': waveforms as 16-bit files hold them; 'float32': waveforms of other files;
+            'log_mel': spectrograms computed from waveforms, as float16 decibel; 'spectrogram': those that the
+            files hold, as float16; 'none'.
+        load_audio (dict, optional): Arguments of :class:`LoadMultichannelAudio`.
+        log_mel (dict, optional): Arguments of :class:`LogMelSpectrogram`, for audio='log_mel'.
+        shard_size (int): Frames of a shard. Defaults to 1024.
+        on_error (str): 'raise', or 'skip' to note frames that cannot be read in the index, where the data set
+            finds them. Defaults to 'raise'.
+
+    Raises:
+        ValueError: For bad arguments.
+        SampleError: If a frame comes twice.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        sources: Sequence[dict],
+        resize: dict,
+        modalities: Sequence[str] = ('rgb', 'thermal', 'depth'),
+        audio: str = 'int16',
+        load_audio: dict | None = None,
+        log_mel: dict | None = None,
+        shard_size: int = 1024,
+        on_error: str = 'raise',
+    ) -> None:
+        if audio not in _AUDIO_KINDS or on_error not in ('raise', 'skip') or shard_size < 1:
+            raise ValueError(f'bad audio {audio!r}, on_error {on_error!r} or shard_size {shard_size}')
+        if audio == 'none' and not modalities:
+            raise ValueError('nothing to store: neither sound nor pictures')
+        self.path = Path(path)
+        self.audio = audio
+        self.modalities = tuple(modalities)
+        self.on_error = on_error
+        self.shard_size = shard_size
+        load_audio = load_audio or {}
+        pipeline = [LoadVisualModalities(self.modalities)] if self.modalities else []
+        pipeline += [ResizeModalities(**resize)]
+        if audio != 'none':
+            pipeline += [LoadMultichannelAudio(**load_audio)]
+        self.datasets = []
+        for source in sources:
+            self.datasets.append(MAVDDataset(**source, pipeline=pipeline, test_mode=True))
+        if len({dataset.crop for dataset in self.datasets}) != 1:
+            raise ValueError('the sources differ in crop')
+        self.log_mel = LogMelSpectrogram(**(log_mel or {})) if audio == 'log_mel' else None
+        self.frames = [
+            (number, index) for number, dataset in enumerate(self.datasets) for index in range(len(dataset))
+        ]
+        self.names = []
+        for number, index in self.frames:
+            self.names.append(self.datasets[number].frame_name(index))
+        if len(set(self.names)) != len(self.names):
+            raise SampleError(str(path), 'a frame comes twice: the sources overlap')
+        # What the frames' values depend on; a store is only ever continued with the same.
+        self.settings = dict(
+            version=STORE_VERSION,
+            audio=audio,
+            modalities=list(self.modalities),
+            resize=ResizeModalities(**resize).settings(),
+            sample_rate=load_audio.get('sample_rate', 44100) if audio != 'none' else None,
+            load_audio=load_audio,
+            log_mel=self.log_mel.settings() if self.log_mel is not None else None,
+            crop=self.datasets[0].crop,
+            shard_size=shard_size,
+            frames=hashlib.sha256('\n'.join(self.names).encode()).hexdigest(),
+        )
+
+    def write(self, workers: int = 1) -> None:
+        """Write what is missing, then the index.
+
+        Args:
+            workers (int): Processes; 1 works in this one. Defaults to 1.
+
+        Raises:
+            FileExistsError: If the folder holds a store of other settings or frames.
+            SampleError: If a frame cannot be read and ``on_error`` is 'raise'.
+        """
+        self._claim()
+        numbers = range(-(-len(self.frames) // self.shard_size))
+        todo = [number for number in numbers if not (self._shard(number) / 'shard.json').is_file()]
+        progress = tqdm(total=len(self.frames), desc='preparing', unit='frame')
+        progress.update(len(self.frames) - sum(len(self._rows(number)) for number in todo))
+        with progress:
+            for number in self._run(todo, workers):
+                progress.update(len(self._rows(number)))
+        shards, failures = [], {}
+        for number in numbers:
+            shard = json.loads((self._shard(number) / 'shard.json').read_text())
+            failures.update(shard.pop('failures'))
+            shards.append(shard)
+        index = dict(version=STORE_VERSION, settings=self.settings, shards=shards, failures=failures)
+        _write_json(self.path / INDEX_FILE, index)
+
+    def _claim(self) -> None:
+        """Note the settings in the folder, or see that the ones in place are the same."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        file = self.path / _SETTINGS_FILE
+        wanted = json.loads(json.dumps(self.settings))
+        if file.is_file():
+            held = json.loads(file.read_text())
+            differing = sorted(key for key in {*held, *wanted} if held.get(key) != wanted.get(key))
+            if differing:
+                changes = '; '.join(f'{key}: {held.get(key)} -> {wanted.get(key)}' for key in differing)
+                raise FileExistsError(
+                    f'{self.path} is a prepared store of other settings ({changes}): choose another '
+                    'folder or delete it'
+                )
+        elif any(self.path.iterdir()):
+            raise FileExistsError(
+                f'{self.path} is not empty and holds no prepared store: choose another folder'
+            )
+        else:
+            _write_json(file, wanted)
+        for leftover in self.path.glob('*.tmp'):
+            shutil.rmtree(leftover)
+
+    def _run(self, todo: Sequence[int], workers: int) -> Iterator[int]:
+        if workers <= 1:
+            yield from map(self.write_shard, todo)
+            return
+        # A forked child of a threaded process (torch, OpenCV) may hang, so children start afresh.
+        with ProcessPoolExecutor(workers, get_context('spawn'), _use_one_thread) as pool:
+            try:
+                yield from pool.map(self.write_shard, todo)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _shard(self, number: int) -> Path:
+        return self.path / f'shard_{number:05d}'
+
+    def _rows(self, number: int) -> range:
+        return range(number * self.shard_size, min((number + 1) * self.shard_size, len(self.frames)))
+
+    def write_shard(self, number: int) -> int:
+        """Read and write the frames of one shard.
+
+        Args:
+            number (int): Which.
+
+        Returns:
+            int: The same number.
+
+        Raises:
+            SampleError: If a frame cannot be read and ``on_error`` is 'raise'.
+        """
+        folder = self._shard(number).with_suffix('.tmp')
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir()
+        rows, arrays, failures = self._rows(number), {}, {}
+        for place, row in enumerate(rows):
+            try:
+                sample = self._sample(row)
+                for name, values in sample.items():
+                    if name not in arrays:
+                        shape = (len(rows), *values.shape)
+                        arrays[name] = open_memmap(folder / f'{name}.npy', 'w+', values.dtype, shape)
+                    array = arrays[name]
+                    if values.shape != array.shape[1:] or values.dtype != array.dtype:
+                        raise SampleError(
+                            self.names[row],
+                            f'its {name} is {values.dtype} {values.shape}, that of the frames before '
+                            f'{array.dtype} {array.shape[1:]}',
+                        )
+                    array[place] = values
+            except SampleError as error:
+                if self.on_error == 'raise':
+                    raise
+                failures[self.names[row]] = str(error)
+        files = {}
+        for name, array in arrays.items():
+            array.flush()
+            file = folder / f'{name}.npy'
+            with open(file, 'rb+') as handle:
+                os.fsync(handle.fileno())
+            files[file.name] = dict(bytes=file.stat().st_size, sha256=file_checksum(file))
+        names = [self.names[row] for row in rows]
+        content = dict(name=self._shard(number).name, frames=names, files=files, failures=failures)
+        _write_json(folder / 'shard.json', content)
+        os.replace(folder, self._shard(number))
+        return number
+
+    def _sample(self, row: int) -> dict[str, np.ndarray]:
+        number, index = self.frames[row]
+        results = self.datasets[number][index]
+        sample = {name: results[name] for name in self.modalities}
+        if self.audio == 'none':
+            return sample
+        held = 'spectrogram' if 'spectrogram' in results else str(results['audio'].dtype)
+        if self.audio == 'log_mel' and held != 'spectrogram':
+            waveform = torch.from_numpy(as_float(results['audio']))[None]
+            with torch.no_grad():
+                sample['audio'] = self.log_mel(waveform)[0].numpy().astype(np.float16)
+        elif self.audio == 'spectrogram' and held == 'spectrogram':
+            sample['audio'] = results['spectrogram'].astype(np.float16)
+        elif self.audio == held:
+            sample['audio'] = results['audio']
+        else:
+            raise SampleError(self.names[row], f'its sound is {held}: it cannot be stored as {self.audio!r}')
+        return sample
+
+
+def _use_one_thread() -> None:
+    """Worker processes share the cores between them."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def _write_json(path: Path, content: dict) -> None:
+    AtomicLocalBackend().put_text(json.dumps(content, indent=1), path)

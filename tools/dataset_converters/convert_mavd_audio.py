@@ -1,0 +1,82 @@
+"""Convert pickled spectrograms of the published data set to npy files, without running what a pickle holds.
+
+    python tools/dataset_converters/convert_mavd_audio.py data/mavd --workers 8
+
+Every ``<drive>/audio/*.pkl`` gets an npy file of the same values beside it (MAVDDataset then prefers it).
+Files that are there already are left alone; ``--remove`` deletes each pkl once its npy has been read back.
+"""
+
+import argparse
+import io
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from mmav.datasets.errors import SampleError
+from mmav.datasets.numpy_pickle import load_numpy_pickle
+from mmav.engine.atomic_backend import AtomicLocalBackend
+
+
+def convert(path: Path, remove: bool = False) -> str | None:
+    """Convert one file.
+
+    Args:
+        path (Path): The pkl file.
+        remove (bool): Delete it afterwards. Defaults to False.
+
+    Returns:
+        str, optional: Why it could not be converted; None if it was.
+    """
+    target = path.with_suffix('.npy')
+    try:
+        array = load_numpy_pickle(path.read_bytes(), str(path))
+    except SampleError as error:
+        return str(error)
+    if not target.is_file():
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=False)
+        AtomicLocalBackend().put(buffer.getvalue(), target)
+    if remove:
+        written = np.load(target, allow_pickle=False)
+        if written.dtype != array.dtype or not np.array_equal(
+            written, array, equal_nan=array.dtype.kind == 'f'
+        ):
+            return f'{target}: holds other values than {path.name}, which is kept'
+        path.unlink()
+    return None
+
+
+def main() -> None:
+    """Convert every file below a root."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('data_root', type=Path, help='root of the data set')
+    parser.add_argument('--workers', type=int, default=1, help='processes')
+    parser.add_argument(
+        '--remove', action='store_true', help='delete each pkl once its npy has been read back'
+    )
+    args = parser.parse_args()
+    paths = sorted(args.data_root.glob('**/audio/*.pkl'))
+    if not paths:
+        raise SystemExit(f'{args.data_root}: no audio/*.pkl below it')
+    work = partial(convert, remove=args.remove)
+    if args.workers > 1:
+        with ProcessPoolExecutor(args.workers, get_context('spawn')) as pool:
+            faults = list(tqdm(pool.map(work, paths, chunksize=64), total=len(paths), unit='file'))
+    else:
+        faults = [work(path) for path in tqdm(paths, unit='file')]
+    faults = [fault for fault in faults if fault is not None]
+    for fault in faults[:20]:
+        print(fault)
+    print(f'{len(paths) - len(faults)} converted, {len(faults)} not')
+    if faults:
+        raise SystemExit(1)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,95 @@
+"""Make a prepared store: pictures resized to the network's size and sound, in large memory-mapped files.
+
+    python tools/dataset_converters/prepare_mavd.py data/mavd data/mavd_576 --scale 576 576 --workers 8
+
+Then give ``prepared='data/mavd_576'`` to MAVDDataset; the pipeline stays. An interrupted run carries on when
+called again. See docs/data.md.
+"""
+
+import argparse
+
+from mmengine.config import DictAction
+from mmengine.fileio import join_path
+
+import mmav  # noqa: F401  (registers everything)
+from mmav.datasets.prepared_store import PreparedStore
+from mmav.datasets.prepared_store_writer import StoreWriter
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('data_root', help='root of the data set')
+    parser.add_argument('out', help='folder of the store')
+    parser.add_argument(
+        '--splits', nargs='+', default=['train', 'val', 'test'], help='annotations/<split>.json'
+    )
+    parser.add_argument('--ann-files', nargs='+', help='COCO files instead of --splits')
+    parser.add_argument(
+        '--split-files', nargs='+', help='lists of <drive>/<id>, without labels, instead of --splits'
+    )
+    parser.add_argument(
+        '--scale', nargs=2, type=int, default=[576, 576], metavar=('W', 'H'), help='network size'
+    )
+    parser.add_argument('--mode', choices=['stretch', 'letterbox'], default='stretch')
+    parser.add_argument('--interpolation', choices=['bilinear', 'nearest', 'area'], default='bilinear')
+    parser.add_argument(
+        '--modalities', nargs='*', default=['rgb', 'thermal', 'depth'], help='none: sound alone'
+    )
+    parser.add_argument(
+        '--audio', choices=['int16', 'float32', 'log_mel', 'spectrogram', 'none'], default='int16'
+    )
+    parser.add_argument(
+        '--log-mel', nargs='+', action=DictAction, help='of LogMelSpectrogram, for --audio log_mel'
+    )
+    parser.add_argument(
+        '--load-audio', nargs='+', action=DictAction, help='of LoadMultichannelAudio, key=value'
+    )
+    parser.add_argument(
+        '--dataset', nargs='+', action=DictAction, help='of MAVDDataset: crop, audio_layout, ...'
+    )
+    parser.add_argument('--shard-size', type=int, default=1024, help='frames of a file')
+    parser.add_argument('--workers', type=int, default=1, help='processes')
+    parser.add_argument(
+        '--on-error', choices=['raise', 'skip'], default='raise', help='frames that cannot be read'
+    )
+    parser.add_argument('--verify', action='store_true', help='compare the finished store with its checksums')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Write the store, or carry on."""
+    args = parse_args()
+    common = dict(args.dataset or {}, data_root=args.data_root)
+    if args.split_files:
+        sources = [dict(common, split_file=name) for name in args.split_files]
+    else:
+        ann_files = args.ann_files or [join_path('annotations', f'{split}.json') for split in args.splits]
+        sources = [dict(common, ann_file=name) for name in ann_files]
+    writer = StoreWriter(
+        args.out,
+        sources,
+        resize=dict(scale=args.scale, mode=args.mode, interpolation=args.interpolation),
+        modalities=args.modalities,
+        audio=args.audio,
+        load_audio=args.load_audio,
+        log_mel=args.log_mel,
+        shard_size=args.shard_size,
+        on_error=args.on_error,
+    )
+    try:
+        writer.write(args.workers)
+    except KeyboardInterrupt:
+        raise SystemExit('interrupted; the same call carries on') from None
+    store = PreparedStore(args.out)
+    if args.verify:
+        store.verify()
+    print(
+        f'{args.out}: {len(store)} frames' + (f', {len(store.failures)} unreadable' if store.failures else '')
+    )
+
+
+if __name__ == '__main__':
+    main()
