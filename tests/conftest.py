@@ -79,17 +79,19 @@ def toy_batch() -> Callable[..., dict]:
         num_classes: int = 1,
         seed: int = 0,
     ) -> dict:
-        generator = torch.Generator().manual_seed(seed)
+        # a generator each: what one modality holds does not depend on which others there are
+        generators = {name: torch.Generator().manual_seed(seed) for name in (*modalities, 'boxes')}
         inputs = {name: [] for name in modalities}
         samples = []
         for boxes in num_boxes:
             for name in modalities:
                 if name == 'audio':
-                    value = torch.randint(-9000, 9000, (8, 44100), generator=generator, dtype=torch.int16)
+                    low, high, shape, dtype = -9000, 9000, (8, 44100), torch.int16
                 else:
-                    shape = (1 if name == 'thermal' else 3, SIZE, SIZE)
-                    value = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+                    low, high, shape, dtype = 0, 256, (1 if name == 'thermal' else 3, SIZE, SIZE), torch.uint8
+                value = torch.randint(low, high, shape, generator=generators[name], dtype=dtype)
                 inputs[name].append(value)
+            generator = generators['boxes']
             corner = torch.rand(boxes, 2, generator=generator) * 30
             size = 12 + torch.rand(boxes, 2, generator=generator) * 20
             sample = DetDataSample(
