@@ -15,6 +15,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmav.engine import prepare_launcher
+from mmav.models.detectors import VISUAL_PREFIXES
 
 
 def parse_args() -> argparse.Namespace:
@@ -69,9 +70,13 @@ def use_tta(cfg: Config) -> None:
         dataset = dataset.dataset
     pipeline = cfg.get('tta_pipeline')
     if pipeline is None:
-        *head, pack = dataset.pipeline
+        steps = list(dataset.pipeline)
+        # the true boxes are not flipped: the merged predictions are those of the sample as it is
+        names = [step['type'] for step in steps]
+        end = names.index('LoadAnnotations') if 'LoadAnnotations' in names else len(steps) - 1
         flips = [dict(type='MirrorFlip', prob=0.0), dict(type='MirrorFlip', prob=1.0)]
-        pipeline = [*head, dict(type='TestTimeAug', transforms=[flips, [pack]])]
+        augmented = dict(type='TestTimeAug', transforms=[flips, *([step] for step in steps[end:])])
+        pipeline = [*steps[:end], augmented]
     dataset.pipeline = pipeline
     cfg.model = ConfigDict(**tta_model, module=cfg.model)
 
@@ -96,7 +101,7 @@ def build_config(args: argparse.Namespace) -> Config:
     cfg.load_from = args.checkpoint
     cfg.resume = False
     if args.stripped:
-        cfg.load_cfg = dict(allow_missing=['visual_streams.', 'roi_head.visual_', 'roi_head.fusion.'])
+        cfg.load_cfg = dict(allow_missing=list(VISUAL_PREFIXES))
     if args.show or args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
     if args.tta:

@@ -42,7 +42,8 @@ def test_hand_worked():
     paper = center_distance(dets, gts, (200, 100))
     # offsets (10, 4) and (20, 0); the third detection is below 0.3
     assert paper == pytest.approx(dict(cd_x=100 * 15 / 200, cd_y=100 * 2 / 100, miss_rate=0.0))
-    # sizes of the truth (20, 20) twice, of the detections (20, 8), (20, 10): the first takes the 10, then the 8
+    # sizes of the truth (20, 20) twice, of the detections (20, 8) and (20, 10);
+    # the first takes the 10, the second the 8
     official = center_distance(dets, gts, (200, 100), protocol='official')
     assert official == pytest.approx(dict(cd_x=0.0, cd_y=100 * (10 + 12) / 2 / 100, miss_rate=0.0))
 

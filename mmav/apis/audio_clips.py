@@ -1,0 +1,208 @@
+"""From what a user has - files, folders, arrays - to clips of the length a model hears.
+
+C: microphones; L: samples of a recording; N: samples of a window.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+import torch
+
+from ..datasets.audio_files import read_audio
+from ..datasets.errors import SampleError
+from ..datasets.transforms.load_multichannel_audio import as_float
+
+AUDIO_SUFFIXES = ('.wav', '.flac', '.mp3', '.ogg', '.npy', '.pkl')
+# files of one microphone in MAVD: audio_<microphone>_<frame id>.<suffix>
+_MICROPHONE_FILE = re.compile(r'audio_(\d+)_(.+)$')
+
+Source = str | Path | np.ndarray | torch.Tensor
+
+
+@dataclass
+class AudioClip:
+    """One recording of all microphones, not yet read.
+
+    Attributes:
+        name (str): What messages and files call it.
+        sources (list): One path or array (C, L), or one path for each microphone.
+    """
+
+    name: str
+    sources: list
+
+    def read(self, sample_rate: int, num_channels: int, array_rate: int | None = None) -> np.ndarray:
+        """Read and resample the recording.
+
+        Args:
+            sample_rate (int): Rate to resample to, in hertz (by soxr).
+            num_channels (int): Expected number of microphones.
+            array_rate (int, optional): Rate of arrays and of files that do not tell theirs (npy, pkl), in
+                hertz. Defaults to ``sample_rate``.
+
+        Returns:
+            np.ndarray: (C, L) of int16, or of float32 in -1..1.
+
+        Raises:
+            SampleError: The recording is missing, damaged, empty, holds NaN or another number of microphones.
+        """
+        array_rate = array_rate or sample_rate
+        parts = [self._read_source(source, array_rate) for source in self.sources]
+        waves, rates = zip(*parts)
+        if len(set(rates)) > 1 or len({wave.shape[1] for wave in waves}) > 1:
+            listed = ', '.join(
+                f'{Path(str(source)).name}: {wave.shape[1]} samples at {rate} Hz'
+                for source, wave, rate in zip(self.sources, waves, rates)
+            )
+            raise SampleError(self.name, f'the microphones differ in length or sample rate: {listed}')
+        if len({wave.dtype for wave in waves}) > 1:
+            waves = [as_float(wave) for wave in waves]
+        wave, rate = np.concatenate(waves), rates[0]
+        if len(wave) != num_channels:
+            raise SampleError(
+                self.name, f'{len(wave)} channels, but the model hears {num_channels} microphones'
+            )
+        if rate != sample_rate:
+            wave = np.ascontiguousarray(soxr.resample(as_float(wave).T, rate, sample_rate).T)
+        return wave
+
+    def _read_source(self, source: Source, array_rate: int) -> tuple[np.ndarray, int]:
+        if isinstance(source, (str, Path)):
+            audio = read_audio(str(source))
+            if audio.is_spectrogram:
+                raise SampleError(str(source), 'holds a spectrogram; detection needs the waveform')
+            return audio.values, audio.sample_rate or array_rate
+        values = source.detach().cpu().numpy() if isinstance(source, torch.Tensor) else np.asarray(source)
+        if values.ndim != 2 or values.size == 0:
+            raise SampleError(self.name, f'an array must have the shape (C, L), got {values.shape}')
+        if values.dtype == np.int16:
+            return values, array_rate
+        if values.dtype.kind != 'f':
+            raise SampleError(self.name, f'samples must be int16 or floating point, got {values.dtype}')
+        values = values.astype(np.float32)
+        if not np.isfinite(values).all():
+            raise SampleError(self.name, 'the sound holds NaN or infinite values')
+        if np.abs(values).max() > 1.5:
+            raise SampleError(
+                self.name,
+                f'floating point samples must lie in -1..1, the largest is {np.abs(values).max():.3g}; '
+                'divide 16-bit samples by 32768 or pass them as int16',
+            )
+        return values, array_rate
+
+
+def collect_clips(inputs: Source | Sequence, num_channels: int = 8) -> list[AudioClip]:
+    """List the clips that the user's inputs name.
+
+    Args:
+        inputs: A file of all microphones; a folder of such files, or of MAVD's files
+            ``audio_<microphone>_<id>``, or both; an array (C, L); a list of any of these; or a list of one
+            file for each microphone (files of one channel, as many as there are microphones).
+        num_channels (int): Number of microphones. Defaults to 8.
+
+    Returns:
+        list[AudioClip]: At least one.
+
+    Raises:
+        SampleError: A path does not exist, a folder holds no sound, or lacks files of a microphone.
+        TypeError: Something else was given.
+    """
+    if isinstance(inputs, (list, tuple)):
+        if not inputs:
+            raise SampleError('inputs', 'the list is empty')
+        if _are_microphone_files(inputs, num_channels):
+            return [AudioClip(f'{Path(inputs[0]).stem}..{Path(inputs[-1]).stem}', list(inputs))]
+        clips = []
+        for index, item in enumerate(inputs):
+            nested = collect_clips(item, num_channels)
+            for clip in nested if not isinstance(item, (str, Path)) else ():
+                clip.name = f'inputs[{index}]' if clip.name == 'array' else clip.name
+            clips += nested
+        return clips
+    if isinstance(inputs, (np.ndarray, torch.Tensor)):
+        if inputs.ndim == 3:
+            return [AudioClip(f'inputs[{index}]', [array]) for index, array in enumerate(inputs)]
+        return [AudioClip('array', [inputs])]
+    if not isinstance(inputs, (str, Path)):
+        raise TypeError(f'expected a path, an array or a list of them, got {type(inputs).__name__}')
+    path = Path(inputs)
+    if path.is_dir():
+        return _folder_clips(path, num_channels)
+    if not path.exists():
+        raise SampleError(str(path), 'no such file or folder')
+    return [AudioClip(path.name, [path])]
+
+
+def _are_microphone_files(inputs: Sequence, num_channels: int) -> bool:
+    if len(inputs) != num_channels or not all(isinstance(item, (str, Path)) for item in inputs):
+        return False
+    if any(Path(item).is_dir() or not Path(item).exists() for item in inputs):
+        return False
+    return all(len(read_audio(str(item)).values) == 1 for item in inputs)
+
+
+def _folder_clips(folder: Path, num_channels: int) -> list[AudioClip]:
+    groups, clips = defaultdict(dict), []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in AUDIO_SUFFIXES or not path.is_file():
+            continue
+        match = _MICROPHONE_FILE.match(path.stem)
+        if match is None:
+            clips.append(AudioClip(path.name, [path]))
+            continue
+        microphone, frame = int(match[1]), match[2]
+        if microphone in groups[frame]:
+            raise SampleError(str(path), f'{groups[frame][microphone].name} is the same microphone and frame')
+        groups[frame][microphone] = path
+    for frame, files in groups.items():
+        if sorted(files) != list(range(num_channels)):
+            missing = sorted(set(range(num_channels)) - set(files))
+            extra = sorted(set(files) - set(range(num_channels)))
+            raise SampleError(
+                f'{folder}/audio_*_{frame}', f'microphones missing: {missing}, beyond {num_channels}: {extra}'
+            )
+        clips.append(AudioClip(frame, [files[microphone] for microphone in range(num_channels)]))
+    if not clips:
+        raise SampleError(str(folder), f'the folder holds no sound files ({", ".join(AUDIO_SUFFIXES)})')
+    return clips
+
+
+def windows(
+    wave: np.ndarray, name: str, length: int, stride: int | None, sample_rate: int
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Cut a recording into windows of the length that the model hears.
+
+    Args:
+        wave (np.ndarray): (C, L).
+        name (str): What messages call the recording.
+        length (int): N, samples of a window.
+        stride (int, optional): Samples between the windows' starts. The last window ends with the recording,
+            so that nothing is left out. None: the recording must be of one window's length.
+        sample_rate (int): In hertz, for start times.
+
+    Yields:
+        tuple[float, np.ndarray]: Start in seconds and window (C, N).
+
+    Raises:
+        SampleError: The recording is shorter than a window, or longer although ``stride`` is None.
+    """
+    total = wave.shape[1]
+    if total == length - 1:  # rounding of the resampler
+        wave, total = np.pad(wave, ((0, 0), (0, 1))), length
+    seconds = f'{total / sample_rate:.3f} s, the model hears {length / sample_rate:.3f} s'
+    if total < length:
+        raise SampleError(name, f'too short: {seconds}')
+    if stride is None:
+        if total > length + 1:
+            raise SampleError(name, f'too long: {seconds}; give a stride to go through it in windows')
+        stride = length
+    starts = list(range(0, total - length + 1, stride))
+    if starts[-1] + length < total - 1:
+        starts.append(total - length)
+    for start in starts:
+        yield start / sample_rate, wave[:, start : start + length]

@@ -1,0 +1,370 @@
+"""Vehicles by sound: from recordings to boxes in the camera image, outside of any data set.
+
+C: microphones; L: samples of a recording; N: samples of a window; H, W: height and width of the camera image.
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import mmcv
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine import Config, ConfigDict
+from mmengine.fileio import dump, get
+from mmengine.infer import BaseInferencer
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import init_default_scope
+from mmengine.visualization import Visualizer
+from torch import nn
+from tqdm import tqdm
+
+from ..datasets.errors import SampleError
+from ..engine.atomic_backend import AtomicLocalBackend
+from ..engine.safe_load import load_training_checkpoint
+from ..models.detectors import VISUAL_PREFIXES
+from ..utils.checkpoint import load_strict, select_state_dict
+from ..visualization import crop_to_sample, draw_spectrogram_strip
+from .audio_clips import collect_clips, windows
+
+_LOADERS = ('LoadMultichannelAudio', 'LoadVisualModalities', 'LoadAnnotations')
+_DEFAULT_CROP = (200, 0, 1720, 650)  # MAVD's
+
+
+class AudioDetInferencer(BaseInferencer):
+    """Detect vehicles in recordings of a microphone array.
+
+    Works with every detector whose input is sound: ``AudioVisualFasterRCNN`` and MMDetection's own with
+    ``AudioResNet``. Spectrograms are made by the model's data preprocessor. Boxes are in pixels of the camera
+    image that the model was trained with, after its crop (MAVD: 1520 x 650 pixels, columns 200 to 1720 of the
+    camera).
+
+    A recording is gone through in windows of the model's length (1 s); each gives one prediction.
+
+    Args:
+        model (str or Config): Config file or config. None: the config within the checkpoint.
+        weights (str): Checkpoint, read safely and loaded strictly. None: random weights.
+        device (str, optional): Defaults to the GPU where there is one.
+        stripped (bool): Accept a checkpoint without the visual branch
+            (``tools/model_converters/strip_visual.py``) for a config that has one. Defaults to False.
+        image_size (tuple[int], optional): (W, H) that boxes refer to. Defaults to that of the config's test
+            set.
+        show_progress (bool): Whether to draw a progress bar. Defaults to True.
+
+    Raises:
+        RuntimeError: The checkpoint does not fit the config; the message lists the parameters.
+        ValueError: The test pipeline of the config loads no sound.
+
+    Examples:
+        >>> inferencer = AudioDetInferencer('config.py', 'checkpoint.pth')
+        >>> inferencer('recording.wav')['predictions'][0]['bboxes']
+    """
+
+    preprocess_kwargs = {'sample_rate', 'stride'}
+    visualize_kwargs = {'return_vis', 'images', 'pred_score_thr', 'spectrograms'}
+    postprocess_kwargs = {'out_dir'}
+
+    def __init__(
+        self,
+        model: str | Config | ConfigDict | dict | None = None,
+        weights: str | None = None,
+        device: str | None = None,
+        stripped: bool = False,
+        image_size: tuple[int, int] | None = None,
+        show_progress: bool = True,
+    ) -> None:
+        init_default_scope('mmdet')
+        self._allow_missing = VISUAL_PREFIXES if stripped else ()
+        self._image_size = image_size
+        if isinstance(model, (str, Path)):
+            model = Config.fromfile(model)  # names of MMDetection's model zoo hear nothing
+        super().__init__(model, weights, device, scope='mmdet', show_progress=show_progress)
+
+    def _init_model(self, cfg: ConfigDict, weights: str | None, device: str = 'cpu') -> nn.Module:
+        checkpoint = None if weights is None else load_training_checkpoint(str(weights))
+        if not cfg:
+            text = checkpoint.get('meta', {}).get('cfg')
+            if text is None:
+                raise ValueError(f'{weights} holds no config: give the config as model')
+            cfg.update(Config.fromstring(text, '.py')._cfg_dict)
+        model = MODELS.build(copy.deepcopy(cfg.model))
+        dataset_cfg = self._test_dataset(cfg)
+        classes = dataset_cfg.get('metainfo', {}).get('classes', ('vehicle',))
+        model.dataset_meta = dict(
+            classes=tuple(classes), palette=dataset_cfg.get('metainfo', {}).get('palette')
+        )
+        if checkpoint is not None:
+            state_dict = select_state_dict(checkpoint, source=str(weights))
+            load_strict(model, state_dict, str(weights), allow_missing=self._allow_missing)
+            meta = checkpoint.get('meta', {}).get('dataset_meta') or {}
+            model.dataset_meta.update({key: meta[key] for key in ('classes', 'palette') if meta.get(key)})
+        model = revert_sync_batchnorm(model)
+        model.cfg = cfg
+        return model.to(device).eval()
+
+    @staticmethod
+    def _test_dataset(cfg: ConfigDict) -> ConfigDict:
+        dataset = cfg.test_dataloader.dataset
+        while 'dataset' in dataset:
+            dataset = dataset.dataset
+        return dataset
+
+    def _init_pipeline(self, cfg: ConfigDict) -> Compose:
+        """The config's test pipeline without its loading; sets what is known from the latter."""
+        dataset = self._test_dataset(cfg)
+        loading = [step for step in dataset.pipeline if step['type'] == 'LoadMultichannelAudio']
+        if not loading:
+            raise ValueError('the test pipeline of the config has no LoadMultichannelAudio')
+        self.sample_rate = loading[0].get('sample_rate', 44100)
+        self.num_channels = loading[0].get('num_channels', 8)
+        self.window_length = round(loading[0].get('duration', 1.0) * self.sample_rate)
+        self.crop = dataset.get('crop', _DEFAULT_CROP)
+        if self._image_size is not None:
+            width, height = self._image_size
+        elif self.crop is not None:
+            width, height = self.crop[2] - self.crop[0], self.crop[3] - self.crop[1]
+        else:
+            raise ValueError(
+                'the config crops no image: give image_size=(width, height), to which boxes refer'
+            )
+        self.image_size = (int(width), int(height))
+        return Compose([step for step in dataset.pipeline if step['type'] not in _LOADERS])
+
+    def _init_visualizer(self, cfg: ConfigDict) -> Visualizer:
+        cfg = ConfigDict(visualizer=dict(type='MAVDLocalVisualizer', name='audio_det_inferencer'))
+        visualizer = super()._init_visualizer(cfg)
+        visualizer.dataset_meta = self.model.dataset_meta
+        return visualizer
+
+    def __call__(
+        self,
+        inputs,
+        batch_size: int = 1,
+        sample_rate: int | None = None,
+        stride: float | None = 1.0,
+        return_datasamples: bool = False,
+        return_vis: bool = False,
+        images: str | np.ndarray | Sequence | None = None,
+        pred_score_thr: float = 0.3,
+        spectrograms: bool = True,
+        out_dir: str | None = None,
+    ) -> dict[str, list]:
+        """Detect.
+
+        Args:
+            inputs (str, Path, np.ndarray or list): Recordings: a sound file with a channel for each
+                microphone; a list of one-channel files in the microphones' order; a folder of such files (of
+                MAVD's ``audio_<microphone>_<id>`` too); an array (C, L) of int16 or of floats in -1..1; or a
+                list of these.
+            batch_size (int): Windows that go through the model together. Defaults to 1.
+            sample_rate (int, optional): Of arrays, in hertz; files tell theirs. Other rates than the model's
+                are resampled. Defaults to the model's.
+            stride (float, optional): Seconds between the starts of the windows of a longer recording; the
+                last window ends with it. None: a longer recording is an error. Defaults to 1.
+            return_datasamples (bool): Whether predictions are ``DetDataSample``. Defaults to False.
+            return_vis (bool): Whether to return pictures. Defaults to False.
+            images (str, np.ndarray or Sequence, optional): Camera image (a path, or RGB of shape (H, W, 3))
+                to draw on, of the whole camera or cropped; one for all recordings or a list, one for each.
+                None: blank.
+            pred_score_thr (float): Lowest score that is drawn. Defaults to 0.3.
+            spectrograms (bool): Whether to draw the spectrograms below the image. Defaults to True.
+            out_dir (str, optional): Folder for ``predictions.json`` and the pictures. None: nothing is
+                written.
+
+        Returns:
+            dict[str, list]: ``predictions``, one per window: a ``DetDataSample``, or a dict of ``input``
+            (name), ``start`` and ``duration`` (seconds), ``bboxes`` (x1, y1, x2, y2 in pixels of the cropped
+            camera image), ``scores``, ``labels``, ``classes`` (names); and ``visualization``, RGB pictures of
+            uint8.
+
+        Raises:
+            SampleError: A recording is missing, damaged, empty, too short, holds NaN or another number of
+                channels; the message names it.
+        """
+        if batch_size < 1 or (stride is not None and not stride > 0):
+            raise ValueError(f'batch_size and stride must be positive, got {batch_size} and {stride}')
+        clips = self._inputs_to_list(inputs)
+        pictures = self._images_of(images, len(clips))
+        drawn = return_vis or out_dir is not None
+        results = dict(predictions=[], visualization=[])
+        batches = self.preprocess(clips, batch_size, sample_rate, stride)
+        with tqdm(batches, desc='Detection', unit=' batches', disable=not self.show_progress) as progress:
+            for data in progress:
+                samples = self.forward(data)
+                vis = self.visualize(data, samples, pictures, pred_score_thr, spectrograms) if drawn else []
+                if out_dir is not None:
+                    self._save_pictures(vis, samples, Path(out_dir))
+                results['visualization'] += vis if return_vis else []
+                results['predictions'] += samples if return_datasamples else map(self.pred2dict, samples)
+        if out_dir is not None:
+            listed = results['predictions']
+            listed = [self.pred2dict(sample) for sample in listed] if return_datasamples else listed
+            text = dump(dict(image_size=list(self.image_size), predictions=listed), file_format='json')
+            AtomicLocalBackend().put_text(text, Path(out_dir) / 'predictions.json')
+        return results
+
+    def _inputs_to_list(self, inputs) -> list:
+        return collect_clips(inputs, self.num_channels)
+
+    def preprocess(
+        self, inputs: list, batch_size: int = 1, sample_rate: int | None = None, stride: float | None = 1.0
+    ) -> Iterator[dict]:
+        """Read recordings one after the other, and make batches of their windows.
+
+        Args:
+            inputs (list[AudioClip]): The recordings.
+            batch_size (int): Windows in a batch. Defaults to 1.
+            sample_rate (int, optional): Of arrays, in hertz.
+            stride (float, optional): Seconds between windows; see :meth:`__call__`.
+
+        Yields:
+            dict: ``inputs`` and ``data_samples``, as the model's ``test_step`` takes them.
+
+        Raises:
+            SampleError: See :meth:`__call__`.
+        """
+        for chunk in self._get_chunk_data(self._windows_of(inputs, sample_rate, stride), batch_size):
+            yield self.collate_fn(chunk)
+
+    def _windows_of(self, clips: list, sample_rate: int | None, stride: float | None) -> Iterator[dict]:
+        step = None if stride is None else max(round(stride * self.sample_rate), 1)
+        width, height = self.image_size
+        for index, clip in enumerate(clips):
+            wave = clip.read(self.sample_rate, self.num_channels, sample_rate)
+            for start, window in windows(wave, clip.name, self.window_length, step, self.sample_rate):
+                packed = self.pipeline(
+                    dict(
+                        audio=np.ascontiguousarray(window),
+                        sample_rate=self.sample_rate,
+                        img_id=index,
+                        img_path=clip.name,
+                        ori_shape=(height, width),
+                        img_shape=(height, width),
+                        height=height,
+                        width=width,
+                        crop=self.crop,
+                    )
+                )
+                packed['data_samples'].set_metainfo(dict(start=start, clip=index))
+                yield packed
+
+    @torch.no_grad()
+    def forward(self, inputs: dict) -> list[DetDataSample]:
+        """Run the model.
+
+        Args:
+            inputs (dict): A batch.
+
+        Returns:
+            list[DetDataSample]: Predictions, on the CPU.
+        """
+        return [sample.to('cpu') for sample in self.model.test_step(inputs)]
+
+    def visualize(
+        self,
+        inputs: dict,
+        preds: list[DetDataSample],
+        images: list,
+        pred_score_thr: float = 0.3,
+        spectrograms: bool = True,
+    ) -> list[np.ndarray]:
+        """Draw the boxes of a batch over the camera image or a blank one, and the spectrograms below it.
+
+        Args:
+            inputs (dict): The batch that went into the model.
+            preds (list[DetDataSample]): Its predictions.
+            images (list): A camera image or None for each recording.
+            pred_score_thr (float): Lowest score that is drawn. Defaults to 0.3.
+            spectrograms (bool): Whether to draw spectrograms. Defaults to True.
+
+        Returns:
+            list[np.ndarray]: RGB pictures (H', W, 3).
+        """
+        width, height = self.image_size
+        pictures = []
+        for audio, sample in zip(inputs['inputs']['audio'], preds):
+            image = images[sample.clip]
+            image = np.full((height, width, 3), 40, np.uint8) if image is None else image
+            if image.shape[:2] != (height, width):
+                image = crop_to_sample(image, sample)
+            self.visualizer.add_datasample(
+                sample.img_path, image, sample, draw_gt=False, pred_score_thr=pred_score_thr
+            )
+            picture = self.visualizer.get_image()
+            if spectrograms and self.model.data_preprocessor.log_mel is not None:
+                picture = np.concatenate([picture, self._draw_spectrograms(audio, picture.shape[1])])
+            pictures.append(picture)
+        return pictures
+
+    @torch.no_grad()
+    def _draw_spectrograms(self, audio: torch.Tensor, width: int) -> np.ndarray:
+        preprocessor = self.model.data_preprocessor
+        wave = audio.float() / 32768 if audio.dtype == torch.int16 else audio
+        decibel = preprocessor.log_mel(preprocessor.cast_data(wave[None]))[0, : len(wave)].cpu().numpy()
+        low, high = preprocessor.db_range
+        rows = -(-len(decibel) // 4)
+        strip = draw_spectrogram_strip(decibel, (width, rows * 84), (low, high), columns=4)
+        return cv2.cvtColor(strip, cv2.COLOR_BGR2RGB)
+
+    def postprocess(
+        self, preds: list, visualization: list | None = None, return_datasamples: bool = False
+    ) -> dict:
+        """Pack predictions and pictures.
+
+        Args:
+            preds (list[DetDataSample]): Predictions.
+            visualization (list, optional): Pictures.
+            return_datasamples (bool): Whether to leave the predictions as they are. Defaults to False.
+
+        Returns:
+            dict: ``predictions`` and ``visualization``.
+        """
+        predictions = preds if return_datasamples else [self.pred2dict(sample) for sample in preds]
+        return dict(predictions=predictions, visualization=visualization or [])
+
+    def pred2dict(self, data_sample: DetDataSample) -> dict:
+        """A prediction as plain numbers; see :meth:`__call__`.
+
+        Args:
+            data_sample (DetDataSample): The prediction.
+
+        Returns:
+            dict: Ready for json.
+        """
+        pred = data_sample.pred_instances
+        labels = pred.labels.tolist()
+        return dict(
+            input=data_sample.img_path,
+            start=float(data_sample.start),
+            duration=self.window_length / self.sample_rate,
+            bboxes=pred.bboxes.tolist(),
+            scores=pred.scores.tolist(),
+            labels=labels,
+            classes=[self.model.dataset_meta['classes'][label] for label in labels],
+        )
+
+    def _images_of(self, images, count: int) -> list:
+        if images is None or isinstance(images, (str, Path, np.ndarray)):
+            image = self._read_image(images)
+            return [image] * count
+        if len(images) != count:
+            raise ValueError(f'{len(images)} images for {count} recordings')
+        return [self._read_image(image) for image in images]
+
+    @staticmethod
+    def _read_image(image: str | Path | np.ndarray | None) -> np.ndarray | None:
+        if image is None or isinstance(image, np.ndarray):
+            return image
+        decoded = mmcv.imfrombytes(get(str(image)), channel_order='rgb')
+        if decoded is None:
+            raise SampleError(str(image), 'is no readable picture')
+        return decoded
+
+    def _save_pictures(self, pictures: list, samples: list, out_dir: Path) -> None:
+        for picture, sample in zip(pictures, samples):
+            name = f'{sample.clip:04d}_{Path(sample.img_path).stem}_{sample.start:09.3f}.jpg'
+            mmcv.imwrite(picture[..., ::-1], str(out_dir / 'pictures' / name))

@@ -1,0 +1,164 @@
+import numpy as np
+import pytest
+import soundfile
+import torch
+from scipy.signal import resample_poly
+
+from mmav.apis import AudioClip, collect_clips
+from mmav.apis.audio_clips import windows
+from mmav.datasets import SampleError
+
+RATE = 8000
+
+
+def tones(length: int = RATE, channels: int = 8) -> np.ndarray:
+    time = np.arange(length) / RATE
+    return np.stack([np.sin(2 * np.pi * 100 * (k + 1) * time) * 0.5 for k in range(channels)])
+
+
+def as_int16(wave: np.ndarray) -> np.ndarray:
+    return np.round(wave * 32767).astype(np.int16)
+
+
+def read_all(inputs, **options) -> list:
+    return [(clip.name, clip.read(RATE, 8, **options)) for clip in collect_clips(inputs)]
+
+
+@pytest.fixture
+def files(tmp_path):
+    wave = as_int16(tones())
+    soundfile.write(tmp_path / 'array.wav', wave.T, RATE, subtype='PCM_16')
+    (tmp_path / 'drive').mkdir()
+    for k in range(8):
+        soundfile.write(tmp_path / 'drive' / f'audio_{k}_12_000000003_a.wav', wave[k], RATE, subtype='PCM_16')
+    return tmp_path, wave
+
+
+def test_every_kind_of_input_holds_the_same(files):
+    folder, wave = files
+    mono = [folder / 'drive' / f'audio_{k}_12_000000003_a.wav' for k in range(8)]
+    for inputs, name in (
+        (folder / 'array.wav', 'array.wav'),
+        (str(folder / 'array.wav'), 'array.wav'),
+        (mono, 'audio_0_12_000000003_a..audio_7_12_000000003_a'),
+        ([mono], 'audio_0_12_000000003_a..audio_7_12_000000003_a'),
+        (folder / 'drive', '12_000000003_a'),
+        (folder, 'array.wav'),
+        (wave, 'array'),
+        (torch.from_numpy(wave), 'array'),
+        ([wave], 'inputs[0]'),
+        (wave[None], 'inputs[0]'),
+    ):
+        ((found, values),) = read_all(inputs)
+        assert found == name
+        assert values.dtype == np.int16
+        np.testing.assert_array_equal(values, wave)
+    two = read_all([folder / 'array.wav', wave.astype(np.float32) / 32768])
+    assert [name for name, _ in two] == ['array.wav', 'inputs[1]']
+    np.testing.assert_array_equal(np.round(two[1][1] * 32768), wave)
+
+
+def test_resampling_agrees_with_scipy():
+    wave = tones(2 * RATE)
+    ((_, values),) = read_all(wave.astype(np.float32), array_rate=2 * RATE)
+    expected = resample_poly(wave, 1, 2, axis=1)
+    assert values.shape == (8, RATE)
+    inner = slice(200, -200)  # the two treat the ends in their own ways
+    np.testing.assert_allclose(values[:, inner], expected[:, inner], atol=2e-3)
+
+
+def write(path, wave: np.ndarray, rate: int = RATE) -> str:
+    soundfile.write(path, wave.T, rate, subtype='FLOAT')
+    return str(path)
+
+
+@pytest.mark.parametrize('channels', [1, 2, 7, 9])
+def test_wrong_number_of_channels(tmp_path, channels):
+    path = write(tmp_path / 'wrong.wav', tones(channels=channels))
+    with pytest.raises(SampleError, match=rf'wrong\.wav: {channels} channels.*8 microphones'):
+        read_all(path)
+    with pytest.raises(SampleError, match=rf'array: {channels} channels'):
+        read_all(as_int16(tones(channels=channels)))
+
+
+def test_bad_files_are_named(tmp_path):
+    wave = tones()
+    wave[3, 10] = np.nan
+    with pytest.raises(SampleError, match=r'nan\.wav: .*NaN'):
+        read_all(write(tmp_path / 'nan.wav', wave))
+    with pytest.raises(SampleError, match=r'array: .*NaN'):
+        read_all(wave)
+    (tmp_path / 'empty.wav').write_bytes(b'')
+    with pytest.raises(SampleError, match=r'empty\.wav: the file is empty'):
+        read_all(tmp_path / 'empty.wav')
+    (tmp_path / 'text.wav').write_text('no sound')
+    with pytest.raises(SampleError, match=r'text\.wav'):
+        read_all(tmp_path / 'text.wav')
+    with pytest.raises(SampleError, match=r'gone\.wav: no such file'):
+        read_all([str(tmp_path / 'gone.wav')])
+    np.save(tmp_path / 'mel.npy', np.zeros((80, 173), np.float32))
+    with pytest.raises(SampleError, match=r'mel\.npy: .*spectrogram'):
+        read_all(tmp_path / 'mel.npy')
+
+
+@pytest.mark.parametrize(
+    'array, message',
+    [
+        (np.zeros(100, np.int16), 'shape'),
+        (np.zeros((8, 0), np.int16), 'shape'),
+        (np.zeros((8, 100), np.int64), 'int16 or floating point'),
+        (np.full((8, 100), 3000.0), 'divide 16-bit samples by 32768'),
+    ],
+)
+def test_bad_arrays(array, message):
+    with pytest.raises(SampleError, match=message):
+        read_all(array)
+
+
+def test_folders(files, tmp_path):
+    folder, _ = files
+    (folder / 'drive' / 'audio_3_12_000000003_a.wav').unlink()
+    with pytest.raises(SampleError, match=r'12_000000003_a: microphones missing: \[3\]'):
+        collect_clips(folder / 'drive')
+    (tmp_path / 'bare').mkdir()
+    with pytest.raises(SampleError, match='holds no sound files'):
+        collect_clips(tmp_path / 'bare')
+    with pytest.raises(SampleError, match='the list is empty'):
+        collect_clips([])
+    with pytest.raises(TypeError, match='int'):
+        collect_clips(3)
+
+
+def test_microphones_that_differ(tmp_path):
+    waves = tones()
+    paths = [write(tmp_path / f'{k}.wav', wave[None]) for k, wave in enumerate(waves)]
+    paths[2] = write(tmp_path / '2.wav', waves[2][None, :-5])
+    with pytest.raises(SampleError, match=r'differ in length or sample rate.*2\.wav: 7995 samples'):
+        AudioClip('clip', paths).read(RATE, 8)
+
+
+@pytest.mark.parametrize(
+    'length, stride, starts',
+    [
+        (100, None, [0]),
+        (101, None, [0]),
+        (99, None, [0]),  # the resampler's rounding
+        (100, 100, [0]),
+        (300, 100, [0, 100, 200]),
+        (250, 100, [0, 100, 150]),
+        (200, 50, [0, 50, 100]),
+    ],
+)
+def test_windows(length, stride, starts):
+    wave = np.arange(length, dtype=np.float32)[None]
+    found = list(windows(wave, 'clip', 100, stride, 10))
+    assert [start for start, _ in found] == [start / 10 for start in starts]
+    for (_, window), start in zip(found, starts):
+        expected = np.pad(wave, ((0, 0), (0, 1)))[:, start : start + 100]
+        np.testing.assert_array_equal(window, expected)
+
+
+@pytest.mark.parametrize('length, stride, message', [(98, 100, 'too short'), (102, None, 'too long.*stride')])
+def test_windows_refuse(length, stride, message):
+    with pytest.raises(SampleError, match=f'clip: {message}'):
+        list(windows(np.zeros((1, length)), 'clip', 100, stride, 10))
