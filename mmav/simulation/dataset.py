@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
@@ -124,12 +125,14 @@ def _simulate_one(root: Path, config: SimulationConfig, split: str, index: int) 
 
 def _prepare_worker() -> None:
     cv2.setNumThreads(1)
+    # Ctrl-C reaches every process; the parent alone answers, workers finish their drive.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _run(root: Path, config: SimulationConfig, todo, workers: int) -> Iterator[str]:
     if workers <= 0 or len(todo) == 0:
         threads = cv2.getNumThreads()
-        _prepare_worker()
+        cv2.setNumThreads(1)
         try:
             for job in todo:
                 yield _simulate_one(root, config, *job)

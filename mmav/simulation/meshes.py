@@ -115,7 +115,7 @@ def _wheel_flanks(x: float, positions, radius: float) -> list[Face]:
     faces = []
     for sign in (-1, 1):
         for y in positions:
-            faces.append(_disc(sign * x, y, radius * 1.06, radius * 1.16, 'arch'))
+            faces.append(_disc(sign * x, y, 1.15 * radius, 1.13 * radius, 'arch'))
             faces.append(_disc(sign * (x + 0.01), y, radius, radius, 'tyre'))
             faces.append(_disc(sign * (x + 0.02), y, radius, 0.62 * radius, 'rim', 12))
             faces.append(_disc(sign * (x + 0.03), y, radius, 0.2 * radius, 'arch', 8))
@@ -213,7 +213,7 @@ def _truck(width: float, length: float, height: float) -> list[Part]:
         x = sign * (0.98 * w + 0.005)
         cab.append(_along(cab_rear + 0.7, 0.5 * b - 0.15, 0.55 * cab_height, 0.86 * cab_height, x, 'glass'))
         cab.append(_along(cab_rear + 0.58, cab_rear + 0.61, 0.8, 0.9 * cab_height, x, 'seam'))
-        cab.append(_disc(sign * w, axles[0], radius * 1.05, radius * 1.16, 'arch'))
+        cab.append(_disc(sign * w, axles[0], 1.15 * radius, 1.13 * radius, 'arch'))
         cab.append(_disc(sign * (w + 0.01), axles[0], radius, radius, 'tyre'))
         cab.append(_disc(sign * (w + 0.02), axles[0], radius, 0.62 * radius, 'rim', 12))
     cargo = _box(-w, w, -0.5 * b, cab_rear - 0.15, 0.95, height, 'cargo')
@@ -267,8 +267,11 @@ def _motorcycle(width: float, length: float, height: float) -> list[Part]:
         rider += _box(x0, x1, -0.08 * b, 0.1 * b, 0.42, 0.88, 'trousers')
     parts.append(Part(2, (0, -0.08 * b), tuple(rider)))
     z0 = shoulder + 0.01
-    head = _box(-0.12, 0.12, -0.1 * b, 0.03 * b, z0, height, 'helmet')
-    head.append(_across(-0.1, 0.1, z0 + 0.1, z0 + 0.19, 0.03 * b + 0.003, 'glass'))
+    angle = 2 * np.pi * np.arange(10) / 10
+    centre, half = (z0 + height) / 2, (height - z0) / 2
+    profile = [(-0.035 * b + 0.14 * np.cos(a), centre + half * np.sin(a)) for a in angle]
+    head = _extrusion(profile, 0.12, 0.09, 'helmet', centre + 0.03)
+    head.append(_across(-0.1, 0.1, z0 + 0.1, z0 + 0.19, -0.035 * b + 0.145, 'glass'))
     parts.append(Part(3, (0, -0.05 * b), tuple(head)))
     return parts
 

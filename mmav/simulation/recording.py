@@ -21,6 +21,12 @@ AUDIBLE_SNR = 0.0  # dB over the noise in a picture's second, from which a vehic
 _POWER_STEP = 4410  # samples a value of Recording.vehicle_power
 
 
+def _second_around(time: float) -> slice:
+    steps = SAMPLE_RATE // _POWER_STEP
+    first = max(round((time - 0.5) * steps), 0)
+    return slice(first, first + steps)
+
+
 @dataclass(frozen=True)
 class Recording:
     """Sound of one drive.
@@ -37,9 +43,7 @@ class Recording:
 
     def vehicle_snr(self, time: float) -> np.ndarray:
         """Ratio of each vehicle's power to the noise in the second around `time`, in dB (V,)."""
-        step = SAMPLE_RATE / _POWER_STEP
-        first = max(round((time - 0.5) * step), 0)
-        power = self.vehicle_power[:, first : first + int(step)].mean(axis=1)
+        power = self.vehicle_power[:, _second_around(time)].mean(axis=1)
         return 10.0 * np.log10(np.maximum(power, 1e-30) / max(self.noise_power, 1e-30))
 
 
@@ -177,12 +181,7 @@ def _noise_power(
     scene: DriveScene, config: SimulationConfig, power: np.ndarray, in_view: np.ndarray | None
 ) -> float:
     """Noise power in Pa^2 that gives the drive its signal-to-noise ratio."""
-    step = SAMPLE_RATE / _POWER_STEP
-    windows = [
-        power[:, max(round((t - 0.5) * step), 0) : round((t + 0.5) * step)].mean(axis=1)
-        for t in scene.frame_times
-    ]
-    per_frame = np.stack(windows)
+    per_frame = np.stack([power[:, _second_around(time)].mean(axis=1) for time in scene.frame_times])
     sounding = np.array([vehicle.level is not None for vehicle in scene.vehicles], dtype=bool)
     counted = np.broadcast_to(sounding, per_frame.shape)
     if in_view is not None and (counted & in_view).any():

@@ -208,8 +208,8 @@ def _colour(vehicle: Vehicle, material: str) -> tuple[float, float, float]:
 
 def _heat(vehicle: Vehicle, material: str, look) -> float:
     if vehicle.parked:
-        return look.air + min(HEAT.get(material, 0), 0) * look.warmth
-    return look.air + 260.0 * look.warmth + HEAT.get(material, 0) * look.warmth
+        return look.air + 0.4 * min(HEAT.get(material, 0), 0) * look.warmth
+    return look.air + 400.0 * look.warmth + HEAT.get(material, 0) * look.warmth
 
 
 def _lamp_colour(material: str, look, distance: float, colour) -> tuple[np.ndarray, float]:
