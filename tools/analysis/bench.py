@@ -1,0 +1,127 @@
+"""Measure what the project promises about speed, as ratios to the usual way.
+
+    python tools/analysis/bench.py                                  all benchmarks, some ten minutes
+    python tools/analysis/bench.py --only log-mel loader            some of them
+    python tools/analysis/bench.py --only avd-step --size 256 --batch 2
+    python tools/analysis/bench.py --quick                          toy sizes: shows that it runs, no more
+
+Ours and the reference take turns in one process, and the median of the pairs' ratios is reported with its
+spread (least..greatest) and with the machine; before the timing both are checked to compute the same. What is
+compared with what is said in docs/benchmarks.md.
+"""
+
+# ruff: noqa: E402  (the environment is set before what reads it is imported)
+import argparse
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+
+# Before torch and numpy load their threads: idle ones that spin take the cores from those that work.
+os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
+warnings.filterwarnings('ignore', message='faster_coco_eval')
+
+import mmav  # noqa: F401  (registers everything)
+
+# isort: split
+from benchmarks.detectors import avd_step, inference
+from benchmarks.loader import bytes_per_sample, loader
+from benchmarks.log_mel import log_mel
+from benchmarks.pairs import Comparison, describe_machine
+from mmengine.config import DictAction
+from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'avd'
+PAPER_CONFIG = str(CONFIGS / 'faster_rcnn_r50_fpn_mavd.py')
+SMALL_CONFIG = str(CONFIGS / 'av_faster_rcnn_r18_sim.py')
+
+
+def parse_args(args: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--only', nargs='+', choices=list(BENCHMARKS), help='these benchmarks')
+    parser.add_argument('--repeats', type=int, help='pairs; default: as many as each benchmark needs')
+    parser.add_argument('--threads', type=int, default=1, help='of the detectors; default: 1')
+    parser.add_argument('--size', type=int, help="side of the network's input; default: 576, loaders 768")
+    parser.add_argument('--batch', type=int, default=1, help='samples of the detectors; default: 1')
+    parser.add_argument('--config', help=f'of the AVD detector; default: {Path(PAPER_CONFIG).name}')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override the config for both detectors: key=value, e.g. model.train_cfg.rcnn.sampler.num=256',
+    )
+    parser.add_argument('--device', default='cpu', help='of the detectors: cpu (default) or cuda')
+    parser.add_argument('--json', type=Path, help='also write everything measured to this file')
+    parser.add_argument('--quick', action='store_true', help='toy sizes, to see that it runs')
+    return parser.parse_args(args)
+
+
+def _given(**options: object) -> dict:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _detector_options(args: argparse.Namespace) -> dict:
+    return dict(
+        config=args.config or (SMALL_CONFIG if args.quick else PAPER_CONFIG),
+        batch=args.batch,
+        threads=args.threads,
+        device=args.device,
+        options=args.cfg_options,
+        **_given(size=args.size or (96 if args.quick else None), repeats=args.repeats),
+    )
+
+
+def _loader_options(args: argparse.Namespace) -> dict:
+    return _given(
+        size=args.size or (96 if args.quick else None),
+        frames=2 if args.quick else None,
+        repeats=args.repeats,
+    )
+
+
+BENCHMARKS = {
+    'avd-step': lambda args: avd_step(**_detector_options(args)),
+    'inference': lambda args: inference(**_detector_options(args)),
+    'log-mel': lambda args: log_mel(**_given(repeats=args.repeats)),
+    'loader': lambda args: loader(**_loader_options(args)),
+    'bytes': lambda args: bytes_per_sample(**_given(size=args.size)),
+}
+
+
+def run(args: argparse.Namespace) -> list[Comparison]:
+    """Run the chosen benchmarks and print each as it ends."""
+    if args.quick and args.repeats is None:
+        args.repeats = 1
+    results = []
+    for name in args.only or BENCHMARKS:
+        for comparison in BENCHMARKS[name](args):
+            if args.quick:
+                comparison.target = None  # toy sizes have none
+            print(f'{comparison}\n', flush=True)
+            results.append(comparison)
+    return results
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run, print, and write the file if one is asked for."""
+    args = parse_args(argv)
+    init_default_scope('mmdet')
+    MMLogger.get_instance('bench', log_level='ERROR')  # initialisation reports every parameter
+    machine = describe_machine()
+    print(
+        ', '.join(f'{key} {value}' for key, value in machine.items() if value is not None) + '\n', flush=True
+    )
+    results = run(args)
+    if args.json:
+        content = dict(machine=machine, results=[comparison.summary() for comparison in results])
+        args.json.write_text(json.dumps(content, indent=1) + '\n')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
