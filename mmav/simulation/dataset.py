@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import multiprocessing.connection
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
@@ -127,6 +129,13 @@ def _prepare_worker() -> None:
     cv2.setNumThreads(1)
     # Ctrl-C reaches every process; the parent alone answers, workers finish their drive.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    # An orphan would go on writing into the folder while the next run does.
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
 
 
 def _run(root: Path, config: SimulationConfig, todo, workers: int) -> Iterator[str]:

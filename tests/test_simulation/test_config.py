@@ -23,7 +23,8 @@ def test_docstring_names_every_field():
     [
         ('microphones', 'figure8'), ('margin', 0.4), ('vehicles', (0, 2)), ('vehicles', (1, 7)),
         ('drives', (0, 0, 0)), ('modalities', ('rgb', 'sonar')), ('ground_reflection', 1.5),
-        ('audio_layout', 'mono'), ('snr', (5.0, 1.0)), ('distance', (0.5, 9.0)), ('condition_weights', {'rain': 1.0}),
+        ('audio_layout', 'mono'), ('snr', (5.0, 1.0)),
+        ('distance', (0.5, 9.0)), ('condition_weights', {'rain': 1.0}),
     ],
 )  # fmt: skip
 def test_values_out_of_range_are_named(name, value):

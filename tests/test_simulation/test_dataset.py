@@ -1,7 +1,9 @@
 import hashlib
 import json
+import multiprocessing
 import runpy
 import sys
+import time
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -131,6 +133,24 @@ def test_goes_on_after_an_interruption(root, config, tmp_path, monkeypatch):
     simulate_dataset(tmp_path / 'mavd', config, workers=0, progress=False)
     assert done == ['train_0000'] and made == ['train_0001', 'val_0000', 'test_0000']
     assert digest(tmp_path / 'mavd') == digest(root)
+
+
+def test_goes_on_after_a_kill(root, config, tmp_path):
+    target = tmp_path / 'mavd'
+    process = multiprocessing.get_context('fork').Process(
+        target=simulate_dataset, args=(target, config, 2, False)
+    )
+    process.start()
+    while not list(target.glob('train_*')):
+        assert process.is_alive()
+        time.sleep(0.005)
+    process.kill()
+    process.join()
+    # Workers follow their parent; a drive that one was about to rename may still appear.
+    time.sleep(0.5)
+    assert not (target / 'train.txt').exists()
+    simulate_dataset(target, config, workers=0, progress=False)
+    assert digest(target) == digest(root)
 
 
 def test_other_parameters_into_the_same_folder_are_refused(root, config):
