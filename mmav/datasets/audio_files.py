@@ -140,9 +140,19 @@ def _read(file: soundfile.SoundFile, path: str, length: int) -> np.ndarray:
         raise SampleError(path, f'damaged sound file ({error.error_string})') from error
     if len(values) != length:
         raise SampleError(path, f'truncated: {len(values)} of {length} samples could be read')
-    if dtype == 'float32' and not np.isfinite(values).all():
-        raise SampleError(path, 'the sound holds NaN or infinite values')
+    if dtype == 'float32':
+        _check_float(values, path, is_spectrogram=False)
     return np.ascontiguousarray(values.T)
+
+
+def _check_float(values: np.ndarray, path: str, is_spectrogram: bool) -> None:
+    if not np.isfinite(values).all():
+        raise SampleError(path, 'the sound holds NaN or infinite values')
+    # A loud float recording may exceed 1 somewhat; integers stored as floats exceed it by thousands.
+    if not is_spectrogram and values.size and np.abs(values).max() > 100:
+        raise SampleError(
+            path, f'float samples up to {np.abs(values).max():.0f}, expected -1..1: rescale them'
+        )
 
 
 def _load_npy(data: bytes, path: str) -> np.ndarray:
@@ -157,8 +167,7 @@ def _from_array(array: np.ndarray, path: str) -> AudioArray:
         raise SampleError(path, f'expected a waveform (L,) or a spectrogram (M, T), got {array.shape}')
     if array.dtype.kind == 'f':
         array = array.astype(np.float32, copy=False)
-        if not np.isfinite(array).all():
-            raise SampleError(path, 'the sound holds NaN or infinite values')
+        _check_float(array, path, is_spectrogram=array.ndim == 2)
     elif array.dtype != np.int16 or array.ndim == 2:
         raise SampleError(path, f'expected int16 or float samples or float decibel, got {array.dtype}')
     if array.ndim == 2:

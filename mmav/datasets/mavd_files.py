@@ -81,5 +81,5 @@ class FrameFiles:
                     self._found[key] = extension
                     break
             else:
-                raise SampleError(f'{stem}.*', f'no such file (looked for {", ".join(extensions)})')
+                raise SampleError(f'{stem}.*', f'the file is missing (looked for {", ".join(extensions)})')
         return f'{stem}.{self._found[key]}'

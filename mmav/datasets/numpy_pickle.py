@@ -1,9 +1,10 @@
 """Reading of pickled numpy arrays without running what a pickle may hold."""
 
 import io
+import math
 import pickle
 import re
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -12,24 +13,50 @@ from .errors import SampleError
 _PLAIN_DTYPE = re.compile(r'^[<>=|]?[fiub][1-8]$')
 
 
-class _ArrayType:
-    """Stands for numpy.ndarray in the stream, so that nothing there can be called with sizes."""
+class _Dtype:
+    """Stands for numpy.dtype in the stream: a plain number type and its byte order.
+
+    numpy's own would take flags from the stream that make it read numbers as pointers.
+    """
+
+    def __init__(self, code: str, *flags: Any) -> None:
+        if not isinstance(code, str) or not _PLAIN_DTYPE.match(code):
+            raise pickle.UnpicklingError(f'it holds an array of type {code!r}, not of numbers')
+        self.value = np.dtype(code)
+
+    def __setstate__(self, state: tuple) -> None:
+        if state[1] not in ('<', '>', '=', '|') or any(part is not None for part in state[2:5]):
+            raise pickle.UnpicklingError('it holds an array that is not of plain numbers')
+        if state[1] != '|':
+            self.value = self.value.newbyteorder(state[1])
 
 
-def _reconstruct(array_type: Any, shape: tuple, type_code: bytes) -> np.ndarray:
-    if array_type is not _ArrayType or tuple(shape) != (0,):
-        raise pickle.UnpicklingError('an array is rebuilt in an unusual way')
-    return np.ndarray.__new__(np.ndarray, (0,), 'b')
+class _Array:
+    """Stands for numpy.ndarray in the stream; ``value`` is the real one once its state has come."""
+
+    def __init__(self) -> None:
+        self.value: Optional[np.ndarray] = None
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, dtype, is_fortran, data = state
+        self.fill(data, dtype, shape, 'F' if is_fortran else 'C')
+
+    def fill(self, data: bytes, dtype: _Dtype, shape: tuple, order: str) -> '_Array':
+        """Set the values from their bytes."""
+        if not isinstance(data, (bytes, bytearray)) or not isinstance(dtype, _Dtype):
+            raise pickle.UnpicklingError('it holds an array that is not of plain numbers')
+        if len(data) != math.prod(shape) * dtype.value.itemsize:
+            raise pickle.UnpicklingError(f'an array of shape {shape} does not have {len(data)} bytes')
+        self.value = np.frombuffer(data, dtype.value).reshape(shape, order=order)
+        return self
 
 
-def _dtype(code: str, *flags: Any) -> np.dtype:
-    if not isinstance(code, str) or not _PLAIN_DTYPE.match(code):
-        raise pickle.UnpicklingError(f'it holds an array of type {code!r}, not of numbers')
-    return np.dtype(code)
+def _reconstruct(array_type: Any, shape: tuple, type_code: bytes) -> _Array:
+    return _Array()
 
 
-def _frombuffer(buffer: bytes, dtype: np.dtype, shape: tuple, order: str) -> np.ndarray:
-    return np.frombuffer(buffer, dtype=dtype).reshape(shape, order=order)
+def _frombuffer(data: bytes, dtype: _Dtype, shape: tuple, order: str) -> _Array:
+    return _Array().fill(data, dtype, shape, order)
 
 
 def _encode(text: str, encoding: str) -> bytes:
@@ -40,8 +67,8 @@ def _encode(text: str, encoding: str) -> bytes:
 
 # Protocols 0-2 write bytes as latin1 text, protocol 5 writes arrays as buffers; numpy 2 renamed core.
 _ADMITTED = {
-    ('numpy', 'ndarray'): _ArrayType,
-    ('numpy', 'dtype'): _dtype,
+    ('numpy', 'ndarray'): _Array,
+    ('numpy', 'dtype'): _Dtype,
     ('_codecs', 'encode'): _encode,
 }
 for _core in ('numpy.core', 'numpy._core'):
@@ -74,10 +101,10 @@ def load_numpy_pickle(data: bytes, source: str) -> np.ndarray:
         SampleError: If the pickle is damaged or holds or refers to anything but one numeric array.
     """
     try:
-        array = _NumpyUnpickler(io.BytesIO(data)).load()
+        content = _NumpyUnpickler(io.BytesIO(data)).load()
     # A damaged stream can make the unpickler raise almost anything.
     except Exception as error:
         raise SampleError(source, f'not a pickled numpy array: {error}') from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in 'fiub':
-        raise SampleError(source, f'the pickle holds a {type(array).__name__}, not a numeric array')
-    return array
+    if not isinstance(content, _Array) or content.value is None:
+        raise SampleError(source, f'the pickle holds a {type(content).__name__}, not a numeric array')
+    return content.value
