@@ -1,0 +1,74 @@
+"""The table of a test without a model: for detections that come from elsewhere."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmdet.datasets.api_wrappers import COCO
+from mmengine.fileio import get_local_path
+from mmengine.structures import InstanceData
+
+from .functional import mean_box_predictions
+from .metrics import MAVDMetric
+from .metrics.center_distance_metric import coco_ground_truth
+
+
+def evaluate_detections(
+    ann_file: str, predictions: Sequence[np.ndarray], backend_args: dict | None = None, **kwargs
+) -> dict[str, float]:
+    """Evaluate detections on a COCO file as :class:`MAVDMetric` does in a test, and log its table.
+
+    Args:
+        ann_file (str): COCO file with the ground truth. Conditions are read from its images.
+        predictions (Sequence[np.ndarray]): An array (n, 6) for each image, in the file's order: x1, y1, x2,
+            y2 in pixels, score, label (place of the category in the file's order of ids).
+        backend_args (dict, optional): File backend of ``ann_file``. Defaults to None.
+        **kwargs: Arguments of :class:`MAVDMetric`.
+
+    Returns:
+        dict[str, float]: Metrics by name, see :class:`MAVDMetric`.
+
+    Raises:
+        ValueError: There are not as many predictions as images.
+    """
+    metric = MAVDMetric(ann_file=ann_file, backend_args=backend_args, **kwargs)
+    coco = metric._coco_api
+    images = coco.load_imgs(coco.get_img_ids())
+    if len(images) != len(predictions):
+        raise ValueError(f'{len(predictions)} predictions for the {len(images)} images of {ann_file}')
+    metric.dataset_meta = dict(
+        classes=tuple(cat['name'] for cat in coco.load_cats(sorted(coco.get_cat_ids())))
+    )
+    for image, dets in zip(images, predictions):
+        dets = torch.as_tensor(np.asarray(dets, dtype=np.float32).reshape(-1, 6))
+        sample = {key: image.get(key) for key in metric.conditions}
+        sample.update(
+            img_id=image['id'],
+            ori_shape=(image['height'], image['width']),
+            pred_instances=InstanceData(bboxes=dets[:, :4], scores=dets[:, 4], labels=dets[:, 5].long()),
+        )
+        metric.process({}, [sample])
+    return metric.evaluate(len(images))
+
+
+def evaluate_mean_box(
+    train_file: str, test_file: str, backend_args: dict | None = None, **kwargs
+) -> dict[str, float]:
+    """Evaluate the predictor that has not listened, see :func:`mean_box_predictions`.
+
+    Args:
+        train_file (str): COCO file whose boxes are averaged.
+        test_file (str): COCO file to test on.
+        backend_args (dict, optional): File backend of both. Defaults to None.
+        **kwargs: Arguments of :class:`MAVDMetric`.
+
+    Returns:
+        dict[str, float]: Metrics by name.
+    """
+    with get_local_path(train_file, backend_args=backend_args) as path:
+        coco = COCO(path)
+    with get_local_path(test_file, backend_args=backend_args) as path:
+        frames = len(COCO(path).get_img_ids())
+    cat_ids = sorted(coco.get_cat_ids())
+    boxes = [coco_ground_truth(coco, img_id, cat_ids) for img_id in coco.get_img_ids()]
+    return evaluate_detections(test_file, mean_box_predictions(boxes, frames), backend_args, **kwargs)
