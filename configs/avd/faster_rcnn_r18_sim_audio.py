@@ -13,4 +13,4 @@ train_pipeline = [
     dict(type='MirrorFlip', prob=0.5),
     dict(type='PackAudioVisualInputs'),
 ]
-train_dataloader = dict(dataset=dict(modalities=(), pipeline=train_pipeline))
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

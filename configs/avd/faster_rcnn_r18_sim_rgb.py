@@ -24,6 +24,6 @@ test_pipeline = [
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackAudioVisualInputs'),
 ]
-train_dataloader = dict(dataset=dict(modalities=('rgb',), pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(modalities=('rgb',), pipeline=test_pipeline))
-test_dataloader = dict(dataset=dict(modalities=('rgb',), pipeline=test_pipeline))
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -10,5 +10,5 @@ test_pipeline = [
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackAudioVisualInputs'),
 ]
-val_dataloader = dict(dataset=dict(modalities=('rgb',), pipeline=test_pipeline))
-test_dataloader = dict(dataset=dict(modalities=('rgb',), pipeline=test_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -31,4 +31,4 @@ train_pipeline = [
     dict(type='ResizeModalities', scale=(576, 576), mode='stretch'),
     dict(type='PackAudioVisualInputs'),
 ]
-train_dataloader = dict(dataset=dict(modalities=('depth',), pipeline=train_pipeline))
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -43,4 +43,4 @@ train_pipeline = [
     dict(type='ResizeModalities', scale=(576, 576), mode='stretch'),
     dict(type='PackAudioVisualInputs'),
 ]
-train_dataloader = dict(dataset=dict(modalities=('rgb', 'thermal', 'depth'), pipeline=train_pipeline))
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -26,7 +26,6 @@ train_dataloader = dict(
         type='MAVDDataset',
         data_root=data_root,
         ann_file='annotations/train.json',
-        modalities=('rgb',),
         pipeline=train_pipeline,
     ),
 )
@@ -40,7 +39,6 @@ val_dataloader = dict(
         type='MAVDDataset',
         data_root=data_root,
         ann_file='annotations/val.json',
-        modalities=(),
         test_mode=True,
         pipeline=test_pipeline,
     ),
@@ -55,7 +53,6 @@ test_dataloader = dict(
         type='MAVDDataset',
         data_root=data_root,
         ann_file='annotations/test.json',
-        modalities=(),
         test_mode=True,
         pipeline=test_pipeline,
     ),

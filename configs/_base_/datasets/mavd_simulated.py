@@ -27,7 +27,6 @@ train_dataloader = dict(
         type='MAVDDataset',
         data_root=data_root,
         ann_file='annotations/train.json',
-        modalities=('rgb',),
         pipeline=train_pipeline,
     ),
 )
@@ -41,7 +40,6 @@ val_dataloader = dict(
         type='MAVDDataset',
         data_root=data_root,
         ann_file='annotations/val.json',
-        modalities=(),
         test_mode=True,
         pipeline=test_pipeline,
     ),
@@ -56,7 +54,6 @@ test_dataloader = dict(
         type='MAVDDataset',
         data_root=data_root,
         ann_file='annotations/test.json',
-        modalities=(),
         test_mode=True,
         pipeline=test_pipeline,
     ),
