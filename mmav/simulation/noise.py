@@ -18,6 +18,10 @@ _PLANE_WAVES = 8
 _WIND_STEP = 64  # wind is made at 44100 / 64 = 689 Hz and interpolated
 
 
+def _mean_power(noise: np.ndarray) -> float:
+    return float(np.einsum('ml,ml->m', noise, noise).astype(np.float64).sum() / noise.size)
+
+
 def ambient_noise(array: MicrophoneArray, length: int, rng: np.random.Generator) -> np.ndarray:
     """Distant sound from all around: plane waves of pink noise from random directions.
 
@@ -31,6 +35,7 @@ def ambient_noise(array: MicrophoneArray, length: int, rng: np.random.Generator)
     frequencies = np.maximum(np.arange(size // 2 + 1) * (SAMPLE_RATE / size), 20.0)
     shape = (frequencies**-0.5 / (1.0 + (frequencies / 6000.0) ** 2)).astype(np.float32)
     out = np.zeros((8, length), dtype=np.float32)
+    scaled = np.empty(length, dtype=np.float32)
     for _ in range(_PLANE_WAVES):
         wave = noise_of_shape(shape, size, rng)
         azimuth = 2 * np.pi * rng.random()
@@ -40,8 +45,8 @@ def ambient_noise(array: MicrophoneArray, length: int, rng: np.random.Generator)
         gains = directivity_gains(array.directivity, cosine).mean(axis=0)
         for m in range(8):
             begin = longest // 2 + lead[m]
-            out[m] += np.float32(gains[m]) * wave[begin : begin + length]
-    return out / np.float32(np.sqrt(np.mean(out**2, dtype=np.float64)))
+            out[m] += np.multiply(wave[begin : begin + length], np.float32(gains[m]), out=scaled)
+    return out / np.float32(np.sqrt(_mean_power(out)))
 
 
 def wind_noise(length: int, rng: np.random.Generator) -> np.ndarray:
@@ -61,7 +66,7 @@ def wind_noise(length: int, rng: np.random.Generator) -> np.ndarray:
     steps = np.arange(_WIND_STEP, dtype=np.float32) / _WIND_STEP
     powers = np.stack((steps**3, steps**2, steps, np.ones_like(steps)))
     out = (curve @ powers).reshape(8, -1)[:, :length]
-    return out / np.float32(np.sqrt(np.mean(out**2, dtype=np.float64)))
+    return out / np.float32(np.sqrt(_mean_power(out)))
 
 
 def ego_engine_noise(array: MicrophoneArray, speed: float, length: int, seed: int) -> np.ndarray:
@@ -77,4 +82,4 @@ def ego_engine_noise(array: MicrophoneArray, speed: float, length: int, seed: in
     gains = directivity_gains(array.directivity, (array.axes * towards).sum(1) / distance).mean(0) / distance
     lag = np.rint((distance.max() - distance) / SPEED_OF_SOUND * SAMPLE_RATE).astype(int)
     out = np.stack([np.float32(gains[m]) * sound[lag[m] : lag[m] + length] for m in range(8)])
-    return out / np.float32(np.sqrt(np.mean(out**2, dtype=np.float64)))
+    return out / np.float32(np.sqrt(_mean_power(out)))

@@ -32,7 +32,9 @@ MAX_TRIES = 4000
 def _choice(rng: np.random.Generator, weights: dict[str, float], order) -> str:
     names = [name for name in order if weights.get(name, 0) > 0]
     shares = np.array([weights[name] for name in names], dtype=np.float64)
-    return names[int(rng.choice(len(names), p=shares / shares.sum()))]
+    # Generator.choice does the same at ten times the cost.
+    limits = np.cumsum(shares / shares.sum())
+    return names[min(int(np.searchsorted(limits, rng.random(), side='right')), len(names) - 1)]
 
 
 def _vehicle(
@@ -51,7 +53,7 @@ def _vehicle(
         speed=float(speed),
         acceleration=0.0 if parked else float(rng.normal(0.0, 0.35)),
         level=None if parked else float(rng.uniform(*LEVELS[kind])),
-        cylinders=int(rng.choice(CYLINDERS[kind])),
+        cylinders=CYLINDERS[kind][int(rng.integers(len(CYLINDERS[kind])))],
         paint=tuple(int(c) for c in np.clip(paint, 8, 245)),
         sound_seed=int(rng.integers(2**31)),
         parked=parked,

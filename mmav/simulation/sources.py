@@ -75,8 +75,11 @@ def noise_of_shape(shape: np.ndarray, size: int, rng: np.random.Generator) -> np
     Returns:
         (size,) float32; it is periodic.
     """
-    spectrum = rng.standard_normal(2 * len(shape), dtype=np.float32).view(np.complex64)
-    noise = fft.irfft(spectrum * shape, size)
+    # Uniform numbers cost a fifth of normal ones, and the sum over all lines is normal either way.
+    spectrum = rng.random(2 * len(shape), dtype=np.float32)
+    spectrum -= np.float32(0.5)
+    spectrum *= np.float32(np.sqrt(12.0))
+    noise = fft.irfft(spectrum.view(np.complex64) * shape, size)
     return noise * np.float32(size / np.sqrt(4.0 * np.sum(shape.astype(np.float64) ** 2)))
 
 
