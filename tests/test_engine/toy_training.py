@@ -178,6 +178,7 @@ def run_tool(tool: str, arguments: list[str], die_at: tuple[str, int] | None = N
         setattr(os, name, killing)
     sys.argv = [f'tools/{tool}.py', *map(str, arguments)]
     torch.set_num_threads(1)
+    np.random.seed(None)  # forked processes share its state; seeds that are drawn must differ as in real runs
     runpy.run_path(str(ROOT / 'tools' / f'{tool}.py'), run_name='__main__')
 
 
