@@ -10,6 +10,7 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=0.001, weight_decay=0.01),
     clip_grad=dict(max_norm=35, norm_type=2),
 )
+# another length: train_cfg.max_iters and param_scheduler.1.end
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=50),
     dict(
