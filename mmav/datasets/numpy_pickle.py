@@ -4,7 +4,7 @@ import io
 import math
 import pickle
 import re
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class _Array:
     """Stands for numpy.ndarray in the stream; ``value`` is the real one once its state has come."""
 
     def __init__(self) -> None:
-        self.value: Optional[np.ndarray] = None
+        self.value: np.ndarray | None = None
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, is_fortran, data = state

@@ -74,7 +74,7 @@ class SpecAugment(BaseTransform):
     """
 
     def __init__(self, **kwargs) -> None:
-        mask_spectrogram(torch.zeros(1, 1, 1, 1), **kwargs)  # a wrong argument shows here, not in a worker
+        mask_spectrogram(torch.zeros(0, 1, 1, 1), **kwargs)  # wrong arguments show here, not in a worker
         self.kwargs = kwargs
 
     def transform(self, results: dict) -> dict:

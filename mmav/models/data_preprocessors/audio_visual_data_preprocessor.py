@@ -83,7 +83,7 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         self.modality = modality
         self.spec_augment = spec_augment
         if spec_augment is not None:
-            mask_spectrogram(torch.zeros(1, 1, 1, 1), **spec_augment)  # wrong arguments show at once
+            mask_spectrogram(torch.zeros(0, 1, 1, 1), **spec_augment)  # wrong arguments show at once
         self.pad_size_divisor = pad_size_divisor
         self._register_normalisation('audio', audio_mean, audio_std)
         self.bgr_to_rgb = {}

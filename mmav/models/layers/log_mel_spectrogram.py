@@ -13,6 +13,9 @@ from torch import Tensor, nn
 # neighbours reads a short stretch of bins. Measured best of one to ten bands.
 _BAND_EDGES = (0.0, 0.3, 0.6, 0.8, 1.0)
 
+# Microphones that an accelerator takes at a time, which bounds its memory (0.4 GB at the default sizes).
+_ROWS_PER_STEP = 128
+
 
 @MODELS.register_module()
 class LogMelSpectrogram(nn.Module):
@@ -20,7 +23,7 @@ class LogMelSpectrogram(nn.Module):
 
     The same as ``librosa.feature.melspectrogram`` (Slaney's filters, Hann window, centred frames,
     zero padding, power) followed by ``librosa.power_to_db``, to 1e-3 dB, on any device, for any number
-    of clips and microphones. Computed in float32, also under autocast; differentiable.
+    of clips and microphones. Computed in full precision under autocast, too; differentiable.
 
     Args:
         sample_rate (int): Of the waveform, in hertz. Defaults to 44100.
@@ -38,6 +41,8 @@ class LogMelSpectrogram(nn.Module):
         phase_channels (bool): Append, for each pair of neighbouring microphones (k, k + 1), the cosine
             and the sine of their phase difference, averaged over each mel band: 2 (C - 1) channels in
             -1..1, all cosines first. Defaults to False.
+        double_precision (bool): Take the Fourier transform in float64, as librosa does. False (float32): half
+            as much again as fast, and up to 0.01 dB off in cells 80 dB below a strong tone. Defaults to True.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -55,6 +60,7 @@ class LogMelSpectrogram(nn.Module):
         amin: float = 1e-10,
         top_db: float | None = 80.0,
         phase_channels: bool = False,
+        double_precision: bool = True,
     ) -> None:
         super().__init__()
         if isinstance(reference, str):
@@ -82,7 +88,8 @@ class LogMelSpectrogram(nn.Module):
             mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=self.f_min, fmax=self.f_max)
         ).float()
         # Constants of the configuration, so no part of a checkpoint.
-        self.register_buffer('window', torch.hann_window(n_fft), persistent=False)
+        self.fft_dtype = torch.float64 if double_precision else torch.float32
+        self.register_buffer('window', torch.hann_window(n_fft, dtype=self.fft_dtype), persistent=False)
         self.register_buffer('filters', filters, persistent=False)
         self._bands = []
         edges = sorted({round(share * n_mels) for share in _BAND_EDGES})
@@ -103,7 +110,7 @@ class LogMelSpectrogram(nn.Module):
 
     def num_frames(self, num_samples: int) -> int:
         """Frames of a waveform of ``num_samples`` samples."""
-        return 1 + num_samples // self.hop_length
+        return 1 + (num_samples - self.n_fft % 2) // self.hop_length
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Compute the spectrograms.
@@ -124,7 +131,7 @@ class LogMelSpectrogram(nn.Module):
         if not waveform.is_floating_point():
             raise TypeError(f'expected float samples in -1..1, got {waveform.dtype}; divide int16 by 32768')
         with torch.autocast(waveform.device.type, enabled=False):
-            power, phases = self._mel_power(waveform.float())
+            power, phases = self._mel_power(waveform.to(self.fft_dtype))
             decibel = self._to_decibel(power)
             if self.phase_channels:
                 decibel = torch.cat([decibel, phases], dim=1)
@@ -135,25 +142,27 @@ class LogMelSpectrogram(nn.Module):
         num_clips, num_mics = waveform.shape[:2]
         num_frames = self.num_frames(waveform.shape[-1])
         half = self.n_fft // 2
-        padded = nn.functional.pad(waveform, (half, self.n_fft - half)).flatten(0, 1)
-        frames = padded.unfold(-1, self.n_fft, self.hop_length)[:, :num_frames]  # a view, (BC, T, n_fft)
+        padded = nn.functional.pad(waveform, (half, half)).flatten(0, 1)
+        frames = padded.unfold(-1, self.n_fft, self.hop_length)  # a view, (BC, T, n_fft)
 
         # A whole batch's intermediate arrays exceed the cache, and fresh memory costs a CPU more than
-        # the arithmetic: it takes one microphone at a time, through the same two buffers.
+        # the arithmetic: it takes one microphone at a time, through the same buffers.
         on_cpu = waveform.device.type == 'cpu'
-        step = len(frames) if not on_cpu else num_mics if self.phase_channels else 1
-        windowed = spectrum = None
+        step = 1 if on_cpu else max(1, _ROWS_PER_STEP // num_mics) * num_mics
+        step = num_mics if on_cpu and self.phase_channels else step
+        windowed = spectrum = parts = None
         if on_cpu and not (torch.is_grad_enabled() and waveform.requires_grad):
             windowed = waveform.new_empty(step, num_frames, self.n_fft)
-            spectrum = waveform.new_empty(step, num_frames, half + 1, dtype=torch.complex64)
+            spectrum = torch.view_as_complex(waveform.new_empty(step, num_frames, half + 1, 2))
+            parts = waveform.new_empty(step * num_frames, 2 * (half + 1), dtype=torch.float32)
         powers, phases = [], []
         for first in range(0, len(frames), step):
             part = torch.mul(frames[first : first + step], self.window, out=windowed)
-            part = torch.fft.rfft(part, out=spectrum)
+            part = torch.fft.rfft(part, out=spectrum)  # (step, T, F)
             if self.phase_channels:
                 phases.append(self._phase_differences(part.view(-1, num_mics, *part.shape[1:])))
-            parts = torch.view_as_real(part).flatten(0, 1).flatten(1)  # (step T, 2F)
-            squares = parts.square() if spectrum is None else parts.square_()
+            values = torch.view_as_real(part).flatten(0, 1).flatten(1)  # (step T, 2F)
+            squares = values.float().square() if parts is None else parts.copy_(values).square_()
             mel = [squares[:, a:b] @ getattr(self, name) for a, b, name in self._bands]
             powers.append(torch.cat(mel, dim=1))
         power = torch.cat(powers).view(num_clips, num_mics, num_frames, self.n_mels)
@@ -173,7 +182,7 @@ class LogMelSpectrogram(nn.Module):
     def _phase_differences(self, spectrum: Tensor) -> Tensor:
         """(B, C, T, F) complex to (B, 2 (C - 1), T, M) in -1..1."""
         cross = spectrum[:, 1:] * spectrum[:, :-1].conj()
-        cross = torch.view_as_real(cross)
+        cross = torch.view_as_real(cross).float()
         unit = cross / cross.norm(dim=-1, keepdim=True).clamp_min(1e-20)
         weights = self.filters / self.filters.sum(1, keepdim=True).clamp_min(1e-20)
         return torch.cat([unit[..., 0] @ weights.t(), unit[..., 1] @ weights.t()], dim=1)

@@ -1,0 +1,101 @@
+"""The commands around data, called as a user calls them, in this process."""
+
+import pickle
+import runpy
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tiny_mavd import CROP, TinyMAVD
+
+from mmav.datasets.prepared_store import PreparedStore
+
+TOOLS = Path(__file__).parents[2] / 'tools'
+
+
+@pytest.fixture
+def call(monkeypatch):
+    def call(script, *arguments):
+        monkeypatch.setattr(sys, 'argv', [script, *map(str, arguments)])
+        runpy.run_path(str(TOOLS / script), run_name='__main__')
+
+    return call
+
+
+@pytest.fixture
+def data(tmp_path):
+    (tmp_path / 'data').mkdir()
+    data = TinyMAVD(tmp_path / 'data')
+    for _ in range(3):
+        data.add_frame()
+    data.finish()
+    return data
+
+
+def test_prepare_mavd(call, data, tmp_path, capsys):
+    store = tmp_path / 'store'
+    options = [
+        '--splits',
+        'train',
+        '--scale',
+        48,
+        32,
+        '--shard-size',
+        2,
+        '--verify',
+        '--dataset',
+        f'crop={CROP}',
+    ]
+    call('dataset_converters/prepare_mavd.py', data.root, store, *options)
+    assert '3 frames' in capsys.readouterr().out
+    assert len(PreparedStore(str(store))) == 3
+    assert np.load(store / 'shard_00000' / 'rgb.npy', mmap_mode='r').shape == (2, 32, 48, 3)
+    with pytest.raises(FileExistsError, match='other settings'):
+        call('dataset_converters/prepare_mavd.py', data.root, store, *options, '--audio', 'none')
+
+
+def test_convert_mavd_audio(call, data, capsys):
+    mels = np.random.default_rng(0).uniform(-80, 0, (3, 80, 173))
+    folder = data.root / 'drive_0' / 'audio'
+    for k, mel in enumerate(mels):
+        (folder / f'audio_{k}_x.pkl').write_bytes(pickle.dumps(mel))
+    call('dataset_converters/convert_mavd_audio.py', data.root, '--remove')
+    assert '3 converted, 0 not' in capsys.readouterr().out
+    for k, mel in enumerate(mels):
+        np.testing.assert_array_equal(np.load(folder / f'audio_{k}_x.npy'), mel)
+    assert not list(folder.glob('*.pkl'))
+
+    bad = folder / 'audio_0_y.pkl'
+    bad.write_bytes(pickle.dumps(print))
+    with pytest.raises(SystemExit):
+        call('dataset_converters/convert_mavd_audio.py', data.root, '--remove')
+    assert 'audio_0_y.pkl' in capsys.readouterr().out
+    assert bad.is_file() and not bad.with_suffix('.npy').exists()
+
+
+@pytest.mark.parametrize('pictures', [True, False])
+def test_browse_dataset(call, data, tmp_path, pictures):
+    config = tmp_path / 'config.py'
+    steps = ["dict(type='LoadMultichannelAudio')", "dict(type='LoadAnnotations', with_bbox=True)"]
+    steps += ["dict(type='LoadVisualModalities')"] if pictures else []
+    steps += ["dict(type='ResizeModalities', scale=(96, 64))", "dict(type='PackAudioVisualInputs')"]
+    config.write_text(
+        f'dataset = dict(type="MAVDDataset", data_root={str(data.root)!r}, crop={CROP},\n'
+        f'    ann_file="annotations/train.json", pipeline=[{", ".join(steps)}])\n'
+        'train_dataloader = dict(dataset=dataset)\n'
+        'model = dict(data_preprocessor=dict(log_mel=dict(reference="clip")))\n'
+    )
+    out = tmp_path / 'out'
+    call('analysis/browse_dataset.py', config, '--output-dir', out, '--number', 2)
+    drawn = sorted(out.glob('*.png'))
+    assert len(drawn) == 2
+    picture = cv2.imread(str(drawn[0]))
+    # panels as wide as the first one, then the spectrograms
+    panels, (width, height) = (3, (720, 480)) if pictures else (1, (1122, 480))
+    assert picture.shape[0] == panels * height and picture.shape[1] == width + 6 + 960
+    frame = (picture[..., 2] > 150) & (picture[..., 1] < 90) & (picture[..., 0] < 120)
+    x, y = (30 / 152 * width, 20 / 65 * height)
+    column = frame[round(y) + 20 : round(50 / 65 * height) - 20, round(x) - 6 : round(x) + 6]
+    assert column.any(axis=1).mean() > 0.9  # the box's left edge
