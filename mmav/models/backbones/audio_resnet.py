@@ -6,8 +6,6 @@ from mmdet.models.backbones import ResNet
 from mmdet.registry import MODELS
 from mmdet.utils import OptMultiConfig
 
-from .. import strict_pretrained  # noqa: F401  registers 'StrictPretrained'
-
 
 @MODELS.register_module()
 class AudioResNet(ResNet):
