@@ -13,22 +13,11 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
-from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode
 
+from .breakdown import breakdown
 from .pairs import Comparison, pinned_threads, time_pairs
 
 NUM_MICROPHONES = 8
-
-# Names of the profiler's events, looked for in this order.
-OPERATION_GROUPS = {
-    'convolution': ('convolution', 'conv2d', 'mkldnn_conv'),
-    'fully connected': ('addmm', '::mm', 'linear'),
-    'RoIAlign': ('roi_align', 'roialign'),
-    'batch norm': ('batch_norm',),
-    'non-maximum suppression': ('nms',),
-    'optimiser and memory': ('zero_', 'fill_', 'empty', 'zeros'),
-}
 
 
 @dataclass
@@ -204,7 +193,7 @@ def avd_step(
         pair = build_detectors(config, size, batch, device, options)
         ours, reference = training_steps(pair)
         checked = check_same_training(pair, ours, reference)
-        mine, theirs = time_pairs(ours, reference, repeats)
+        mine, theirs = time_pairs(ours, reference, repeats, warm_up=0)  # the check was one
         notes = breakdown(ours, reference)
     return [
         Comparison(
@@ -221,50 +210,6 @@ def avd_step(
             notes=notes,
         )
     ]
-
-
-def breakdown(ours: Callable[[], object], reference: Callable[[], object]) -> list[str]:
-    """Where the time of both goes, and how much arithmetic each does.
-
-    Returns:
-        list[str]: Lines of a table, and the ratio of floating-point operations.
-    """
-    mine, theirs = _times_by_group(ours), _times_by_group(reference)
-    lines = [f'{"profiled, ms":26}{"ours":>10}{"reference":>12}{"difference":>12}']
-    for name in (*OPERATION_GROUPS, 'everything else'):
-        a, b = mine.get(name, 0.0), theirs.get(name, 0.0)
-        if a or b:
-            lines.append(f'{name:26}{a:10.1f}{b:12.1f}{a - b:12.1f}')
-    total = sum(mine.values()), sum(theirs.values())
-    lines.append(f'{"total":26}{total[0]:10.1f}{total[1]:12.1f}{total[0] - total[1]:12.1f}')
-    flops = _flops(ours), _flops(reference)
-    lines.append(
-        f'arithmetic: {flops[0] / 1e9:.1f} and {flops[1] / 1e9:.1f} GFLOP in convolutions and matrix '
-        f'products, ratio {flops[0] / flops[1]:.3f}'
-    )
-    return lines
-
-
-def _times_by_group(function: Callable[[], object]) -> dict[str, float]:
-    """Milliseconds by group of operations, each operation without those it calls."""
-    on_gpu = torch.cuda.is_available()
-    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
-    with profile(activities=activities) as profiler:
-        function()
-    times: dict[str, float] = {}
-    for event in profiler.key_averages():
-        name = event.key.lower()
-        spent = event.self_device_time_total if on_gpu else event.self_cpu_time_total
-        groups = (g for g, words in OPERATION_GROUPS.items() if any(word in name for word in words))
-        group = next(groups, 'everything else')
-        times[group] = times.get(group, 0.0) + spent / 1e3
-    return times
-
-
-def _flops(function: Callable[[], object]) -> int:
-    with FlopCounterMode(display=False) as counter:
-        function()
-    return counter.get_total_flops()
 
 
 def inference(
@@ -303,7 +248,7 @@ def inference(
             return pair.stock.predict(audio, pair.samples)
 
         checked = check_same_boxes(ours, reference)
-        mine, theirs = time_pairs(ours, reference, repeats)
+        mine, theirs = time_pairs(ours, reference, repeats, warm_up=0)  # the check was one
     return [
         Comparison(
             'inference',
