@@ -1,12 +1,14 @@
 from .atomic_backend import AtomicLocalBackend
-from .distributed import prepare_launcher
-from .hooks import AtomicCheckpointHook, ExactResumeHook
+from .distributed import close_launcher, prepare_launcher
+from .hooks import AtomicCheckpointHook, ExactResumeHook, ProgressBarHook
 from .runner import StrictRunner
 
 __all__ = [
     'AtomicCheckpointHook',
     'AtomicLocalBackend',
     'ExactResumeHook',
+    'ProgressBarHook',
     'StrictRunner',
+    'close_launcher',
     'prepare_launcher',
 ]

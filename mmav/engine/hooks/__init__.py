@@ -1,4 +1,5 @@
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .exact_resume_hook import ExactResumeHook
+from .progress_bar_hook import ProgressBarHook
 
-__all__ = ['AtomicCheckpointHook', 'ExactResumeHook']
+__all__ = ['AtomicCheckpointHook', 'ExactResumeHook', 'ProgressBarHook']

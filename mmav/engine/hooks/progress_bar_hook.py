@@ -61,7 +61,9 @@ class ProgressBarHook(Hook):
         self._close()
         if is_main_process():
             text = f'{self.name} {stage}'.strip()
-            self.bar = tqdm(total=total, initial=start, desc=text, unit=unit, file=sys.stderr, mininterval=0.5)
+            self.bar = tqdm(
+                total=total, initial=start, desc=text, unit=unit, file=sys.stderr, mininterval=0.5
+            )
 
     def _close(self) -> None:
         if self.bar is not None:

@@ -1,0 +1,119 @@
+"""What the demos share: steps that are done once, and training and testing of a config."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import mmav  # noqa: F401  (registers everything)
+
+# isort: split
+from mmengine.config import Config
+from mmengine.fileio import dump, load
+from mmengine.registry import RUNNERS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Steps:
+    """Named steps whose results are kept, so that a stopped demo carries on where it was.
+
+    Args:
+        work_dir: Folder of the demo; results lie in ``steps/<name>.json``.
+    """
+
+    def __init__(self, work_dir: Path) -> None:
+        self.folder = work_dir / 'steps'
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.seconds: dict[str, float] = {}
+
+    def run(self, name: str, title: str, function: Callable[[], object], **settings: object) -> object:
+        """Do a step, or return its kept result if it was done with the same settings.
+
+        Args:
+            name: Name of the step, used as a file name.
+            title: What the user reads.
+            function: Does the step; returns something json can hold.
+            **settings: All that the result depends on.
+
+        Returns:
+            What ``function`` returned.
+        """
+        key = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
+        file = self.folder / f'{name}.json'
+        kept = load(file) if file.exists() else None
+        if kept is not None and kept['key'] == key:
+            print(f'\n=== {title}: done before', flush=True)
+            self.seconds[name] = kept['seconds']
+            return kept['result']
+        print(f'\n=== {title}', flush=True)
+        started = time.time()
+        result = function()
+        self.seconds[name] = time.time() - started
+        part = self.folder / f'{name}.part.json'
+        dump(dict(key=key, seconds=self.seconds[name], result=result), part)
+        part.replace(file)
+        return result
+
+
+def run_tool(tool: str, *arguments: object) -> None:
+    """Run one of the project's tools in a process of its own, its output on the terminal.
+
+    Args:
+        tool: Path below ``tools/``.
+        *arguments: Command line.
+
+    Raises:
+        SystemExit: The tool failed; its own message is on the terminal.
+    """
+    command = [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)]
+    if subprocess.run(command).returncode != 0:
+        raise SystemExit(f'this step failed (its message is above): {" ".join(command)}')
+
+
+def _build_runner(config: str, name: str, overrides: dict):
+    cfg = Config.fromfile(ROOT / 'configs' / config)
+    cfg.merge_from_dict(
+        dict(overrides, log_level='WARNING', custom_hooks=[dict(type='ProgressBarHook', name=name)])
+    )
+    # Visualizers of one name are one object, which would write all runs' curves into the first one's folder.
+    cfg.visualizer.name = f'{cfg.work_dir} {time.time()}'
+    return RUNNERS.build(cfg)
+
+
+def train(config: str, name: str, work_dir: Path, overrides: dict) -> str:
+    """Train a config with the stock runner; carries on from a checkpoint of an earlier try.
+
+    Args:
+        config: Path below ``configs/``.
+        name: Text before the progress bar.
+        work_dir: Folder of the run.
+        overrides: Dotted keys and values, as in ``--cfg-options``.
+
+    Returns:
+        Path of the last checkpoint.
+    """
+    resume = (work_dir / 'last_checkpoint').exists()
+    _build_runner(config, name, dict(overrides, work_dir=str(work_dir), resume=resume)).train()
+    return (work_dir / 'last_checkpoint').read_text().strip()
+
+
+def test(config: str, name: str, checkpoint: str, work_dir: Path, overrides: dict) -> dict[str, float]:
+    """Test a checkpoint with the stock runner.
+
+    Args:
+        config: Path below ``configs/``.
+        name: Text before the progress bar.
+        checkpoint: File to load.
+        work_dir: Folder of the run.
+        overrides: Dotted keys and values.
+
+    Returns:
+        The metrics, by name.
+    """
+    overrides = dict(overrides, work_dir=str(work_dir), load_from=checkpoint)
+    metrics = _build_runner(config, name, overrides).test()
+    return {key: float(value) for key, value in metrics.items()}
