@@ -9,6 +9,7 @@ model = dict(
         ),
     ),
     backbone=dict(type='ResNet', in_channels=3),
+    neck=dict(type='FPN'),
 )
 
 train_pipeline = [

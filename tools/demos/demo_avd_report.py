@@ -119,7 +119,7 @@ def clips(work_dir: Path, outcome: dict) -> Cards:
         boxes = np.array([d['bbox'] for d in detections]).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         waveform = torch.from_numpy(np.asarray(sample['audio'])).float()[None] / 32768
-        strip = draw_spectrogram_strip(log_mel(waveform)[0].numpy(), size=(500, 500), columns=2)
+        strip = draw_spectrogram_strip(log_mel(waveform)[0].numpy(), size=(1000, 428), columns=4)
         camera = Picture(
             image,
             'camera (shown to you, not to the detector)',

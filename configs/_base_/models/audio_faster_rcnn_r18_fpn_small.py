@@ -23,7 +23,8 @@ model = dict(
         norm_eval=False,
         style='pytorch',
     ),
-    neck=dict(type='FPN', in_channels=[64, 128, 256], out_channels=96, num_outs=4),
+    # Rows and columns of a spectrogram are no places in the image: each cell is told its place and the clip.
+    neck=dict(type='ContextFPN', in_channels=[64, 128, 256], out_channels=96, num_outs=4),
     rpn_head=dict(
         type='RPNHead',
         in_channels=96,
@@ -41,8 +42,9 @@ model = dict(
         type='StandardRoIHead',
         bbox_roi_extractor=dict(
             type='SingleRoIExtractor',
-            # torchvision's kernel gives the same values, on the CPU in less time
-            roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=0, use_torchvision=True),
+            # torchvision's kernel gives the same values, on the CPU in less time. RoIs are a few cells wide:
+            # one sample in each of 5 x 5 bins is enough.
+            roi_layer=dict(type='RoIAlign', output_size=5, sampling_ratio=1, use_torchvision=True),
             out_channels=96,
             featmap_strides=[8, 16, 32],
         ),
@@ -50,7 +52,7 @@ model = dict(
             type='Shared2FCBBoxHead',
             in_channels=96,
             fc_out_channels=256,
-            roi_feat_size=7,
+            roi_feat_size=5,
             num_classes=1,
             bbox_coder=dict(
                 type='DeltaXYWHBBoxCoder', target_means=[0.0, 0.0, 0.0, 0.0], target_stds=[0.1, 0.1, 0.2, 0.2]
