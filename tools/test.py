@@ -14,7 +14,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmav.engine import prepare_launcher
+from mmav.engine import close_launcher, prepare_launcher
 from mmav.models.detectors import VISUAL_PREFIXES
 
 
@@ -119,6 +119,8 @@ def main() -> None:
     if args.out is not None:
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
     runner.test()
+    del runner
+    close_launcher()
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmav.engine import prepare_launcher
+from mmav.engine import close_launcher, prepare_launcher
 
 
 def parse_args() -> argparse.Namespace:
@@ -87,6 +87,8 @@ def main() -> None:
     prepare_launcher(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.train()
+    del runner
+    close_launcher()
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 """Several processes on machines without a GPU."""
 
+import gc
 import os
 
 import torch
@@ -49,3 +50,15 @@ def prepare_launcher(cfg: Config) -> None:
             broadcast_buffers=False,
             find_unused_parameters=cfg.get('find_unused_parameters', False),
         )
+
+
+def close_launcher() -> None:
+    """Close the process group, if there is one, when all processes have come here.
+
+    A process that just ends may abort in gloo's threads, and the launcher then reports a failed run. Let go
+    of the runner first: its model's wrapper holds the group, whose threads end only with the last holder.
+    """
+    if torch_dist.is_available() and torch_dist.is_initialized():
+        torch_dist.barrier()
+        gc.collect()
+        torch_dist.destroy_process_group()
