@@ -174,6 +174,7 @@ def avd_step(
     threads: int = 1,
     device: str = 'cpu',
     options: dict | None = None,
+    clock: str = 'wall',
 ) -> list[Comparison]:
     """The training step against two plain streams and one head.
 
@@ -185,6 +186,7 @@ def avd_step(
         threads: Threads.
         device: Where it runs.
         options: Settings of the config to override, by dotted key.
+        clock: See :func:`time_pairs`.
 
     Returns:
         list[Comparison]: One, with a breakdown by kind of operation in its notes.
@@ -193,7 +195,7 @@ def avd_step(
         pair = build_detectors(config, size, batch, device, options)
         ours, reference = training_steps(pair)
         checked = check_same_training(pair, ours, reference)
-        mine, theirs = time_pairs(ours, reference, repeats, warm_up=0)  # the check was one
+        mine, theirs = time_pairs(ours, reference, repeats, warm_up=0, clock=clock)  # the check warms up
         notes = breakdown(ours, reference)
     return [
         Comparison(
@@ -205,7 +207,9 @@ def avd_step(
             target=1.10,
             ours_values=mine,
             reference_values=theirs,
-            settings=dict(size=size, batch=batch, threads=threads, device=device, **(options or {})),
+            settings=dict(
+                size=size, batch=batch, threads=threads, device=device, clock=clock, **(options or {})
+            ),
             checked=checked,
             notes=notes,
         )
@@ -220,6 +224,7 @@ def inference(
     threads: int = 1,
     device: str = 'cpu',
     options: dict | None = None,
+    clock: str = 'wall',
 ) -> list[Comparison]:
     """Prediction by sound against mmdet's Faster R-CNN with the same weights.
 
@@ -231,6 +236,7 @@ def inference(
         threads: Threads.
         device: Where it runs.
         options: Settings of the config to override, by dotted key.
+        clock: See :func:`time_pairs`.
 
     Returns:
         list[Comparison]: One.
@@ -248,7 +254,7 @@ def inference(
             return pair.stock.predict(audio, pair.samples)
 
         checked = check_same_boxes(ours, reference)
-        mine, theirs = time_pairs(ours, reference, repeats, warm_up=0)  # the check was one
+        mine, theirs = time_pairs(ours, reference, repeats, warm_up=0, clock=clock)  # the check warms up
     return [
         Comparison(
             'inference',
@@ -259,7 +265,9 @@ def inference(
             target=1.02,
             ours_values=mine,
             reference_values=theirs,
-            settings=dict(size=size, batch=batch, threads=threads, device=device, **(options or {})),
+            settings=dict(
+                size=size, batch=batch, threads=threads, device=device, clock=clock, **(options or {})
+            ),
             checked=checked,
         )
     ]

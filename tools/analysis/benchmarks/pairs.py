@@ -7,6 +7,7 @@ median over many pairs, with the spread beside it, is what a benchmark reports.
 import os
 import platform
 import statistics
+import time
 import timeit
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ import cv2
 import torch
 from threadpoolctl import threadpool_limits
 from torch.utils import benchmark
+
+CLOCKS = dict(wall=benchmark.timer, cpu=time.process_time)
+"""Clocks. 'wall' waits for an accelerator. 'cpu' counts this process's own processor time, which holds on a
+machine that others use, but knows neither of other processes' work nor of waiting."""
 
 
 @dataclass
@@ -118,11 +123,12 @@ def time_pairs(
     repeats: int,
     number: int = 1,
     warm_up: int = 1,
+    clock: str = 'wall',
 ) -> tuple[list[float], list[float]]:
     """Time two functions in turns: ours, reference, ours, reference, ...
 
-    The clock is ``torch.utils.benchmark``'s, which waits for an accelerator; its ``Timer`` takes one
-    function at a time and runs it twice more at each measurement, so the turns are taken here.
+    The clock is ``torch.utils.benchmark``'s; its ``Timer`` takes one function at a time and runs it twice
+    more at each measurement, so the turns are taken here.
 
     Args:
         ours: First of each pair.
@@ -130,11 +136,12 @@ def time_pairs(
         repeats: Pairs.
         number: Calls in each measurement.
         warm_up: Calls of each before the first pair.
+        clock: One of ``CLOCKS``.
 
     Returns:
         tuple: Seconds a call, for each pair, of ours and of the reference.
     """
-    timers = [timeit.Timer(function, timer=benchmark.timer) for function in (ours, reference)]
+    timers = [timeit.Timer(function, timer=CLOCKS[clock]) for function in (ours, reference)]
     for timer in timers:
         timer.timeit(warm_up)
     times = [[timer.timeit(number) / number for timer in timers] for _ in range(repeats)]
