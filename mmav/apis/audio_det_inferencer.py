@@ -25,9 +25,8 @@ from tqdm import tqdm
 
 from ..datasets.errors import SampleError
 from ..engine.atomic_backend import AtomicLocalBackend
-from ..engine.safe_load import load_training_checkpoint
 from ..models.detectors import VISUAL_PREFIXES
-from ..utils.checkpoint import load_strict, select_state_dict
+from ..utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from ..visualization import crop_to_sample, draw_spectrogram_strip
 from .audio_clips import collect_clips, windows
 
@@ -85,7 +84,7 @@ class AudioDetInferencer(BaseInferencer):
         super().__init__(model, weights, device, scope='mmdet', show_progress=show_progress)
 
     def _init_model(self, cfg: ConfigDict, weights: str | None, device: str = 'cpu') -> nn.Module:
-        checkpoint = None if weights is None else load_training_checkpoint(str(weights))
+        checkpoint = None if weights is None else read_checkpoint(str(weights))
         if not cfg:
             text = checkpoint.get('meta', {}).get('cfg')
             if text is None:

@@ -3,7 +3,8 @@
 import io
 import os.path as osp
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,8 @@ _history_statistic.__module__ = 'builtins'
 _history_statistic.__qualname__ = _history_statistic.__name__ = 'getattr'
 
 
-def safe_globals() -> list[Any]:
-    """Classes beyond tensors that a training checkpoint of mmengine holds: log histories, numpy arrays."""
+def _training_globals() -> list[Any]:
+    # Beyond tensors, a training checkpoint of mmengine holds log histories and numpy arrays.
     multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
     dtypes = {type(np.dtype(name)) for name in ('float64', 'float32', 'int64', 'int32', 'uint32', 'bool')}
     return [
@@ -48,7 +49,25 @@ def safe_globals() -> list[Any]:
     ]
 
 
-def read_checkpoint(path: str, map_location: str = 'cpu') -> dict[str, Any]:
+@contextmanager
+def admit(objects: Sequence[Any]) -> Iterator[None]:
+    """Let ``torch.load(weights_only=True)`` read some more classes and functions for a while.
+
+    What ``torch.serialization.safe_globals`` does, which torch 2.4 does not have.
+
+    Args:
+        objects: Classes and functions.
+    """
+    before = torch.serialization.get_safe_globals()
+    torch.serialization.add_safe_globals(list(objects))
+    try:
+        yield
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)
+
+
+def read_checkpoint(path: str, map_location: str | Callable = 'cpu') -> dict[str, Any]:
     """Read a checkpoint without running code from it.
 
     Args:
@@ -71,7 +90,7 @@ def read_checkpoint(path: str, map_location: str = 'cpu') -> dict[str, Any]:
         return _download(path, map_location)
     content = get(osp.expanduser(path))
     try:
-        with torch.serialization.safe_globals(safe_globals()):
+        with admit(_training_globals()):
             checkpoint = torch.load(io.BytesIO(content), map_location=map_location, weights_only=True)
     except Exception as error:  # torch raises a different type for each way a file can be broken
         raise ValueError(

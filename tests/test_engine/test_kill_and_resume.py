@@ -9,7 +9,7 @@ from mmengine.runner.checkpoint import find_latest_checkpoint
 from toy_training import finish, read_steps, start_tool, toy_config
 
 from mmav.engine.atomic_backend import TEMPORARY_SUFFIX
-from mmav.engine.safe_load import load_training_checkpoint
+from mmav.utils.checkpoint import read_checkpoint
 
 
 def train(config: Path, work_dir: Path, *arguments, die_at=None) -> int:
@@ -59,9 +59,9 @@ def test_killed_while_saving(tmp_path, uninterrupted, by_epoch, die_at):
     assert train(config, work_dir, die_at=die_at) == -signal.SIGKILL
     latest = find_latest_checkpoint(str(work_dir))
     if latest is not None:
-        assert load_training_checkpoint(latest)['meta']['iter'] > 0
+        assert read_checkpoint(latest)['meta']['iter'] > 0
     for name in checkpoints(work_dir):  # whatever has a checkpoint's name is a whole one
-        load_training_checkpoint(str(work_dir / name))
+        read_checkpoint(str(work_dir / name))
 
     assert train(config, work_dir, '--resume') == 0
     assert_same_run(work_dir, uninterrupted[by_epoch])
@@ -122,7 +122,7 @@ def test_resume_keeps_the_seed_that_was_drawn(tmp_path):
     config = write_config(tmp_path, randomness=dict(seed=None))
     work_dir = tmp_path / 'run'
     assert train(config, work_dir, die_at=('replace', 4)) == -signal.SIGKILL
-    drawn = load_training_checkpoint(find_latest_checkpoint(str(work_dir)))['meta']['seed']
+    drawn = read_checkpoint(find_latest_checkpoint(str(work_dir)))['meta']['seed']
     assert train(config, work_dir, '--resume') == 0
 
     again = write_config(tmp_path, 'again.py', randomness=dict(seed=drawn))

@@ -13,7 +13,7 @@ from mmengine.runner import save_checkpoint
 from toy_training import toy_config
 
 from mmav.engine import StrictRunner
-from mmav.engine.safe_load import load_training_checkpoint
+from mmav.utils.checkpoint import read_checkpoint
 
 
 def build(folder: Path, **changes) -> StrictRunner:
@@ -105,13 +105,13 @@ class Attribute:
 def test_attributes_beyond_the_statistics_are_not_found(tmp_path, attribute):
     path = save(tmp_path, dict(meta=Attribute(*attribute)))
     with pytest.raises(ValueError, match='not admitted'):
-        load_training_checkpoint(path)
+        read_checkpoint(path)
 
 
 def test_log_histories_and_numpy_scalars_survive(tmp_path):
     history = HistoryBuffer([1.0, 3.0], [1, 1])
     content = dict(history=history, score=np.float64(0.5), counts=np.arange(3), flag=np.bool_(True))
-    loaded = load_training_checkpoint(save(tmp_path, content))
+    loaded = read_checkpoint(save(tmp_path, content))
     assert loaded['history'].statistics('mean') == 2.0
     assert loaded['score'] == 0.5 and loaded['flag'] and loaded['counts'].tolist() == [0, 1, 2]
 
@@ -122,7 +122,7 @@ def test_damaged_files_are_named(tmp_path, damage):
     data = {'truncated': path.read_bytes()[:-200], 'empty': b'', 'pickle': pickle.dumps([1])}[damage]
     path.write_bytes(data)
     with pytest.raises(ValueError, match=r'checkpoint\.pth'):
-        load_training_checkpoint(str(path))
+        read_checkpoint(str(path))
 
 
 def test_weights_alone_cannot_be_resumed(tmp_path):

@@ -8,7 +8,7 @@ import torch
 from mmengine.logging import HistoryBuffer, MessageHub
 from torch import nn
 
-from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
+from mmav.utils.checkpoint import admit, load_strict, read_checkpoint, select_state_dict
 
 
 class Payload:
@@ -120,3 +120,11 @@ def test_allowances_and_old_batch_counters():
     state_dict['fc.weight'] = torch.zeros(1)
     load_strict(module, state_dict, allow_missing=['0.b'], allow_unexpected=['fc.'])
     assert torch.equal(module[1].weight, state_dict['1.weight'])
+
+
+def test_admits_more_only_for_a_while():
+    before = torch.serialization.get_safe_globals()
+    with pytest.raises(RuntimeError, match='inside'), admit([Payload]):
+        assert Payload in torch.serialization.get_safe_globals()
+        raise RuntimeError('inside')
+    assert set(torch.serialization.get_safe_globals()) == set(before)

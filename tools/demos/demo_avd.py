@@ -14,14 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from common import Steps, run_tool, test, train
 from demo_avd_report import write_demo_report
-from mmdet.registry import METRICS
 from mmengine.fileio import dump, load
 from mmengine.registry import init_default_scope
 
-from mmav.evaluation import mean_box_predictions
+from mmav.evaluation import evaluate_mean_box
 
 AUDIO = 'avd/faster_rcnn_r18_sim_audio.py'
 RGB = 'avd/faster_rcnn_r18_sim_rgb.py'
@@ -48,7 +46,7 @@ class Plan:
 
 
 PLANS = {
-    'demo': Plan(few=200, iterations=900, rgb_iterations=450, score_thr=0.5, simulator=('--preset', 'demo')),
+    'demo': Plan(few=200, iterations=1200, rgb_iterations=450, score_thr=0.5, simulator=('--preset', 'demo')),
     'tiny': Plan(
         few=8,
         iterations=4,
@@ -132,33 +130,6 @@ def warm_start(checkpoint: str) -> dict:
     return {'model.init_cfg': dict(type='StrictPretrained', checkpoint=checkpoint, submodules=parts)}
 
 
-def constant_predictor(train_ann: Path, test_ann: Path) -> dict[str, float]:
-    """Metrics of the predictor that gives the mean training box for every frame.
-
-    Args:
-        train_ann: COCO json whose boxes are averaged.
-        test_ann: COCO json to test on.
-
-    Returns:
-        As :func:`common.test`.
-    """
-    boxes = [ann['bbox'] for ann in load(train_ann)['annotations']]
-    x, y, w, h = np.asarray(boxes).T
-    truth = np.stack([x, y, x + w, y + h, np.zeros_like(x)], axis=1)
-    images = load(test_ann)['images']
-    (prediction,) = mean_box_predictions([truth], 1)
-    metric = METRICS.build(dict(type='MAVDMetric', ann_file=str(test_ann), metric='bbox'))
-    metric.dataset_meta = dict(classes=('vehicle',))
-    prediction = torch.from_numpy(prediction)
-    instances = dict(bboxes=prediction[:, :4], scores=prediction[:, 4], labels=prediction[:, 5].long())
-    samples = [
-        dict(image, img_id=image['id'], ori_shape=(image['height'], image['width']), pred_instances=instances)
-        for image in images
-    ]
-    metric.process({}, samples)
-    return {key: float(value) for key, value in metric.evaluate(len(samples)).items()}
-
-
 def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     """Go through all steps.
 
@@ -227,7 +198,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         'taught': train_step('taught', f'{title} (b) from the few and the RGB detector', AUDIO, taught, n),
         'avd': train_step('avd', f'{title} (c) like (b), by AVD', AVD, taught, n, **warm_start(rgb)),
     }
-    results = {'floor': constant_predictor(few, test_truth)}
+    results = {'floor': evaluate_mean_box(str(few), str(test_truth))}
     configs = {'few': AUDIO, 'taught': AUDIO, 'avd': AVD, 'rgb': RGB}
     for key, checkpoint in (checkpoints | {'rgb': rgb}).items():
         sense = 'pictures' if key == 'rgb' else 'sound'

@@ -11,8 +11,8 @@ from mmengine.dist import is_main_process, master_only
 from mmengine.fileio import get_file_backend
 from mmengine.hooks import CheckpointHook
 
+from ...utils.checkpoint import read_checkpoint
 from ..atomic_backend import AtomicLocalBackend
-from ..safe_load import load_training_checkpoint
 
 
 class _DeferredRemoval:
@@ -134,7 +134,7 @@ class AtomicCheckpointHook(CheckpointHook):
     @master_only
     def _publish_model(self, runner, ckpt_path: str) -> None:
         """Write a copy that holds ``published_keys`` only, with a hash in its name."""
-        checkpoint = load_training_checkpoint(ckpt_path)
+        checkpoint = read_checkpoint(ckpt_path)
         published = {key: value for key, value in checkpoint.items() if key in self.published_keys}
         with io.BytesIO() as buffer:
             torch.save(published, buffer)

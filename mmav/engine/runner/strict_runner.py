@@ -9,9 +9,8 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner, find_latest_checkpoint
 
-from ...utils.checkpoint import load_strict, select_state_dict
+from ...utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from ..hooks import ExactResumeHook
-from ..safe_load import load_training_checkpoint
 from .counted_data import count_samples
 from .loops import ResumableEpochTrainLoop
 
@@ -118,7 +117,7 @@ class StrictRunner(Runner):
             RuntimeError: Parameters are missing, unexpected or of another shape; the message lists them.
             ValueError: The file is no checkpoint, or holds objects that are not admitted.
         """
-        checkpoint = load_training_checkpoint(filename, map_location=map_location)
+        checkpoint = read_checkpoint(filename, map_location=map_location)
         missing = [key for key in getattr(self, '_required_keys', ()) if key not in checkpoint]
         if missing:
             raise ValueError(
@@ -144,7 +143,7 @@ class StrictRunner(Runner):
         path = self._load_from or find_latest_checkpoint(self.work_dir)
         if path is None:
             return
-        seed = load_training_checkpoint(path).get('meta', {}).get('seed')
+        seed = read_checkpoint(path).get('meta', {}).get('seed')
         if seed is None or seed == self.seed:
             return
         if self._randomness_cfg.get('seed') is not None:

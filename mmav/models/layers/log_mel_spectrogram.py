@@ -13,8 +13,10 @@ from torch import Tensor, nn
 # neighbours reads a short stretch of bins. Measured best of one to ten bands.
 _BAND_EDGES = (0.0, 0.3, 0.6, 0.8, 1.0)
 
-# Microphones that an accelerator takes at a time, which bounds its memory (0.4 GB at the default sizes).
-_ROWS_PER_STEP = 128
+# Frames that a CPU takes at a time (their arrays fit its cache), and microphones that an accelerator does
+# (which bounds its memory to 0.5 GB at the default sizes).
+_FRAMES_PER_STEP = 176
+_MICROPHONES_PER_STEP = 128
 
 
 @MODELS.register_module()
@@ -131,42 +133,60 @@ class LogMelSpectrogram(nn.Module):
         if not waveform.is_floating_point():
             raise TypeError(f'expected float samples in -1..1, got {waveform.dtype}; divide int16 by 32768')
         with torch.autocast(waveform.device.type, enabled=False):
-            power, phases = self._mel_power(waveform.to(self.fft_dtype))
-            decibel = self._to_decibel(power)
+            needs_grad = torch.is_grad_enabled() and waveform.requires_grad
+            streamed = waveform.device.type == 'cpu' and not needs_grad
+            power = (self._stream_mel_power if streamed else self._mel_power)(waveform.flatten(0, 1))
+            decibel = self._to_decibel(power.view(*waveform.shape[:2], -1, self.n_mels))
             if self.phase_channels:
-                decibel = torch.cat([decibel, phases], dim=1)
+                decibel = torch.cat([decibel, self._phase_differences(waveform)], dim=1)
             return decibel.transpose(-1, -2)
 
-    def _mel_power(self, waveform: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(B, C, L) to mel power (B, C, T, M) and, if wanted, phase differences (B, 2 (C - 1), T, M)."""
-        num_clips, num_mics = waveform.shape[:2]
-        num_frames = self.num_frames(waveform.shape[-1])
-        half = self.n_fft // 2
-        padded = nn.functional.pad(waveform, (half, half)).flatten(0, 1)
-        frames = padded.unfold(-1, self.n_fft, self.hop_length)  # a view, (BC, T, n_fft)
+    def _spectrum(self, waveform: Tensor) -> Tensor:
+        """(N, L) to (N, T, F) complex."""
+        padded = nn.functional.pad(waveform.to(self.fft_dtype), (self.n_fft // 2, self.n_fft // 2))
+        return torch.fft.rfft(padded.unfold(-1, self.n_fft, self.hop_length) * self.window)
 
-        # A whole batch's intermediate arrays exceed the cache, and fresh memory costs a CPU more than
-        # the arithmetic: it takes one microphone at a time, through the same buffers.
-        on_cpu = waveform.device.type == 'cpu'
-        step = 1 if on_cpu else max(1, _ROWS_PER_STEP // num_mics) * num_mics
-        step = num_mics if on_cpu and self.phase_channels else step
-        windowed = spectrum = parts = None
-        if on_cpu and not (torch.is_grad_enabled() and waveform.requires_grad):
-            windowed = waveform.new_empty(step, num_frames, self.n_fft)
-            spectrum = torch.view_as_complex(waveform.new_empty(step, num_frames, half + 1, 2))
-            parts = waveform.new_empty(step * num_frames, 2 * (half + 1), dtype=torch.float32)
-        powers, phases = [], []
-        for first in range(0, len(frames), step):
-            part = torch.mul(frames[first : first + step], self.window, out=windowed)
-            part = torch.fft.rfft(part, out=spectrum)  # (step, T, F)
-            if self.phase_channels:
-                phases.append(self._phase_differences(part.view(-1, num_mics, *part.shape[1:])))
-            values = torch.view_as_real(part).flatten(0, 1).flatten(1)  # (step T, 2F)
-            squares = values.float().square() if parts is None else parts.copy_(values).square_()
-            mel = [squares[:, a:b] @ getattr(self, name) for a, b, name in self._bands]
-            powers.append(torch.cat(mel, dim=1))
-        power = torch.cat(powers).view(num_clips, num_mics, num_frames, self.n_mels)
-        return power, torch.cat(phases) if phases else None
+    def _mel_power(self, waveform: Tensor) -> Tensor:
+        """(N, L) to (N, T, M)."""
+        powers = []
+        for some in waveform.split(_MICROPHONES_PER_STEP):
+            squares = torch.view_as_real(self._spectrum(some)).float().flatten(-2).square()  # (N, T, 2F)
+            powers.append(
+                torch.cat([squares[..., a:b] @ getattr(self, w) for a, b, w in self._bands], dim=-1)
+            )
+        return torch.cat(powers)
+
+    def _stream_mel_power(self, waveform: Tensor) -> Tensor:
+        """The same for a CPU, where fresh memory costs more than the arithmetic.
+
+        A few frames at a time go through the same room, which stays in the cache; it is one piece, which the
+        allocator keeps between calls.
+        """
+        (num_mics, num_samples), half = waveform.shape, self.n_fft // 2
+        num_frames, num_bins = self.num_frames(num_samples), half + 1
+        count = min(num_frames, _FRAMES_PER_STEP)
+        sizes = [2 * count * num_bins, 2 * count * num_bins, count * self.n_fft, num_samples + 2 * half]
+        spectrum, squares, windowed, padded = self.window.new_empty(sum(sizes)).split(sizes)
+        spectrum = spectrum.view(count, num_bins, 2)
+        squares = squares.view(torch.float32)[: sizes[1]].view(count, 2 * num_bins)
+        windowed = windowed.view(count, self.n_fft)
+        padded[:half] = padded[half + num_samples :] = 0
+        frames = padded.unfold(0, self.n_fft, self.hop_length)  # a view
+
+        bands = [(a, b, getattr(self, weights)) for a, b, weights in self._bands]
+        power = self.filters.new_empty(num_mics, num_frames, self.n_mels)
+        for row, mel in zip(waveform, power):
+            padded[half : half + num_samples] = row
+            for start in range(0, num_frames, count):
+                some = frames[start : start + count]
+                n = len(some)
+                torch.mul(some, self.window, out=windowed[:n])
+                torch.fft.rfft(windowed[:n], out=torch.view_as_complex(spectrum[:n]))
+                squared = squares[:n].copy_(spectrum[:n].view(n, -1)).square_()
+                columns = mel[start : start + n].split([weights.shape[1] for _, _, weights in bands], dim=1)
+                for column, (a, b, weights) in zip(columns, bands):
+                    torch.mm(squared[:, a:b], weights, out=column)
+        return power
 
     def _to_decibel(self, power: Tensor) -> Tensor:
         decibel = 10.0 * power.clamp_min(self.amin).log10()
@@ -179,10 +199,13 @@ class LogMelSpectrogram(nn.Module):
             decibel, peak = decibel - peak, torch.zeros_like(peak)
         return decibel if self.top_db is None else decibel.maximum(peak - self.top_db)
 
-    def _phase_differences(self, spectrum: Tensor) -> Tensor:
-        """(B, C, T, F) complex to (B, 2 (C - 1), T, M) in -1..1."""
-        cross = spectrum[:, 1:] * spectrum[:, :-1].conj()
-        cross = torch.view_as_real(cross).float()
-        unit = cross / cross.norm(dim=-1, keepdim=True).clamp_min(1e-20)
+    def _phase_differences(self, waveform: Tensor) -> Tensor:
+        """(B, C, L) to (B, 2 (C - 1), T, M) in -1..1."""
         weights = self.filters / self.filters.sum(1, keepdim=True).clamp_min(1e-20)
-        return torch.cat([unit[..., 0] @ weights.t(), unit[..., 1] @ weights.t()], dim=1)
+        clips = []
+        for clip in waveform:
+            spectrum = self._spectrum(clip)
+            cross = torch.view_as_real(spectrum[1:] * spectrum[:-1].conj()).float()
+            unit = cross / cross.norm(dim=-1, keepdim=True).clamp_min(1e-20)
+            clips.append(torch.cat([unit[..., 0] @ weights.t(), unit[..., 1] @ weights.t()]))
+        return torch.stack(clips)

@@ -38,7 +38,7 @@ def librosa_log_mel(
 
 
 def log_mel(
-    sample_rate: int = 44100, seconds: float = 1.0, repeats: int = 40, clock: str = 'wall'
+    sample_rate: int = 44100, seconds: float = 1.0, repeats: int = 40, number: int = 5, clock: str = 'wall'
 ) -> list[Comparison]:
     """``LogMelSpectrogram`` against librosa, in one thread and in all.
 
@@ -46,6 +46,7 @@ def log_mel(
         sample_rate: In hertz.
         seconds: Length of the sound.
         repeats: Pairs.
+        number: Spectrograms of all microphones in each measurement.
         clock: See :func:`time_pairs`; of the cases of one thread.
 
     Returns:
@@ -71,7 +72,9 @@ def log_mel(
         with pinned_threads(threads), torch.inference_mode():
             difference = np.abs(ours()[0].numpy() - reference()).max()
             assert difference < 1e-3, f'the spectrograms differ by {difference} dB'
-            mine, theirs = time_pairs(ours, reference, repeats, number=5, warm_up=5, clock=used_clock)
+            mine, theirs = time_pairs(
+                ours, reference, repeats, number=number, warm_up=number, clock=used_clock
+            )
         results.append(
             Comparison(
                 'log-mel',
