@@ -46,13 +46,19 @@ class Plan:
 
 
 PLANS = {
-    'demo': Plan(few=200, iterations=1200, rgb_iterations=450, score_thr=0.5, simulator=('--preset', 'demo')),
+    'demo': Plan(
+        few=200,
+        iterations=1200,
+        rgb_iterations=450,
+        score_thr=0.5,
+        simulator=('--preset', 'demo', '--drives-per-split', '500', '1', '75'),
+    ),
     'tiny': Plan(
         few=8,
         iterations=4,
         rgb_iterations=4,
         score_thr=0.0,
-        simulator=('--preset', 'demo', '--drives-per-split', '4', '1', '2', '--frames-per-drive', '4'),
+        simulator=('--preset', 'demo', '--drives-per-split', '4', '1', '2'),
     ),
 }
 
