@@ -1,4 +1,5 @@
 """Installs mmav; configs and tools travel in ``mmav/.mim`` so that ``mim`` finds them."""
+
 import os
 import shutil
 from pathlib import Path
