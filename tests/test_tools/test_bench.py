@@ -82,7 +82,7 @@ def test_machine_is_named(benchmarks):
 
 
 def test_avd_step(benchmarks):
-    (comparison,) = benchmarks['detectors'].avd_step(**DETECTOR)
+    (comparison,) = benchmarks['detectors'].avd_step(**DETECTOR, profiled=1)
     assert len(comparison.ratios) == 2 and all(value > 0 for value in comparison.ratios)
     assert 'loss_rpn_cls' in comparison.checked
     assert 'convolution' in '\n'.join(comparison.notes)

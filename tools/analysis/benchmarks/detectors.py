@@ -175,6 +175,7 @@ def avd_step(
     device: str = 'cpu',
     options: dict | None = None,
     clock: str = 'wall',
+    profiled: int = 3,
 ) -> list[Comparison]:
     """The training step against two plain streams and one head.
 
@@ -187,6 +188,7 @@ def avd_step(
         device: Where it runs.
         options: Settings of the config to override, by dotted key.
         clock: See :func:`time_pairs`.
+        profiled: Pairs to profile for the breakdown.
 
     Returns:
         list[Comparison]: One, with a breakdown by kind of operation in its notes.
@@ -196,7 +198,7 @@ def avd_step(
         ours, reference = training_steps(pair)
         checked = check_same_training(pair, ours, reference)
         mine, theirs = time_pairs(ours, reference, repeats, warm_up=0, clock=clock)  # the check warms up
-        notes = breakdown(ours, reference)
+        notes = breakdown(ours, reference, profiled)
     return [
         Comparison(
             'avd-step',
