@@ -24,7 +24,7 @@ def _shrink(cfg: dict) -> None:
     kind = cfg.get('type')
     if kind in ('ResNet', 'AudioResNet'):
         cfg.update(base_channels=8, stem_channels=8)
-    elif kind == 'FPN':
+    elif kind in ('FPN', 'ContextFPN'):
         top = 256 if cfg['in_channels'][-1] == 2048 else 64
         cfg.update(
             in_channels=[top >> shift for shift in reversed(range(len(cfg['in_channels'])))], out_channels=16
