@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mmav  # noqa: F401  (registers everything)
@@ -59,45 +61,52 @@ class Steps:
         return result
 
 
-def run_tool(tool: str, *arguments: object) -> None:
+def run_tool(tool: str, *arguments: object, threads: int | None = None) -> None:
     """Run one of the project's tools in a process of its own, its output on the terminal.
 
     Args:
         tool: Path below ``tools/``.
         *arguments: Command line.
+        threads: Threads of its arithmetic; as many as there are cores by default.
 
     Raises:
         SystemExit: The tool failed; its own message is on the terminal.
     """
     command = [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)]
-    if subprocess.run(command).returncode != 0:
+    environment = dict(os.environ)
+    if threads is not None:
+        environment['OMP_NUM_THREADS'] = str(threads)
+    if subprocess.run(command, env=environment).returncode != 0:
         raise SystemExit(f'this step failed (its message is above): {" ".join(command)}')
 
 
-def _build_runner(config: str, name: str, overrides: dict):
+def _adapt_config(config: str, name: str, overrides: dict, position: int = 0) -> Config:
     cfg = Config.fromfile(ROOT / 'configs' / config)
-    cfg.merge_from_dict(
-        dict(overrides, log_level='WARNING', custom_hooks=[dict(type='ProgressBarHook', name=name)])
-    )
-    # Visualizers of one name are one object, which would write all runs' curves into the first one's folder.
-    cfg.visualizer.name = f'{cfg.work_dir} {time.time()}'
-    return RUNNERS.build(cfg)
+    bar = dict(type='ProgressBarHook', name=name, position=position)
+    cfg.merge_from_dict(dict(overrides, log_level='WARNING', custom_hooks=[bar]))
+    return cfg
 
 
-def train(config: str, name: str, work_dir: Path, overrides: dict) -> str:
-    """Train a config with the stock runner; carries on from a checkpoint of an earlier try.
+def train(
+    config: str, name: str, work_dir: Path, overrides: dict, threads: int | None = None, position: int = 0
+) -> str:
+    """Train a config by ``tools/train.py``; carries on from a checkpoint of an earlier try.
 
     Args:
         config: Path below ``configs/``.
         name: Text before the progress bar.
         work_dir: Folder of the run.
         overrides: Dotted keys and values, as in ``--cfg-options``.
+        threads: See :func:`run_tool`.
+        position: Line of the progress bar, where several are shown.
 
     Returns:
         Path of the last checkpoint.
     """
-    resume = (work_dir / 'last_checkpoint').exists()
-    _build_runner(config, name, dict(overrides, work_dir=str(work_dir), resume=resume)).train()
+    work_dir.mkdir(parents=True, exist_ok=True)
+    adapted = work_dir / 'config.py'
+    _adapt_config(config, name, overrides, position).dump(adapted)
+    run_tool('train.py', adapted, '--work-dir', work_dir, '--resume', threads=threads)
     return (work_dir / 'last_checkpoint').read_text().strip()
 
 
@@ -114,6 +123,24 @@ def test(config: str, name: str, checkpoint: str, work_dir: Path, overrides: dic
     Returns:
         The metrics, by name.
     """
-    overrides = dict(overrides, work_dir=str(work_dir), load_from=checkpoint)
-    metrics = _build_runner(config, name, overrides).test()
-    return {key: float(value) for key, value in metrics.items()}
+    cfg = _adapt_config(config, name, dict(overrides, work_dir=str(work_dir), load_from=checkpoint))
+    # Visualizers of one name are one object, which keeps the first run's folder.
+    cfg.visualizer.name = f'{work_dir} {time.time()}'
+    return {key: float(value) for key, value in RUNNERS.build(cfg).test().items()}
+
+
+def run_side_by_side(*lanes: Callable[[], dict]) -> dict:
+    """Run functions at the same time, each in a thread that waits for a process of its own.
+
+    Args:
+        *lanes: Functions that return a dict.
+
+    Returns:
+        All their results.
+    """
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        return {
+            key: value
+            for future in [pool.submit(lane) for lane in lanes]
+            for key, value in future.result().items()
+        }

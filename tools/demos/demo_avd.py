@@ -10,11 +10,12 @@ checkpoints in the work folder. A stopped run carries on when called again.
 """
 
 import argparse
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from common import Steps, run_tool, test, train
+from common import Steps, run_side_by_side, run_tool, test, train
 from demo_avd_report import write_demo_report
 from mmengine.fileio import dump, load
 from mmengine.registry import init_default_scope
@@ -178,12 +179,16 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     )
     print(f'    {counts["frames"]} of {counts["of_frames"]} frames keep their {counts["boxes"]} boxes')
 
-    def train_step(key: str, title: str, config: str, ann: Path, iterations: int, **more) -> str:
-        options = data_options(data, store, ann, seed) | schedule_options(iterations) | more
-        return steps.run(f'train_{key}', title, lambda: train(config, key, work_dir / key, options), **base)
+    def train_step(
+        key: str, title: str, config: str, ann: Path, iterations: int, extra: dict | None = None, **lane
+    ) -> str:
+        options = data_options(data, store, ann, seed) | schedule_options(iterations) | (extra or {})
+        return steps.run(
+            f'train_{key}', title, lambda: train(config, key, work_dir / key, options, **lane), **base
+        )
 
     rgb = train_step('rgb', '4/7 train the RGB detector on the few labels', RGB, few, plan.rgb_iterations)
-    teacher = ('--teacher', 'rgb', work_dir / 'rgb' / Path(RGB).name, rgb, '--data-root', data)
+    teacher = ('--teacher', 'rgb', work_dir / 'rgb/config.py', rgb, '--data-root', data)
     frames = ('--ann-file', 'annotations/train.json', '--keep-ann-file', few)
 
     def label() -> dict:
@@ -197,13 +202,26 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     labelled = steps.run('label', '5/7 let it label the other frames', label, **base)
     print(f'    {labelled["boxes"]} boxes on {labelled["frames"]} frames, labels of the few among them')
 
+    # AVD costs about as much as the other two together: each gets half of the cores.
+    half = dict(threads=max(1, (os.cpu_count() or 2) // 2))
     title = '6/7 train by sound'
-    n = plan.iterations
-    checkpoints = {
-        'few': train_step('few', f'{title} (a) from the few labels', AUDIO, few, n),
-        'taught': train_step('taught', f'{title} (b) from the few and the RGB detector', AUDIO, taught, n),
-        'avd': train_step('avd', f'{title} (c) like (b), by AVD', AVD, taught, n, **warm_start(rgb)),
-    }
+
+    def sound_alone() -> dict:
+        lane = dict(half, position=0)
+        return dict(
+            few=train_step('few', f'{title} (a) from the few labels', AUDIO, few, plan.iterations, **lane),
+            taught=train_step(
+                'taught', f'{title} (b) from all labels', AUDIO, taught, plan.iterations, **lane
+            ),
+        )
+
+    def with_pictures() -> dict:
+        lane = dict(half, position=1, extra=warm_start(rgb))
+        return dict(
+            avd=train_step('avd', f'{title} (c) from all, by AVD', AVD, taught, plan.iterations, **lane)
+        )
+
+    checkpoints = run_side_by_side(sound_alone, with_pictures)
     results = {'floor': evaluate_mean_box(str(few), str(test_truth))}
     configs = {'few': AUDIO, 'taught': AUDIO, 'avd': AVD, 'rgb': RGB}
     for key, checkpoint in (checkpoints | {'rgb': rgb}).items():

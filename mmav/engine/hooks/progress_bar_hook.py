@@ -19,13 +19,15 @@ class ProgressBarHook(Hook):
     Args:
         name (str): Text before the bar. Defaults to none.
         show_loss (bool): Whether the training bar shows the current total loss. Defaults to True.
+        position (int): Line of the bar, where several processes show theirs. Defaults to 0.
     """
 
     priority = 'VERY_LOW'
 
-    def __init__(self, name: str = '', show_loss: bool = True) -> None:
+    def __init__(self, name: str = '', show_loss: bool = True, position: int = 0) -> None:
         self.name = name
         self.show_loss = show_loss
+        self.position = position
         self.bar: tqdm | None = None
 
     def before_train(self, runner: Runner) -> None:
