@@ -27,8 +27,9 @@ from ..datasets.errors import SampleError
 from ..engine.atomic_backend import AtomicLocalBackend
 from ..models.detectors import VISUAL_PREFIXES
 from ..utils.checkpoint import load_strict, read_checkpoint, select_state_dict
+from ..utils.config_text import parse_config_text
 from ..visualization import crop_to_sample, draw_spectrogram_strip
-from .audio_clips import collect_clips, windows
+from .audio_clips import Source, collect_clips, windows
 
 _LOADERS = ('LoadMultichannelAudio', 'LoadVisualModalities', 'LoadAnnotations')
 _DEFAULT_CROP = (200, 0, 1720, 650)  # MAVD's
@@ -45,7 +46,8 @@ class AudioDetInferencer(BaseInferencer):
     A recording is gone through in windows of the model's length (1 s); each gives one prediction.
 
     Args:
-        model (str or Config): Config file or config. None: the config within the checkpoint.
+        model (str or Config): Config file or config. None: the config within the checkpoint, read as
+            plain values and not run.
         weights (str): Checkpoint, read safely and loaded strictly. None: random weights.
         device (str, optional): Defaults to the GPU where there is one.
         stripped (bool): Accept a checkpoint without the visual branch
@@ -89,7 +91,7 @@ class AudioDetInferencer(BaseInferencer):
             text = checkpoint.get('meta', {}).get('cfg')
             if text is None:
                 raise ValueError(f'{weights} holds no config: give the config as model')
-            cfg.update(Config.fromstring(text, '.py')._cfg_dict)
+            cfg.update(parse_config_text(text, f'the config in {weights}')._cfg_dict)
         model = MODELS.build(copy.deepcopy(cfg.model))
         dataset_cfg = self._test_dataset(cfg)
         classes = dataset_cfg.get('metainfo', {}).get('classes', ('vehicle',))
@@ -141,7 +143,7 @@ class AudioDetInferencer(BaseInferencer):
 
     def __call__(
         self,
-        inputs,
+        inputs: Source | Sequence,
         batch_size: int = 1,
         sample_rate: int | None = None,
         stride: float | None = 1.0,

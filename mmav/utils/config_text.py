@@ -1,0 +1,60 @@
+"""Configs that checkpoints carry: read as data, where mmengine's own reader runs them as a program."""
+
+import ast
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.utils import import_modules_from_strings
+
+
+def parse_config_text(text: str, source: str = 'config') -> Config:
+    """Read the text that mmengine writes of a config (``Config.pretty_text``) without executing it.
+
+    Modules that its ``custom_imports`` name are imported: they are installed here, and no part of the text.
+
+    Args:
+        text: Assignments of names to literals, ``dict(key=value)`` among them.
+        source: What error messages call the text.
+
+    Returns:
+        Config: The config.
+
+    Raises:
+        ValueError: If the text holds anything else.
+    """
+    try:
+        values = {_target(statement): _literal(statement.value) for statement in ast.parse(text).body}
+    except (SyntaxError, TypeError, ValueError) as error:
+        raise ValueError(f'{source} is no config of plain values: {error}') from error
+    if values.get('custom_imports'):
+        import_modules_from_strings(**values['custom_imports'])
+    return Config(values)
+
+
+def _target(statement: ast.stmt) -> str:
+    if (
+        not isinstance(statement, ast.Assign)
+        or len(statement.targets) != 1
+        or not isinstance(statement.targets[0], ast.Name)
+    ):
+        raise ValueError(f'line {statement.lineno} is no assignment to a name')
+    return statement.targets[0].id
+
+
+def _literal(node: ast.expr) -> Any:
+    """Value of a literal, which may hold ``dict(key=value)`` and ``dict({'a key': value})``."""
+    if isinstance(node, ast.Call):
+        names = [keyword.arg for keyword in node.keywords]
+        plain = all(isinstance(argument, ast.Dict) for argument in node.args) and None not in names
+        if not isinstance(node.func, ast.Name) or node.func.id != 'dict' or not plain:
+            raise ValueError(f'line {node.lineno} calls something else than dict(key=value)')
+        return dict(
+            *map(_literal, node.args), **{keyword.arg: _literal(keyword.value) for keyword in node.keywords}
+        )
+    if isinstance(node, ast.Dict) and None not in node.keys:
+        return {ast.literal_eval(key): _literal(value) for key, value in zip(node.keys, node.values)}
+    if isinstance(node, ast.List):
+        return [_literal(item) for item in node.elts]
+    if isinstance(node, ast.Tuple):
+        return tuple(_literal(item) for item in node.elts)
+    return ast.literal_eval(node)
