@@ -29,24 +29,28 @@ def _history_statistic(owner: type, name: str) -> Callable:
     return getattr(owner, name)
 
 
-# torch finds what it admits by these names.
-_history_statistic.__module__ = 'builtins'
-_history_statistic.__qualname__ = _history_statistic.__name__ = 'getattr'
+def _under_name(function: Callable, module: str, name: str) -> Callable:
+    """The function under the name that files hold: torch finds what it admits by name."""
+
+    def renamed(*args: Any) -> Any:
+        return function(*args)
+
+    renamed.__module__, renamed.__qualname__, renamed.__name__ = module, name, name
+    return renamed
 
 
 def _training_globals() -> list[Any]:
     # Beyond tensors, a training checkpoint of mmengine holds log histories and numpy arrays.
     multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
     dtypes = {type(np.dtype(name)) for name in ('float64', 'float32', 'int64', 'int32', 'uint32', 'bool')}
-    return [
-        HistoryBuffer,
-        _history_statistic,
-        multiarray._reconstruct,
-        multiarray.scalar,
-        np.ndarray,
-        np.dtype,
-        *dtypes,
+    arrays = [
+        # numpy 2 renamed core; either reads what the other has written
+        _under_name(getattr(multiarray, name), f'numpy.{core}.multiarray', name)
+        for core in ('core', '_core')
+        for name in ('_reconstruct', 'scalar')
     ]
+    statistic = _under_name(_history_statistic, 'builtins', 'getattr')
+    return [HistoryBuffer, statistic, *arrays, np.ndarray, np.dtype, *dtypes]
 
 
 @contextmanager
