@@ -1,5 +1,6 @@
 """Where the time of two functions goes, by kind of operation, and how much arithmetic each does."""
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -48,8 +49,10 @@ def _times_by_group(function: Callable[[], object]) -> dict[str, float]:
     """Milliseconds by group of operations, each operation without those it calls."""
     on_gpu = torch.cuda.is_available()
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
-    with profile(activities=activities, acc_events=True) as profiler:
-        function()
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', message='.*Profiler clears events')  # there is one cycle
+        with profile(activities=activities) as profiler:
+            function()
     times: dict[str, float] = {}
     for event in profiler.key_averages():
         name = event.key.lower()
