@@ -17,6 +17,8 @@ REQUIREMENTS = {
     'mmcv': (('mmcv', 'mmcv-lite', 'mmcv-full', 'onedl-mmcv'), '2.0.0', '2.4.0'),
     'mmdet': (('mmdet', 'onedl-mmdetection'), '3.3.0', '3.6.0'),
 }
+# (distribution, version) that are within the ranges and broken all the same
+BROKEN = {('onedl-mmengine', '0.10.11'): 'it lacks mmengine.dist'}
 _INSTALL = {
     'mmengine': 'pip install "onedl-mmengine>=0.10.8,!=0.10.11"',
     'mmcv': 'pip install ninja psutil "setuptools<81" && '
@@ -42,8 +44,8 @@ def check_package(name: str) -> None:
         name (str): Import name, a key of :data:`REQUIREMENTS`.
 
     Raises:
-        ImportError: The package is missing, doubly installed, too old or too new. The message holds the
-            command that mends it.
+        ImportError: The package is missing, doubly installed, too old, too new or a broken release. The
+            message holds the command that mends it.
     """
     distributions, lowest, upper = REQUIREMENTS[name]
     found = _installed(distributions)
@@ -56,6 +58,11 @@ def check_package(name: str) -> None:
             f'a mixture. Run: pip uninstall -y {" ".join(found)} && {_INSTALL[name]}'
         )
     (dist, version), *_ = found.items()
+    if (dist, version) in BROKEN:
+        raise ImportError(
+            f'{dist} {version} is a broken release: {BROKEN[dist, version]}. '
+            f'Run: pip uninstall -y {dist} && {_INSTALL[name]}'
+        )
     if not Version(lowest) <= Version(version) < Version(upper):
         raise ImportError(
             f'mmav works with {name} >= {lowest}, < {upper}, but {dist} {version} is installed. '

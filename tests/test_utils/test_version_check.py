@@ -46,6 +46,12 @@ def test_accepted(installed, package, distributions):
         ('mmdet', {}, 'not installed', 'pip install "onedl-mmdetection'),
         ('mmcv', {'mmcv': '1.7.2'}, 'mmcv >= 2.0.0, < 2.4.0, but mmcv 1.7.2', 'pip uninstall -y mmcv && '),
         ('mmcv', {'onedl-mmcv': '2.4.0'}, 'onedl-mmcv 2.4.0 is installed', 'pip uninstall -y onedl-mmcv'),
+        (
+            'mmengine',
+            {'onedl-mmengine': '0.10.11'},
+            'onedl-mmengine 0.10.11 is a broken release',
+            '!=0.10.11',
+        ),
         ('mmengine', {'mmengine': '1.0.0'}, 'mmengine 1.0.0', 'pip install "onedl-mmengine'),
         (
             'mmcv',
