@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -26,7 +27,7 @@ def add_mim_files() -> None:
     folder = ROOT / 'mmav' / '.mim'
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    building = 'bdist_wheel' in os.sys.argv or 'sdist' in os.sys.argv
+    building = 'bdist_wheel' in sys.argv or 'sdist' in sys.argv
     for entry in MIM_ENTRIES:
         source, target = ROOT / entry, folder / entry
         if not source.exists():
