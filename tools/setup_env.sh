@@ -3,7 +3,7 @@
 # A finished environment is left alone until its requirements change; a failed step
 # stops with its cause, and the next run carries on from there.
 #
-#   PYTHON           interpreter, 3.10 to 3.12         (default: the first one found)
+#   PYTHON           interpreter, 3.10 to 3.12         (default: VENV's, else the first one found)
 #   VENV             folder of the environment         (default: .venv)
 #   TORCH            what to install as torch          (default: constraints.txt's pair)
 #   EXTRA_PIP_ARGS   added to every pip install        (default: none)
@@ -20,8 +20,10 @@ say() { printf '\033[1m[set-up]\033[0m %s\n' "$*"; }
 die() { printf '[set-up] FAILED: %s\n' "$*" >&2; exit 1; }
 
 find_python() {
-    local candidate
-    for candidate in ${PYTHON:-python3 python3.12 python3.11 python3.10}; do
+    local candidate made=
+    # an environment that is there is carried on with its own interpreter
+    [ ! -x "$VENV/bin/pip" ] || made="$VENV/bin/python"
+    for candidate in ${PYTHON:-$made python3 python3.12 python3.11 python3.10}; do
         if "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
             echo "$candidate"; return
         fi
@@ -30,6 +32,9 @@ find_python() {
 }
 
 python=$(find_python)
+if [ -x "$VENV/bin/pip" ] && [ "$("$VENV/bin/python" -V)" != "$("$python" -V)" ]; then
+    die "$VENV has $("$VENV/bin/python" -V), PYTHON is $("$python" -V): remove $VENV, or name another with VENV="
+fi
 stamp="$VENV/.mmav-stamp"
 wanted=$( { cat requirements.txt requirements-dev.txt constraints.txt setup.py tools/setup_env.sh
             echo "$TORCH|$EXTRA_PIP_ARGS|$("$python" -V)|$PWD"; } | sha256sum | cut -d' ' -f1)
@@ -63,6 +68,9 @@ pip_install --upgrade -c "$constraints" pip setuptools wheel ninja psutil
 say "2/5 $TORCH(several GB with its CUDA libraries: a few minutes)"
 # shellcheck disable=SC2086
 pip_install $TORCH
+"$py" -c 'import torchvision' 2>/dev/null || pip_install torchvision "torch==$("$py" -c '
+from importlib.metadata import version
+print(version("torch"))')"
 "$py" - >> "$constraints" <<'PY'
 from importlib.metadata import version
 for name in ('torch', 'torchvision'):
