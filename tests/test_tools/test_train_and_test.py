@@ -14,6 +14,8 @@ from toy_training import ROOT, finish, start_tool
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tiny_mavd import CROP, SIZE, TinyMAVD
 
+from mmav.utils.checkpoint import read_checkpoint
+
 CONFIG = ROOT / 'configs' / 'avd' / 'av_faster_rcnn_r18_sim.py'
 RGB_CONFIG = ROOT / 'configs' / 'avd' / 'faster_rcnn_r18_sim_rgb.py'
 
@@ -85,7 +87,7 @@ def test_killed_detector_training_goes_on_exactly(data, trained, tmp_path, confi
     assert run('train', config, '--work-dir', work_dir, data=data, die_at=('replace', 6)) == -signal.SIGKILL
     assert not (work_dir / 'iter_4.pth').exists()
     assert run('train', config, '--work-dir', work_dir, '--resume', data=data) == 0
-    states = [torch.load(folder / 'iter_4.pth', weights_only=False) for folder in (work_dir, whole)]
+    states = [read_checkpoint(str(folder / 'iter_4.pth')) for folder in (work_dir, whole)]
     for name, value in states[1]['state_dict'].items():
         assert states[0]['state_dict'][name].equal(value), name
     losses = [state['message_hub']['log_scalars']['train/loss']._log_history.tolist() for state in states]
@@ -124,7 +126,7 @@ def test_mirrored_samples_are_merged(tested):
 
 
 def test_stripped_checkpoint_needs_the_option(data, trained, tmp_path):
-    checkpoint = torch.load(trained / 'iter_4.pth', weights_only=False)
+    checkpoint = read_checkpoint(str(trained / 'iter_4.pth'))
     state = {name: value for name, value in checkpoint['state_dict'].items() if 'visual' not in name}
     state = {name: value for name, value in state.items() if not name.startswith('roi_head.fusion')}
     torch.save(dict(state_dict=state), tmp_path / 'stripped.pth')
