@@ -19,6 +19,12 @@ from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
 Numbers = float | Sequence[float]
 
 
+def _bicubic_matrix(old: int, new: int) -> Tensor:
+    """(new, old): resizes a column of ``old`` values as torch's bicubic ``interpolate`` does."""
+    identity = torch.eye(old)[None, None]
+    return interpolate(identity, size=(new, old), mode='bicubic', align_corners=False)[0, 0]
+
+
 @MODELS.register_module()
 class AudioVisualDataPreprocessor(BaseDataPreprocessor):
     """Sound to network-sized spectrogram images, pictures to normalised tensors; batched, on the device.
@@ -85,6 +91,7 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         if spec_augment is not None:
             mask_spectrogram(torch.zeros(0, 1, 1, 1), **spec_augment)  # wrong arguments show at once
         self.pad_size_divisor = pad_size_divisor
+        self._untouched = set()  # modalities whose normalisation changes nothing
         self._register_normalisation('audio', audio_mean, audio_std)
         self.bgr_to_rgb = {}
         for name, options in (modalities or {}).items():
@@ -102,6 +109,8 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
             if kind == 'std' and not bool((value > 0).all()):
                 raise ValueError(f'the standard deviation of {name} must be above 0')
             self.register_buffer(f'{name}_{kind}', value, persistent=False)
+        if bool((getattr(self, f'{name}_mean') == 0).all() and (getattr(self, f'{name}_std') == 1).all()):
+            self._untouched.add(name)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Prepare a batch.
@@ -184,8 +193,20 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         if phase.shape[1]:
             audio = torch.cat([audio, (phase + 1) / 2], dim=1)
         if self.audio_size is not None and tuple(audio.shape[-2:]) != self.audio_size:
-            audio = interpolate(audio, size=self.audio_size, mode='bicubic', align_corners=False)
+            audio = self._resize(audio)
         return self._normalise(audio, 'audio')
+
+    def _resize(self, audio: Tensor) -> Tensor:
+        """Bicubic resizing to ``audio_size``, (B, C, M, T) to (B, C, H, W).
+
+        It is linear along each axis, so on a CPU two matrix products give the same, faster.
+        """
+        if audio.device.type != 'cpu' or audio.requires_grad:
+            return interpolate(audio, size=self.audio_size, mode='bicubic', align_corners=False)
+        rows, columns = (
+            _bicubic_matrix(old, new) for old, new in zip(audio.shape[-2:], self.audio_size, strict=True)
+        )
+        return rows @ (audio @ columns.t())
 
     def _check_spectrogram(self, spectrogram: Tensor, data_samples: list | None) -> None:
         if self.log_mel is None:
@@ -220,7 +241,9 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         for kind, numbers in (('mean', mean), ('std', std)):
             if len(numbers) not in (1, values.shape[1]):
                 raise ValueError(f'{name} has {values.shape[1]} channels, its {kind} {len(numbers)} values')
-        return (values - mean) / std
+        if name in self._untouched:
+            return values
+        return (values - mean).div_(std)
 
     def _pad(self, values: Tensor) -> Tensor:
         divisor = self.pad_size_divisor

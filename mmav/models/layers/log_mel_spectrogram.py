@@ -99,10 +99,9 @@ class LogMelSpectrogram(nn.Module):
             band = filters[first:last]
             used = band.sum(0).nonzero().flatten()
             start, stop = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
-            # Real and imaginary parts lie side by side, so each weight stands twice.
-            weights = band[:, start:stop].t().repeat_interleave(2, 0).contiguous()
+            weights = band[:, start:stop].t().contiguous()
             self.register_buffer(f'band_{first}', weights, persistent=False)
-            self._bands.append((2 * start, 2 * stop, f'band_{first}'))
+            self._bands.append((start, stop, f'band_{first}'))
 
     def settings(self) -> dict:
         """What determines the values, as plain types: the constructor's arguments."""
@@ -150,7 +149,8 @@ class LogMelSpectrogram(nn.Module):
         """(N, L) to (N, T, M)."""
         powers = []
         for some in waveform.split(_MICROPHONES_PER_STEP):
-            squares = torch.view_as_real(self._spectrum(some)).float().flatten(-2).square()  # (N, T, 2F)
+            real, imaginary = torch.view_as_real(self._spectrum(some)).float().unbind(-1)
+            squares = torch.addcmul(real.square(), imaginary, imaginary)  # (N, T, F)
             powers.append(
                 torch.cat([squares[..., a:b] @ getattr(self, w) for a, b, w in self._bands], dim=-1)
             )
@@ -166,9 +166,10 @@ class LogMelSpectrogram(nn.Module):
         num_frames, num_bins = self.num_frames(num_samples), half + 1
         count = min(num_frames, _FRAMES_PER_STEP)
         sizes = [2 * count * num_bins, 2 * count * num_bins, count * self.n_fft, num_samples + 2 * half]
-        spectrum, squares, windowed, padded = self.window.new_empty(sum(sizes)).split(sizes)
+        spectrum, parts, windowed, padded = self.window.new_empty(sum(sizes)).split(sizes)
         spectrum = spectrum.view(count, num_bins, 2)
-        squares = squares.view(torch.float32)[: sizes[1]].view(count, 2 * num_bins)
+        # Real and imaginary parts apart: added before the mel product, which is then half as long.
+        squares, imaginary = parts.view(torch.float32)[: sizes[1]].view(2, count, num_bins)
         windowed = windowed.view(count, self.n_fft)
         padded[:half] = padded[half + num_samples :] = 0
         frames = padded.unfold(0, self.n_fft, self.hop_length)  # a view
@@ -182,7 +183,9 @@ class LogMelSpectrogram(nn.Module):
                 n = len(some)
                 torch.mul(some, self.window, out=windowed[:n])
                 torch.fft.rfft(windowed[:n], out=torch.view_as_complex(spectrum[:n]))
-                squared = squares[:n].copy_(spectrum[:n].view(n, -1)).square_()
+                squared = squares[:n].copy_(spectrum[:n, :, 0]).square_()
+                other = imaginary[:n].copy_(spectrum[:n, :, 1])
+                squared.addcmul_(other, other)
                 columns = mel[start : start + n].split([weights.shape[1] for _, _, weights in bands], dim=1)
                 for column, (a, b, weights) in zip(columns, bands):
                     torch.mm(squared[:, a:b], weights, out=column)

@@ -228,3 +228,14 @@ def test_a_list_needs_a_modality(batch):
 def test_bad_arguments(options):
     with pytest.raises(ValueError):
         AudioVisualDataPreprocessor(**options)
+
+
+@pytest.mark.parametrize('size', [(96, 96), (50, 200), (80, 173)])
+def test_resizing_on_the_cpu_equals_interpolate(size):
+    spectrogram = torch.rand(2, 8, 80, 173, generator=torch.Generator().manual_seed(0)) * 80 - 80
+    preprocessor = AudioVisualDataPreprocessor(audio_size=size, modality='audio')
+    resized = preprocessor(dict(inputs=dict(spectrogram=spectrogram)))['inputs']
+    expected = torch.nn.functional.interpolate(
+        (spectrogram + 80) / 80, size=size, mode='bicubic', align_corners=False
+    )
+    torch.testing.assert_close(resized, expected, atol=2e-6, rtol=0)
