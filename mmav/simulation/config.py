@@ -49,7 +49,7 @@ class SimulationConfig:
         full_scale: Sound pressure in pascal that digital full scale stands for, one value for the whole set.
         audio_layout: 'frame' (8 one-second files a picture) or 'drive' (one recording a drive).
         modalities: Which of rgb, thermal and depth are written.
-        jpeg_quality: 0..100.
+        jpeg_quality: 1..100.
 
     Raises:
         ValueError: A value is out of its range; the message names it.
@@ -180,8 +180,12 @@ def make_config(preset: str = 'default', **overrides: Any) -> SimulationConfig:
         preset: 'demo', 'default' or 'hard'.
         **overrides: Fields of :class:`SimulationConfig`.
 
+    Returns:
+        SimulationConfig: The parameters.
+
     Raises:
         KeyError: Unknown preset or field.
+        ValueError: A value is out of its range.
     """
     if preset not in PRESETS:
         raise KeyError(f'unknown preset {preset!r}: choose from {sorted(PRESETS)}')

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 @HOOKS.register_module()
 class ProgressBarHook(Hook):
-    """Show training, validation and testing as tqdm bars on the terminal.
+    """Show training and testing as tqdm bars on the terminal.
 
     The log lines of ``LoggerHook`` stay as they are; where the bar alone is wanted, raise
     ``log_level``. Nothing is shown by processes other than the main one.

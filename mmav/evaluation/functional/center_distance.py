@@ -43,8 +43,7 @@ def center_distance(
         ValueError: Unknown protocol, numbers of frames that differ, or arrays of another shape.
 
     Source: CDx and CDy of Gan et al., "Self-supervised Moving Vehicle Tracking with Stereo Sound" (ICCV
-        2019), as
-    used by Valverde et al., "There is More than Meets the Eye" (CVPR 2021).
+    2019), as used by Valverde et al., "There is More than Meets the Eye" (CVPR 2021).
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f'protocol must be one of {PROTOCOLS}, got {protocol!r}')

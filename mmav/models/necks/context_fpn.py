@@ -22,8 +22,9 @@ class ContextFPN(FPN):
     the scale s are linear in the time-averaged coarsest backbone map and p is a learned
     map of the cell's place, shared by the levels.
 
-    The FPN's own parameters keep their names, so a plain FPN's weights can be loaded.
-    This is not in the paper, whose FPN is mmdet's.
+    The FPN's own parameters keep their names; a plain FPN's weights lack ``context``, ``place`` and
+    ``context_conv`` alone, which a strict load must allow. This is not in the paper, whose FPN is
+    mmdet's.
 
     Args:
         *args: Those of :class:`mmdet.models.FPN`.
