@@ -94,7 +94,12 @@ model = dict(
                 ignore_iof_thr=-1,
             ),
             sampler=dict(
-                type='RandomSampler', num=512, pos_fraction=0.25, neg_pos_ub=-1, add_gt_as_proposals=True
+                # mmdet's 512 are for pictures of dozens of objects; a frame has a few vehicles
+                type='RandomSampler',
+                num=256,
+                pos_fraction=0.25,
+                neg_pos_ub=-1,
+                add_gt_as_proposals=True,
             ),
             pos_weight=-1,
             debug=False,
