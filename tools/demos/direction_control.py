@@ -3,9 +3,9 @@
     python tools/demos/direction_control.py            # about 10 minutes on 2 cores
 
 Two data sets of the same drives, one with the demo's microphones (directed, ground reflection, one decibel
-reference for all), one whose sound says nothing of direction: microphones that hear alike from everywhere, no
-ground reflection, each microphone's own maximum as its reference. The same detector is trained by sound on all
-labels of each. On the control it must stay at the floor, the predictor that always gives the mean box.
+reference for all), one whose sound says nothing of direction: microphones that hear alike from everywhere,
+no ground reflection, each microphone's own maximum as its reference. The same detector is trained by sound on
+all labels of each. On the control it must stay at the floor, the predictor that always gives the mean box.
 """
 
 import argparse
