@@ -36,6 +36,8 @@ class Plan:
         iterations: Of each of the three detectors by sound.
         rgb_iterations: Of the RGB detector.
         score_thr: Least score of an RGB box that becomes a label.
+        nms_iou: Overlap of two boxes above which the weaker one is no label. Below the usual 0.5: the
+            detector of few frames doubles its boxes, and vehicles seldom hide each other.
         simulator: Options of ``simulate_mavd.py``.
     """
 
@@ -43,6 +45,7 @@ class Plan:
     iterations: int
     rgb_iterations: int
     score_thr: float
+    nms_iou: float
     simulator: tuple[str, ...]
 
 
@@ -50,8 +53,9 @@ PLANS = {
     'demo': Plan(
         few=200,
         iterations=1200,
-        rgb_iterations=450,
+        rgb_iterations=600,
         score_thr=0.5,
+        nms_iou=0.3,
         simulator=('--preset', 'demo', '--drives-per-split', '500', '1', '75'),
     ),
     'tiny': Plan(
@@ -59,6 +63,7 @@ PLANS = {
         iterations=4,
         rgb_iterations=4,
         score_thr=0.0,
+        nms_iou=0.3,
         simulator=('--preset', 'demo', '--drives-per-split', '4', '1', '2'),
     ),
 }
@@ -187,14 +192,17 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
             f'train_{key}', title, lambda: train(config, key, work_dir / key, options, **lane), **base
         )
 
-    rgb = train_step('rgb', '4/7 train the RGB detector on the few labels', RGB, few, plan.rgb_iterations)
+    # Networks this small run no faster on more threads. AVD costs as much as the other two by sound together.
+    half = dict(threads=max(1, (os.cpu_count() or 2) // 2))
+    title = '4/7 train the RGB detector on the few labels'
+    rgb = train_step('rgb', title, RGB, few, plan.rgb_iterations, **half)
     teacher = ('--teacher', 'rgb', work_dir / 'rgb/config.py', rgb, '--data-root', data)
     frames = ('--ann-file', 'annotations/train.json', '--keep-ann-file', few)
 
     def label() -> dict:
         run_tool(
             'dataset_converters/mavd_pseudo_labels.py',
-            *(taught, *teacher, *frames, '--score-thr', plan.score_thr, '--batch-size', 16),
+            *(taught, *teacher, *frames, '--score-thr', plan.score_thr, '--nms-iou', plan.nms_iou),
         )
         merged = load(taught)
         return dict(frames=len(merged['images']), boxes=len(merged['annotations']))
@@ -202,8 +210,6 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     labelled = steps.run('label', '5/7 let it label the other frames', label, **base)
     print(f'    {labelled["boxes"]} boxes on {labelled["frames"]} frames, labels of the few among them')
 
-    # AVD costs about as much as the other two together: each gets half of the cores.
-    half = dict(threads=max(1, (os.cpu_count() or 2) // 2))
     title = '6/7 train by sound'
 
     def sound_alone() -> dict:
