@@ -8,6 +8,7 @@ from functools import reduce
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner, find_latest_checkpoint
+from torch import nn
 
 from ...utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from ..hooks import ExactResumeHook
@@ -31,8 +32,12 @@ class StrictRunner(Runner):
     Arguments are those of ``Runner``.
     """
 
-    def train(self):
-        """Train; see ``Runner.train``."""
+    def train(self) -> nn.Module:
+        """Train; see ``Runner.train``.
+
+        Returns:
+            nn.Module: The trained model.
+        """
         if self._resume:
             self._adopt_seed()
         return super().train()
