@@ -33,6 +33,8 @@ from tqdm import tqdm
 
 import mmav  # noqa: F401  registers what configs name
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
+from mmav.utils.claims import refuse_other_parameters
+from mmav.utils.files import write_json
 from mmav.utils.pseudo_labels import (
     build_coco,
     count_agreement,
@@ -42,7 +44,7 @@ from mmav.utils.pseudo_labels import (
     map_labels,
     merge_labels,
 )
-from mmav.utils.result_shards import ResultShards, refuse_other_parameters, write_json
+from mmav.utils.result_shards import ResultShards
 
 FRAME_KEYS = ('drive', 'frame_id', 'timestamp', 'time_of_day', 'motion', 'condition')
 
@@ -330,7 +332,9 @@ def main(argv: Sequence[str] | None = None) -> dict:
         args.out.unlink(missing_ok=True)
     elif args.out.exists():
         info = json.loads(args.out.read_text()).get('info', {})
-        refuse_other_parameters(info.get('parameters', {}), parameters, f'{args.out} was written')
+        refuse_other_parameters(
+            info.get('parameters', {}), parameters, f'{args.out} was written with other parameters'
+        )
         print(f'{args.out} is whole already\n{format_statistics(info["statistics"])}')
         return info['statistics']
     args.out.parent.mkdir(parents=True, exist_ok=True)
