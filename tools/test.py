@@ -101,7 +101,8 @@ def build_config(args: argparse.Namespace) -> Config:
     cfg.load_from = args.checkpoint
     cfg.resume = False
     if args.stripped:
-        cfg.load_cfg = dict(allow_missing=list(VISUAL_PREFIXES))
+        allowed = cfg.get('load_cfg') or {}
+        cfg.load_cfg = dict(allowed, allow_missing=[*allowed.get('allow_missing', ()), *VISUAL_PREFIXES])
     if args.show or args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
     if args.tta:

@@ -5,35 +5,15 @@ model = dict(
     data_preprocessor=dict(
         modalities=dict(
             thermal=dict(mean=[116.0], std=[57.0]),
-            depth=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True),
+            depth=_base_.model.data_preprocessor.modalities.rgb,
         ),
     ),
     visual_streams=dict(
         thermal=dict(
-            backbone=dict(
-                type='AudioResNet',
-                depth=50,
-                in_channels=1,
-                num_stages=4,
-                out_indices=(0, 1, 2, 3),
-                norm_cfg=dict(type='BN', requires_grad=True),
-                norm_eval=False,
-                style='pytorch',
-            ),
-            neck=dict(type='FPN', in_channels=[256, 512, 1024, 2048], out_channels=256, num_outs=5),
+            backbone=dict(_base_.model.visual_streams.rgb.backbone, type='AudioResNet', in_channels=1),
+            neck=_base_.model.visual_streams.rgb.neck,
         ),
-        depth=dict(
-            backbone=dict(
-                type='ResNet',
-                depth=50,
-                num_stages=4,
-                out_indices=(0, 1, 2, 3),
-                norm_cfg=dict(type='BN', requires_grad=True),
-                norm_eval=False,
-                style='pytorch',
-            ),
-            neck=dict(type='FPN', in_channels=[256, 512, 1024, 2048], out_channels=256, num_outs=5),
-        ),
+        depth=_base_.model.visual_streams.rgb,
     ),
 )
 train_pipeline = [

@@ -6,17 +6,8 @@ model = dict(
     visual_streams=dict(
         _delete_=True,
         thermal=dict(
-            backbone=dict(
-                type='AudioResNet',
-                depth=50,
-                in_channels=1,
-                num_stages=4,
-                out_indices=(0, 1, 2, 3),
-                norm_cfg=dict(type='BN', requires_grad=True),
-                norm_eval=False,
-                style='pytorch',
-            ),
-            neck=dict(type='FPN', in_channels=[256, 512, 1024, 2048], out_channels=256, num_outs=5),
+            backbone=dict(_base_.model.visual_streams.rgb.backbone, type='AudioResNet', in_channels=1),
+            neck=_base_.model.visual_streams.rgb.neck,
         ),
     ),
 )

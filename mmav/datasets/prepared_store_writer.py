@@ -15,8 +15,9 @@ import torch
 from numpy.lib.format import open_memmap
 from tqdm import tqdm
 
-from mmav.engine.atomic_backend import AtomicLocalBackend
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
+from mmav.utils.claims import claim_folder
+from mmav.utils.files import write_json
 
 from .errors import SampleError
 from .mavd import MAVDDataset
@@ -132,28 +133,12 @@ class StoreWriter:
             failures.update(shard.pop('failures'))
             shards.append(shard)
         index = dict(version=STORE_VERSION, settings=self.settings, shards=shards, failures=failures)
-        _write_json(self.path / INDEX_FILE, index)
+        write_json(self.path / INDEX_FILE, index, indent=1)
 
     def _claim(self) -> None:
         """Note the settings in the folder, or see that the ones in place are the same."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        file = self.path / _SETTINGS_FILE
-        wanted = json.loads(json.dumps(self.settings))
-        if file.is_file():
-            held = json.loads(file.read_text())
-            differing = sorted(key for key in {*held, *wanted} if held.get(key) != wanted.get(key))
-            if differing:
-                changes = '; '.join(f'{key}: {held.get(key)} -> {wanted.get(key)}' for key in differing)
-                raise FileExistsError(
-                    f'{self.path} is a prepared store of other settings ({changes}): choose another '
-                    'folder or delete it'
-                )
-        elif any(self.path.iterdir()):
-            raise FileExistsError(
-                f'{self.path} is not empty and holds no prepared store: choose another folder'
-            )
-        else:
-            _write_json(file, wanted)
+        text = json.dumps(self.settings, indent=1)
+        claim_folder(self.path / _SETTINGS_FILE, text, 'is a prepared store of other settings')
         for leftover in self.path.glob('*.tmp'):
             shutil.rmtree(leftover)
 
@@ -220,7 +205,7 @@ class StoreWriter:
             files[file.name] = dict(bytes=file.stat().st_size, sha256=file_checksum(file))
         names = [self.names[row] for row in rows]
         content = dict(name=self._shard(number).name, frames=names, files=files, failures=failures)
-        _write_json(folder / 'shard.json', content)
+        write_json(folder / 'shard.json', content, indent=1)
         os.replace(folder, self._shard(number))
         return number
 
@@ -248,7 +233,3 @@ def _use_one_thread() -> None:
     """Worker processes share the cores between them."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-
-
-def _write_json(path: Path, content: dict) -> None:
-    AtomicLocalBackend().put_text(json.dumps(content, indent=1), path)

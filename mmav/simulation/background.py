@@ -6,6 +6,8 @@ The ground is painted once a drive (a straight road looks alike all along); what
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -27,7 +29,7 @@ def _rays(camera: PinholeCamera) -> tuple[np.ndarray, np.ndarray]:
     return x, z
 
 
-def paint_base(scene: DriveScene, camera: PinholeCamera, look: Look, modalities) -> Canvas:
+def paint_base(scene: DriveScene, camera: PinholeCamera, look: Look, modalities: Sequence[str]) -> Canvas:
     """Sky and ground of a drive."""
     x, z = _rays(camera)
     shape = (len(z), len(x))

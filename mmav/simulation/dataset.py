@@ -18,12 +18,14 @@ from typing import Any
 import cv2
 from tqdm import tqdm
 
+from ..engine.atomic_backend import AtomicLocalBackend
+from ..utils.claims import claim_folder
 from .config import SPLITS, SimulationConfig
 from .geometry import CROP, SAMPLE_RATE, PinholeCamera
 from .recording import make_array
 from .sampling import sample_drive
 from .scene import drive_name
-from .writer import TRUTH_FILE, write_drive, write_text
+from .writer import TRUTH_FILE, write_drive
 
 FORMAT_VERSION = 1
 
@@ -66,11 +68,14 @@ def simulate_dataset(
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
     root = Path(root)
-    _claim(root, make_manifest(config))
+    manifest = json.dumps(make_manifest(config), indent=1, sort_keys=True) + '\n'
+    claim_folder(root / 'manifest.json', manifest, 'was simulated with other parameters')
     jobs = [(split, index) for split, count in zip(SPLITS, config.drives) for index in range(count)]
     todo = [job for job in jobs if not (root / drive_name(*job) / TRUTH_FILE).is_file()]
     for leftover in root.glob('.*.tmp'):
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+    AtomicLocalBackend.remove_leftovers(root / 'annotations')
     bar = tqdm(
         total=len(jobs) * config.frames_per_drive,
         initial=(len(jobs) - len(todo)) * config.frames_per_drive,
@@ -83,40 +88,6 @@ def simulate_dataset(
             bar.update(config.frames_per_drive)
     _gather(root, jobs)
     return root
-
-
-def _claim(root: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest, or see that the one in place says the same."""
-    path = root / 'manifest.json'
-    text = json.dumps(manifest, indent=1, sort_keys=True) + '\n'
-    if path.is_file():
-        try:
-            old = json.loads(path.read_text())
-        except json.JSONDecodeError as error:
-            message = f'{path} is not a readable manifest ({error}): choose another folder'
-            raise FileExistsError(message) from error
-        new = json.loads(text)
-        if old != new:
-            differing = ', '.join(sorted(_differences(old, new)))
-            raise FileExistsError(
-                f'{root} was simulated with other parameters ({differing}): '
-                'choose another folder or remove this one'
-            )
-        return
-    if root.is_dir() and any(root.iterdir()):
-        raise FileExistsError(f'{root} is not empty and has no manifest.json: choose another folder')
-    root.mkdir(parents=True, exist_ok=True)
-    write_text(path, text)
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
-    for key in old.keys() | new.keys():
-        before, now = old.get(key), new.get(key)
-        if before != now:
-            if isinstance(before, dict) and isinstance(now, dict):
-                yield from _differences(before, now)
-            else:
-                yield f'{key}: {before} there, {now} now' if len(str(before) + str(now)) < 80 else key
 
 
 def _simulate_one(root: Path, config: SimulationConfig, split: str, index: int) -> str:
@@ -168,9 +139,9 @@ def _gather(root: Path, jobs) -> None:
     truths = {split: [] for split in SPLITS}
     for split, index in jobs:
         truths[split].append(json.loads((root / drive_name(split, index) / TRUTH_FILE).read_text()))
-    (root / 'annotations').mkdir(exist_ok=True)
+    backend = AtomicLocalBackend()
     for split, drives in truths.items():
-        write_text(root / 'annotations' / f'{split}.json', json.dumps(coco_of(drives)) + '\n')
+        backend.put_text(json.dumps(coco_of(drives)) + '\n', root / 'annotations' / f'{split}.json')
         for light, motion in product(('', '_day', '_night'), ('', '_all', '_static', '_drive')):
             lines = [
                 f'{drive["drive"]}/{frame["frame_id"]}\n'
@@ -178,7 +149,7 @@ def _gather(root: Path, jobs) -> None:
                 for frame in drive['frames']
                 if light in ('', '_' + drive['time_of_day']) and motion in ('', '_all', '_' + drive['motion'])
             ]
-            write_text(root / f'{split}{light}{motion}.txt', ''.join(lines))
+            backend.put_text(''.join(lines), root / f'{split}{light}{motion}.txt')
 
 
 def coco_of(drives: list[dict[str, Any]]) -> dict[str, Any]:

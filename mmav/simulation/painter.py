@@ -6,6 +6,7 @@ as such cameras see less detail, and are enlarged at the end.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -52,7 +53,13 @@ class Canvas:
         seen = np.exp(-self.look.heat_fog * np.asarray(distance))
         return counts * seen + self.look.air * (1.0 - seen)
 
-    def fill(self, points: np.ndarray, colour, counts: float | None, solid: bool = True) -> None:
+    def fill(
+        self,
+        points: np.ndarray,
+        colour: Sequence[float] | np.ndarray | None,
+        counts: float | None,
+        solid: bool = True,
+    ) -> None:
         """Fill one flat convex polygon.
 
         Args:
@@ -124,7 +131,7 @@ class Canvas:
         area = self.rgb[y0:y1, x0:x1]
         self.rgb[y0:y1, x0:x1] = cv2.multiply(area, cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR), scale=1 / 255)
 
-    def glow(self, point: np.ndarray, radius: float, colour, strength: float) -> None:
+    def glow(self, point: np.ndarray, radius: float, colour: Sequence[float], strength: float) -> None:
         """Round light around a point (3,) of the ego frame; `radius` in metres."""
         if self.rgb is None or point[1] < NEAR:
             return

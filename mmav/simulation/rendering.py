@@ -40,7 +40,9 @@ class DriveRenderer:
         camera: The camera.
     """
 
-    def __init__(self, scene: DriveScene, config: SimulationConfig, camera: PinholeCamera | None = None):
+    def __init__(
+        self, scene: DriveScene, config: SimulationConfig, camera: PinholeCamera | None = None
+    ) -> None:
         self.scene = scene
         self.camera = camera or PinholeCamera()
         self.modalities = config.modalities

@@ -35,13 +35,6 @@ def write_wav(path: Path, samples: np.ndarray) -> None:
         file.writeframes(np.ascontiguousarray(samples.T).astype('<i2').tobytes())
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f'.{path.name}.tmp')
-    temporary.write_text(text)
-    os.replace(temporary, path)
-
-
 def drive_truth(
     scene: DriveScene, config: SimulationConfig, views: list[list[VehicleView]], recording: Recording
 ) -> dict[str, Any]:
@@ -110,7 +103,7 @@ def write_drive(root: Path, scene: DriveScene, config: SimulationConfig) -> dict
     _write_audio(folder / 'audio', scene, config, to_int16(recording.waveform))
     _write_pictures(folder, DriveRenderer(scene, config, camera), scene, config)
     truth = drive_truth(scene, config, views, recording)
-    write_text(folder / TRUTH_FILE, json.dumps(truth, indent=1) + '\n')
+    (folder / TRUTH_FILE).write_text(json.dumps(truth, indent=1) + '\n')
     os.replace(folder, root / scene.name)
     return truth
 

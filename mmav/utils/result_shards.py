@@ -5,37 +5,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..engine.atomic_backend import AtomicLocalBackend
-
-
-def write_json(path: str | Path, content: object) -> None:
-    """Write a json file whole or not at all.
-
-    Args:
-        path: File to write; its folder is made if missing.
-        content: What json can hold.
-    """
-    AtomicLocalBackend().put_text(json.dumps(content), path)
-
-
-def refuse_other_parameters(found: Mapping, wanted: Mapping, what: str) -> None:
-    """Refuse to go on with results that were made otherwise.
-
-    Args:
-        found: Parameters that the results were made with, as read from json.
-        wanted: Parameters of this run.
-        what: Start of the message: which results they are.
-
-    Raises:
-        ValueError: If any differ; the message names them.
-    """
-    wanted = json.loads(json.dumps(wanted))  # tuples become lists, as they did in the file
-    differing = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
-    if differing:
-        raise ValueError(
-            f'{what} with other parameters ({", ".join(differing)}): '
-            'choose another output, or overwrite to begin anew'
-        )
+from .claims import refuse_other_parameters
+from .files import write_json
 
 
 class ResultShards:
@@ -55,7 +26,9 @@ class ResultShards:
         file = self.folder / 'parameters.json'
         if file.exists():
             found = json.loads(file.read_text())
-            refuse_other_parameters(found, parameters, f'{self.folder} holds a part of a run')
+            refuse_other_parameters(
+                found, parameters, f'{self.folder} holds a part of a run with other parameters'
+            )
         else:
             write_json(file, parameters)
 

@@ -132,6 +132,19 @@ def test_weights_alone_cannot_be_resumed(tmp_path):
         runner.train()
 
 
+def test_no_config_of_a_checkpoint_is_run(tmp_path):
+    trap = tmp_path / 'trap'
+    program = f'import os\nos.mkdir({str(trap)!r})'
+    meta = dict(epoch=1, iter=4, seed=7, config=program)
+    state = dict(message_hub=dict(), optimizer=dict(), param_schedulers=[])
+    path = save(tmp_path, dict(state_dict=weights(), meta=meta, **state))
+    with pytest.raises(ValueError, match=r"checkpoint\.pth .*'config'"):
+        build(tmp_path / 'run', resume=True, load_from=path).train()
+    assert not trap.exists()
+    Config.fromstring(program, '.py')  # the trap itself works
+    assert trap.exists()
+
+
 def test_validation_without_training_saves_nothing(tmp_path):
     # CheckpointHook(save_best=...) alone fails here: it has no file backend before training
     runner = build(tmp_path / 'run')

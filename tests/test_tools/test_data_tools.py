@@ -75,6 +75,14 @@ def test_convert_mavd_audio(call, data, capsys):
     assert bad.is_file() and not bad.with_suffix('.npy').exists()
 
 
+def test_simulate_mavd_says_what_cannot_be(call, tmp_path, monkeypatch):
+    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
+        monkeypatch.setenv(name, '1')  # the script sets them for its process
+    wish = ['--preset', 'demo', '--min-box-height', 700, '--drives-per-split', 1, 0, 0, '--workers', 0]
+    with pytest.raises(SystemExit, match=r'simulate_mavd: .*min_box_height'):
+        call('dataset_converters/simulate_mavd.py', tmp_path / 'out', *wish, '--quiet')
+
+
 @pytest.mark.parametrize('pictures', [True, False])
 def test_browse_dataset(call, data, tmp_path, pictures):
     config = tmp_path / 'config.py'

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
+from mmengine.model import MMDistributedDataParallel
+from mmengine.optim import OptimWrapper
+from mmengine.registry import init_default_scope
 from toy_training import PYTHONPATH, ROOT, finish, read_steps, start_tool, toy_config
 
 
@@ -67,6 +72,36 @@ def test_evaluation_gathers_every_sample_once(runs):
     )
     assert output.count('GATHERED') == 1
     assert 'GATHERED [0, 1, 2, 3, 4]' in output
+
+
+def train_detector(rank: int, folder: Path, model: ConfigDict, batches: list[dict]) -> None:
+    torch.set_num_threads(1)
+    init_default_scope('mmdet')
+    torch.manual_seed(0)
+    torch.distributed.init_process_group('gloo', f'file://{folder}/meeting', rank=rank, world_size=2)
+    # as tools/train.py wraps it: a parameter without a gradient makes the next step fail
+    detector = MMDistributedDataParallel(MODELS.build(model), device_ids=None, broadcast_buffers=False)
+    optimizer = OptimWrapper(torch.optim.SGD(detector.parameters(), lr=0.001))
+    for _ in range(2):
+        losses = detector.train_step(batches[rank], optimizer)
+    torch.save(dict(losses=losses, weights=detector.module.state_dict()), folder / f'{rank}.pth')
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+
+
+def test_every_parameter_of_the_detector_has_a_gradient(toy_config, toy_batch, tmp_path):
+    model = toy_config('avd/av_faster_rcnn_r18_sim.py').model
+    batches = [toy_batch(num_boxes=(2, 1)), toy_batch(num_boxes=(0, 0), seed=1)]  # nothing to see for one
+    torch.multiprocessing.spawn(train_detector, (tmp_path, model, batches), nprocs=2)
+    first, second = (torch.load(tmp_path / f'{rank}.pth', weights_only=True) for rank in (0, 1))
+    assert all(torch.isfinite(value) for run in (first, second) for value in run['losses'].values())
+    assert {'loss_gcl', 'loss_avkd', 'loss_bbox_v'} <= first['losses'].keys()
+    compared = 0
+    for name, value in first['weights'].items():
+        if 'running_' not in name:  # each process's own
+            torch.testing.assert_close(value, second['weights'][name], rtol=0, atol=0)
+            compared += 1
+    assert compared > 100
 
 
 @pytest.mark.parametrize('tool', ['train', 'test'])

@@ -267,6 +267,29 @@ def test_a_teacher_of_other_classes_needs_a_map(tool, data, teachers, tmp_path):
     assert {ann['category_id'] for ann in content['annotations']} == {1}
 
 
+def test_classes_of_a_stock_teacher_are_found_or_asked_for(tool, data, tmp_path):
+    config, checkpoint = write_teacher(tmp_path, 'stock', 3, classes=('person', 'car', 'bus'))
+    files = dict(rgb=(config, checkpoint))
+    more = ['--class-map', 'person=vehicle', '--score-thr', 0.2]
+    tool.main(arguments(tmp_path / 'three.json', data, files, *more))
+    written = json.loads((tmp_path / 'three.json').read_text())
+    content = torch.load(checkpoint, weights_only=True)
+    content['meta'] = dict(CLASSES=('person', 'car', 'bus'))  # as MMDetection 2 names them
+    torch.save(content, checkpoint)
+    tool.main(arguments(tmp_path / 'two.json', data, files, *more))
+    assert json.loads((tmp_path / 'two.json').read_text())['annotations'] == written['annotations'] != []
+
+    content['meta'] = dict()
+    torch.save(content, checkpoint)
+    tool.main(arguments(tmp_path / 'none.json', data, files, *more))  # the config names them
+    assert json.loads((tmp_path / 'none.json').read_text())['annotations'] == written['annotations']
+    Path(config).write_text(
+        Path(config).read_text().replace("classes=('person', 'car', 'bus')", "classes=('person',)")
+    )
+    with pytest.raises(ValueError, match=r'stock\.pth: its model tells \[3\] classes apart.*metainfo'):
+        tool.main(arguments(tmp_path / 'wrong.json', data, files, *more))
+
+
 def test_weights_that_do_not_fit_are_refused(tool, data, teachers, tmp_path):
     content = torch.load(teachers['rgb'][1], weights_only=True)
     del content['state_dict']['neck.fpn_convs.0.conv.weight']

@@ -2,6 +2,7 @@
 draw."""
 
 import pickle
+import runpy
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from toy_training import ROOT, finish, start_tool
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tiny_mavd import CROP, SIZE, TinyMAVD
 
+from mmav.models.detectors import VISUAL_PREFIXES
 from mmav.utils.checkpoint import read_checkpoint
 
 CONFIG = ROOT / 'configs' / 'avd' / 'av_faster_rcnn_r18_sim.py'
@@ -123,6 +125,17 @@ def test_mirrored_samples_are_merged(tested):
     dumps = [pickle.loads((folder / 'out.pkl').read_bytes()) for folder in tested.values()]
     counts = [[len(sample['pred_instances']['scores']) for sample in dump] for dump in dumps]
     assert counts[0] != counts[1]
+
+
+def test_stripped_keeps_what_the_config_allows(monkeypatch):
+    settings = ["load_cfg.allow_missing=['neck.']", "load_cfg.allow_unexpected=['old.']"]
+    arguments = ['test.py', str(CONFIG), 'stripped.pth', '--stripped', '--cfg-options', *settings]
+    monkeypatch.setattr(sys, 'argv', arguments)
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    tool = runpy.run_path(str(ROOT / 'tools' / 'test.py'))
+    cfg = tool['build_config'](tool['parse_args']())
+    assert cfg.load_cfg.allow_unexpected == ['old.']
+    assert cfg.load_cfg.allow_missing == ['neck.', *VISUAL_PREFIXES]
 
 
 def test_stripped_checkpoint_needs_the_option(data, trained, tmp_path):

@@ -1,8 +1,6 @@
-import json
-
 import pytest
 
-from mmav.utils.result_shards import ResultShards, write_json
+from mmav.utils.result_shards import ResultShards
 
 
 def test_results_come_back_in_order_whoever_wrote_them(tmp_path):
@@ -27,11 +25,3 @@ def test_an_unfinished_shard_is_not_read(tmp_path):
     shards.write({5: dict(a=1)})
     (tmp_path / '.shard_000000006.json.123.mmav-tmp').write_text('{"6": {"a"')
     assert shards.read() == {5: dict(a=1)}
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    file = tmp_path / 'a.json'
-    write_json(file, [1])
-    with pytest.raises(TypeError):
-        write_json(file, [object()])
-    assert json.loads(file.read_text()) == [1]

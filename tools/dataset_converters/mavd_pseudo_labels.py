@@ -33,6 +33,8 @@ from tqdm import tqdm
 
 import mmav  # noqa: F401  registers what configs name
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
+from mmav.utils.claims import refuse_other_parameters
+from mmav.utils.files import write_json
 from mmav.utils.pseudo_labels import (
     build_coco,
     count_agreement,
@@ -42,7 +44,7 @@ from mmav.utils.pseudo_labels import (
     map_labels,
     merge_labels,
 )
-from mmav.utils.result_shards import ResultShards, refuse_other_parameters, write_json
+from mmav.utils.result_shards import ResultShards
 
 FRAME_KEYS = ('drive', 'frame_id', 'timestamp', 'time_of_day', 'motion', 'condition')
 
@@ -126,6 +128,28 @@ def build_frames(cfg: Config, args: argparse.Namespace) -> Dataset:
         ) from error
 
 
+def find_classes(meta: Mapping, dataset: Dataset, model: nn.Module, source: str) -> Sequence[str]:
+    """Class names of a teacher: its checkpoint's, of MMDetection 3 or 2, else those of its config's data.
+
+    Raises:
+        ValueError: If they are not as many as the classes that its head tells apart.
+    """
+    dataset_meta = {key.lower(): value for key, value in (meta.get('dataset_meta') or {}).items()}
+    classes = dataset_meta.get('classes') or meta.get('CLASSES') or dataset.metainfo['classes']
+    counts = {
+        module.num_classes
+        for name, module in model.named_modules()
+        if 'bbox_head' in name.split('.') and isinstance(getattr(module, 'num_classes', None), int)
+    }
+    if counts and len(classes) not in counts:
+        raise ValueError(
+            f'{source}: its model tells {sorted(counts)} classes apart, but the names at hand are '
+            f'{list(classes)[:10]}: '
+            'name them in its config, test_dataloader.dataset.metainfo=dict(classes=...)'
+        )
+    return classes
+
+
 def build_teacher(modality: str, config: str, checkpoint: str, args: argparse.Namespace) -> Teacher:
     """Build a teacher from its config and load its checkpoint, strictly."""
     cfg = Config.fromfile(config)
@@ -137,8 +161,7 @@ def build_teacher(modality: str, config: str, checkpoint: str, args: argparse.Na
     content = read_checkpoint(checkpoint)
     state_dict = select_state_dict(content, source=checkpoint)
     load_strict(model, state_dict, source=checkpoint)
-    meta = content.get('meta', {})
-    classes = meta.get('dataset_meta', {}).get('classes') or dataset.metainfo['classes']
+    classes = find_classes(content.get('meta') or {}, dataset, model, source=checkpoint)
     identity = dict(
         modality=modality,
         model=hash_json(cfg.model.to_dict()),
@@ -330,7 +353,9 @@ def main(argv: Sequence[str] | None = None) -> dict:
         args.out.unlink(missing_ok=True)
     elif args.out.exists():
         info = json.loads(args.out.read_text()).get('info', {})
-        refuse_other_parameters(info.get('parameters', {}), parameters, f'{args.out} was written')
+        refuse_other_parameters(
+            info.get('parameters', {}), parameters, f'{args.out} was written with other parameters'
+        )
         print(f'{args.out} is whole already\n{format_statistics(info["statistics"])}')
         return info['statistics']
     args.out.parent.mkdir(parents=True, exist_ok=True)

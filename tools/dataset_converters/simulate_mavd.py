@@ -83,7 +83,7 @@ def main() -> None:
     try:
         config = make_config(preset, **overrides)
         simulate_dataset(out, config, workers=workers, progress=not quiet)
-    except (ValueError, FileExistsError) as error:
+    except (ValueError, FileExistsError, RuntimeError) as error:
         raise SystemExit(f'simulate_mavd: {error}') from error
     except KeyboardInterrupt:
         raise SystemExit('simulate_mavd: interrupted; the same command goes on where it stopped') from None

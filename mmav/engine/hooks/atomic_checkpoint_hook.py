@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import torch
 from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process, master_only
-from mmengine.fileio import get_file_backend
+from mmengine.fileio import BaseStorageBackend, get_file_backend
 from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
 
 from ...utils.checkpoint import read_checkpoint
 from ..atomic_backend import AtomicLocalBackend
@@ -18,7 +19,7 @@ from ..atomic_backend import AtomicLocalBackend
 class _DeferredRemoval:
     """A file backend that notes what to remove instead of removing it."""
 
-    def __init__(self, backend) -> None:
+    def __init__(self, backend: BaseStorageBackend) -> None:
         self._backend = backend
         self.paths: list[str] = []
 
@@ -41,7 +42,7 @@ class AtomicCheckpointHook(CheckpointHook):
     without training saves nothing instead of failing. Arguments are those of ``CheckpointHook``.
     """
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Choose the atomic backend for local folders, and clean up after a killed run.
 
         Args:
@@ -65,7 +66,7 @@ class AtomicCheckpointHook(CheckpointHook):
         if 'expired_ckpts' in runner.message_hub.runtime_info:
             self._remove(runner.message_hub.get_info('expired_ckpts'))
 
-    def after_val_epoch(self, runner, metrics: dict) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: dict) -> None:
         """Save the best checkpoint, in training only.
 
         Args:
@@ -75,7 +76,7 @@ class AtomicCheckpointHook(CheckpointHook):
         if hasattr(self, 'file_backend'):  # set by before_train
             super().after_val_epoch(runner, metrics)
 
-    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         """Save the checkpoint, then ``last_checkpoint``, then remove what ``max_keep_ckpts`` lets go."""
         filename = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, filename)
@@ -104,7 +105,7 @@ class AtomicCheckpointHook(CheckpointHook):
             AtomicLocalBackend().put_text(self.last_ckpt, osp.join(runner.work_dir, 'last_checkpoint'))
             self._remove(expired)
 
-    def _save_best_checkpoint(self, runner, metrics: dict) -> None:
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         """Save the best checkpoint; the previous best one is removed after it."""
         with self._removal_at_the_end() as deferred:
             super()._save_best_checkpoint(runner, metrics)
@@ -132,7 +133,7 @@ class AtomicCheckpointHook(CheckpointHook):
                 self.file_backend.rmtree(path)
 
     @master_only
-    def _publish_model(self, runner, ckpt_path: str) -> None:
+    def _publish_model(self, runner: Runner, ckpt_path: str) -> None:
         """Write a copy that holds ``published_keys`` only, with a hash in its name."""
         checkpoint = read_checkpoint(ckpt_path)
         published = {key: value for key, value in checkpoint.items() if key in self.published_keys}

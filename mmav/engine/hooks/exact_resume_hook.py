@@ -7,7 +7,7 @@ import torch
 from mmdet.registry import HOOKS
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 
 @HOOKS.register_module()
@@ -27,7 +27,7 @@ class ExactResumeHook(Hook):
     priority = 'VERY_HIGH'
     _VALIDATED_AT = 'validated_at_iter'
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Note whether this run is resumed.
 
         Args:
@@ -35,7 +35,7 @@ class ExactResumeHook(Hook):
         """
         self._check_validation = runner.iter > 0
 
-    def before_train_epoch(self, runner) -> None:
+    def before_train_epoch(self, runner: Runner) -> None:
         """Make up for a validation that the resumed checkpoint did not see.
 
         Runs after all hooks' ``before_train``, which prepare the saving of the best checkpoint.
@@ -52,7 +52,9 @@ class ExactResumeHook(Hook):
             )
             runner.val_loop.run()
 
-    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | tuple | list | None = None
+    ) -> None:
         """Seed the generators of this process.
 
         Args:
@@ -62,7 +64,7 @@ class ExactResumeHook(Hook):
         """
         seed_generators(runner.seed, 0, get_rank(), runner.iter)
 
-    def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         """Note the validation, for checkpoints saved after it.
 
         Args:
@@ -72,7 +74,7 @@ class ExactResumeHook(Hook):
         runner.message_hub.update_info(self._VALIDATED_AT, runner.iter)
 
 
-def validation_due(runner) -> bool:
+def validation_due(runner: Runner) -> bool:
     """Whether a training loop that stands where ``runner`` stands has just had to validate."""
     loop, position = runner.train_loop, runner.iter
     if runner.val_loop is None:

@@ -1,10 +1,11 @@
 """A progress bar over a run of a known length."""
 
 import sys
+from collections.abc import Sequence
 
+from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from mmengine.runner import IterBasedTrainLoop, Runner
 from tqdm import tqdm
 
@@ -35,7 +36,13 @@ class ProgressBarHook(Hook):
         steps = 'it' if isinstance(runner.train_loop, IterBasedTrainLoop) else 'batch'
         self._open('train', runner.max_iters, runner.iter, steps)
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | tuple | list | None = None,
+        outputs: dict | None = None,
+    ) -> None:
         """Step on."""
         if self.bar is not None:
             if self.show_loss and outputs and 'loss' in outputs:
@@ -50,12 +57,18 @@ class ProgressBarHook(Hook):
         """Open the bar."""
         self._open('test', len(runner.test_dataloader), 0, 'batch')
 
-    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | tuple | list | None = None,
+        outputs: Sequence | None = None,
+    ) -> None:
         """Step on."""
         if self.bar is not None:
             self.bar.update()
 
-    def after_test_epoch(self, runner, metrics=None) -> None:
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Close the bar."""
         self._close()
 

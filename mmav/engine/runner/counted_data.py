@@ -9,7 +9,7 @@ with the same augmentation.
 
 import copy
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 
 import numpy as np
 import torch
@@ -45,7 +45,7 @@ class CountedSampler(Sampler):
         seed (int, optional): The sampler's seed. Defaults to None.
     """
 
-    def __init__(self, sampler: dict, dataset, seed: int | None = None) -> None:
+    def __init__(self, sampler: dict, dataset: Sized, seed: int | None = None) -> None:
         self.sampler = DATA_SAMPLERS.build(sampler, default_args=dict(dataset=dataset, seed=seed))
         self.rank, self.world_size = get_dist_info()
         self._epoch = 0

@@ -8,6 +8,7 @@ from functools import reduce
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner, find_latest_checkpoint
+from torch import nn
 
 from ...utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from ..hooks import ExactResumeHook
@@ -31,8 +32,12 @@ class StrictRunner(Runner):
     Arguments are those of ``Runner``.
     """
 
-    def train(self):
-        """Train; see ``Runner.train``."""
+    def train(self) -> nn.Module:
+        """Train; see ``Runner.train``.
+
+        Returns:
+            nn.Module: The trained model.
+        """
         if self._resume:
             self._adopt_seed()
         return super().train()
@@ -82,7 +87,7 @@ class StrictRunner(Runner):
             map_location (str or Callable): As in ``torch.load``.
 
         Raises:
-            ValueError: The checkpoint lacks the state of a training run.
+            ValueError: The checkpoint lacks the state of a training run, or holds a config as a program.
         """
         self._required_keys = ['meta', 'message_hub']
         if resume_optimizer:
@@ -115,7 +120,7 @@ class StrictRunner(Runner):
 
         Raises:
             RuntimeError: Parameters are missing, unexpected or of another shape; the message lists them.
-            ValueError: The file is no checkpoint, or holds objects that are not admitted.
+            ValueError: The file is no checkpoint, or holds what is not admitted.
         """
         checkpoint = read_checkpoint(filename, map_location=map_location)
         missing = [key for key in getattr(self, '_required_keys', ()) if key not in checkpoint]
@@ -123,6 +128,12 @@ class StrictRunner(Runner):
             raise ValueError(
                 f'{filename} cannot be resumed: it lacks {missing}. It holds weights only; start a new run '
                 'from it with load_from, or resume a checkpoint that training saved'
+            )
+        # Runner.resume would run this text as a program; training writes its config to meta['cfg'] instead
+        if hasattr(self, '_required_keys') and 'config' in checkpoint['meta']:
+            raise ValueError(
+                f"{filename} cannot be resumed: its meta holds 'config', which mmengine would run as Python "
+                'code and no training here writes; start a new run from it with load_from'
             )
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = self.model.module if is_model_wrapper(self.model) else self.model

@@ -4,6 +4,8 @@ Shape letters: N clips, C pyramid channels, D channels of the coarsest backbone 
 H, W rows and columns of a pyramid level.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmdet.models.necks import FPN
@@ -37,11 +39,11 @@ class ContextFPN(FPN):
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         context_bands: int = 3,
         context_channels: int = 256,
         place_size: tuple[int, int] = (12, 12),
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.context_bands = context_bands
