@@ -22,7 +22,7 @@ def test_both_worlds_are_simulated_trained_and_tested(tmp_path):
     )
     assert result.returncode == 0, result.stderr[-3000:]
     results = json.loads((tmp_path / 'results.json').read_text())
-    assert set(results) == {'floor', 'directed', 'control'}
+    assert set(results) == {'floor', 'directed', 'directed, swapped', 'control', 'control, swapped'}
 
     microphones, references = {}, {}
     for name in ('directed', 'control'):
