@@ -155,4 +155,6 @@ def test_validation_without_training_saves_nothing(tmp_path):
 def test_stock_checkpoints_are_read(tmp_path):
     path = str(tmp_path / 'stock.pth')
     save_checkpoint(dict(state_dict=weights(), meta=dict()), path)
-    build(tmp_path / 'run').load_checkpoint(path)
+    runner = build(tmp_path / 'run')
+    runner.load_checkpoint(path)
+    assert torch.equal(runner.model.fc.weight, weights()['fc.weight'])
