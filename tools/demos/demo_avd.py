@@ -11,11 +11,12 @@ checkpoints in the work folder. A stopped run carries on when called again.
 
 import argparse
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from common import Steps, run_side_by_side, run_tool, test, train
+from common import Steps, run_tool, test, train
 from demo_avd_report import write_demo_report
 from mmengine.fileio import dump, load
 from mmengine.registry import init_default_scope
@@ -52,7 +53,7 @@ class Plan:
 PLANS = {
     'demo': Plan(
         few=200,
-        iterations=1200,
+        iterations=1500,
         rgb_iterations=600,
         score_thr=0.5,
         nms_iou=0.3,
@@ -192,42 +193,39 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
             f'train_{key}', title, lambda: train(config, key, work_dir / key, options, **lane), **base
         )
 
-    # Networks this small run no faster on more threads. AVD costs as much as the other two by sound together.
+    # Networks this small run no faster on more threads, so two of them train side by side.
     half = dict(threads=max(1, (os.cpu_count() or 2) // 2))
-    title = '4/7 train the RGB detector on the few labels'
-    rgb = train_step('rgb', title, RGB, few, plan.rgb_iterations, **half)
-    teacher = ('--teacher', 'rgb', work_dir / 'rgb/config.py', rgb, '--data-root', data)
-    frames = ('--ann-file', 'annotations/train.json', '--keep-ann-file', few)
+    by_ear, by_eye = dict(half, position=0), dict(half, position=1)
 
-    def label() -> dict:
-        run_tool(
-            'dataset_converters/mavd_pseudo_labels.py',
-            *(taught, *teacher, *frames, '--score-thr', plan.score_thr, '--nms-iou', plan.nms_iou),
-        )
-        merged = load(taught)
-        return dict(frames=len(merged['images']), boxes=len(merged['annotations']))
+    def teach() -> tuple[str, dict]:
+        title = '4/7 train the RGB detector on the few labels'
+        rgb = train_step('rgb', title, RGB, few, plan.rgb_iterations, **by_eye)
+        teacher = ('--teacher', 'rgb', work_dir / 'rgb/config.py', rgb, '--data-root', data)
+        frames = ('--ann-file', 'annotations/train.json', '--keep-ann-file', few)
 
-    labelled = steps.run('label', '5/7 let it label the other frames', label, **base)
-    print(f'    {labelled["boxes"]} boxes on {labelled["frames"]} frames, labels of the few among them')
+        def label() -> dict:
+            run_tool(
+                'dataset_converters/mavd_pseudo_labels.py',
+                *(taught, *teacher, *frames, '--score-thr', plan.score_thr, '--nms-iou', plan.nms_iou),
+                **half,
+            )
+            merged = load(taught)
+            return dict(frames=len(merged['images']), boxes=len(merged['annotations']))
 
-    title = '6/7 train by sound'
+        return rgb, steps.run('label', '5/7 let it label the other frames', label, **base)
 
-    def sound_alone() -> dict:
-        lane = dict(half, position=0)
-        return dict(
-            few=train_step('few', f'{title} (a) from the few labels', AUDIO, few, plan.iterations, **lane),
-            taught=train_step(
-                'taught', f'{title} (b) from all labels', AUDIO, taught, plan.iterations, **lane
-            ),
-        )
+    def listen(key: str, title: str, *settings: object, **lane: object) -> Future:
+        return pool.submit(train_step, key, f'6/7 train by sound {title}', *settings, plan.iterations, **lane)
 
-    def with_pictures() -> dict:
-        lane = dict(half, position=1, extra=warm_start(rgb))
-        return dict(
-            avd=train_step('avd', f'{title} (c) from all, by AVD', AVD, taught, plan.iterations, **lane)
-        )
-
-    checkpoints = run_side_by_side(sound_alone, with_pictures)
+    # The jobs start in this order: (a) needs no teacher, AVD takes longest.
+    with ThreadPoolExecutor(2) as pool:
+        teaching = pool.submit(teach)
+        futures = dict(few=listen('few', '(a) from the few labels', AUDIO, few, **by_ear))
+        rgb, labelled = teaching.result()
+        print(f'    {labelled["boxes"]} boxes on {labelled["frames"]} frames, labels of the few among them')
+        futures['avd'] = listen('avd', '(c) from all, by AVD', AVD, taught, extra=warm_start(rgb), **by_eye)
+        futures['taught'] = listen('taught', '(b) from all labels', AUDIO, taught, **by_ear)
+        checkpoints = {key: futures[key].result() for key in ('few', 'taught', 'avd')}
     results = {'floor': evaluate_mean_box(str(few), str(test_truth))}
     configs = {'few': AUDIO, 'taught': AUDIO, 'avd': AVD, 'rgb': RGB}
     for key, checkpoint in (checkpoints | {'rgb': rgb}).items():
