@@ -9,9 +9,27 @@ Letters in shapes: N boxes of a frame, M modalities.
 from collections.abc import Mapping, Sequence
 
 import torch
+from mmdet.structures.bbox import get_box_tensor
 from mmengine.structures import InstanceData
 from torch import Tensor
-from torchvision.ops import batched_nms, box_iou
+from torchvision.ops import batched_nms, box_iou, clip_boxes_to_image
+
+
+def as_label_boxes(prediction: InstanceData, image_shape: tuple[int, int]) -> InstanceData:
+    """Bring a detector's boxes into the form in which labels are written.
+
+    Args:
+        prediction: ``bboxes`` (N, 4) x1 y1 x2 y2 in pixels of the image, a tensor or mmdet's box type,
+            ``scores`` (N,) and ``labels`` (N,).
+        image_shape: (height, width) of the image.
+
+    Returns:
+        ``bboxes`` (N, 4) float32 inside the image, ``scores`` (N,) float32 and ``labels`` (N,).
+    """
+    boxes = clip_boxes_to_image(get_box_tensor(prediction.bboxes).float(), tuple(image_shape[:2]))
+    # files hold hundredths of a pixel: rounded here, no later rounding undercuts min_size
+    boxes = boxes.mul(100).round().div(100)
+    return InstanceData(bboxes=boxes, scores=prediction.scores.float(), labels=prediction.labels)
 
 
 def select_confident(prediction: InstanceData, score_thr: float = 0.3, min_size: float = 1.0) -> InstanceData:
