@@ -1,4 +1,14 @@
-from . import backbones, data_preprocessors, detectors, layers, losses, necks, roi_heads, strict_pretrained
+from . import (
+    backbones,
+    data_preprocessors,
+    detectors,
+    layers,
+    losses,
+    necks,
+    roi_heads,
+    strict_pretrained,
+    trackers,
+)
 
 __all__ = [
     'backbones',
@@ -9,4 +19,5 @@ __all__ = [
     'necks',
     'roi_heads',
     'strict_pretrained',
+    'trackers',
 ]

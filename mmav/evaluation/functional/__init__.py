@@ -1,4 +1,6 @@
 from .center_distance import center_distance
+from .hota import hota, hota_counts
 from .mean_box import mean_box_predictions
+from .tracking import tracking_metrics
 
-__all__ = ['center_distance', 'mean_box_predictions']
+__all__ = ['center_distance', 'hota', 'hota_counts', 'mean_box_predictions', 'tracking_metrics']

@@ -8,27 +8,38 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.fileio import get_local_path
 
+from ...datasets.errors import SampleError
 from ..functional import center_distance
 from ..functional.center_distance import PROTOCOLS
 
 
-def coco_ground_truth(coco: COCO, img_id: int, cat_ids: Sequence[int]) -> np.ndarray:
+def coco_ground_truth(
+    coco: COCO, img_id: int, cat_ids: Sequence[int], keys: Sequence[str] = ()
+) -> np.ndarray:
     """True boxes of one image of a COCO file, without crowds and ignored ones.
 
     Args:
         coco (COCO): The loaded annotation file.
         img_id (int): Image id.
         cat_ids (Sequence[int]): Category ids; a box's label is the place of its category here.
+        keys (Sequence[str]): Further numbers of an annotation that are wanted. Defaults to none.
 
     Returns:
-        np.ndarray: Array (m, 5): x1, y1, x2, y2 in pixels, label.
+        np.ndarray: Array (m, 5 + number of keys): x1, y1, x2, y2 in pixels, label, and the keys.
+
+    Raises:
+        SampleError: An annotation lacks one of the keys.
     """
     boxes = []
     for ann in coco.load_anns(coco.get_ann_ids(img_ids=[img_id], cat_ids=list(cat_ids))):
         if not ann.get('iscrowd', 0) and not ann.get('ignore', False):
+            for key in keys:
+                if ann.get(key) is None:
+                    raise SampleError(f'annotation {ann["id"]} of image {img_id}', f'has no {key}')
             x, y, w, h = ann['bbox']
-            boxes.append([x, y, x + w, y + h, cat_ids.index(ann['category_id'])])
-    return np.asarray(boxes, dtype=float).reshape(-1, 5)
+            extra = [ann[key] for key in keys]
+            boxes.append([x, y, x + w, y + h, cat_ids.index(ann['category_id']), *extra])
+    return np.asarray(boxes, dtype=float).reshape(-1, 5 + len(keys))
 
 
 def detections(bboxes: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:

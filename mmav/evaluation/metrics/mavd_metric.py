@@ -14,6 +14,7 @@ from terminaltables import AsciiTable
 from ..functional import center_distance
 from ..functional.center_distance import PROTOCOLS
 from .center_distance_metric import coco_ground_truth, detections
+from .condition_rows import rows_by_condition
 
 # column of the table -> name in the returned metrics
 COLUMNS = {
@@ -125,14 +126,8 @@ class MAVDMetric(CocoMetric):
         if not metrics:
             # CocoMetric stops when no frame has a detection; a key for save_best must exist all the same
             metrics = {f'bbox_{name}': 0.0 for name in ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')}
-        table = {'all': self._figures(results)}
-        for key in self.conditions:
-            values = {gt['conditions'][key] for gt, _ in results} - {None}
-            for value in sorted(values, key=str):
-                chosen = [result for result in results if result[0]['conditions'][key] == value]
-                # 'day' may be a time of day and a condition: the second one is told apart by its key
-                row = str(value) if str(value) not in table else f'{key}={value}'
-                table[row] = self._figures(chosen)
+        rows = rows_by_condition([gt['conditions'] for gt, _ in results], self.conditions)
+        table = {row: self._figures([results[i] for i in chosen]) for row, chosen in rows.items()}
         for row, figures in table.items():
             metrics.update(
                 {name if row == 'all' else f'{row}/{name}': figures[name] for name in COLUMNS.values()}

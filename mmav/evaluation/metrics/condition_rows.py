@@ -1,0 +1,27 @@
+"""The rows of a table by condition."""
+
+from collections.abc import Sequence
+
+
+def rows_by_condition(conditions: Sequence[dict], keys: Sequence[str]) -> dict[str, list[int]]:
+    """Group frames into a row for all of them, and one for each value of each condition.
+
+    Args:
+        conditions (Sequence[dict]): Of each frame: value by key, None where unknown.
+        keys (Sequence[str]): Conditions that give rows, in this order.
+
+    Returns:
+        dict[str, list[int]]: Row to the indices of its frames: 'all', then the values, each key's sorted. A
+        value that an earlier key has already becomes ``<key>=<value>``.
+    """
+    rows = {'all': list(range(len(conditions)))}
+    for key in keys:
+        chosen = {}
+        for index, condition in enumerate(conditions):
+            if condition[key] is not None:
+                chosen.setdefault(condition[key], []).append(index)
+        for value in sorted(chosen, key=str):
+            # 'day' may be a time of day and a condition
+            name = str(value) if str(value) not in rows else f'{key}={value}'
+            rows[name] = chosen[value]
+    return rows

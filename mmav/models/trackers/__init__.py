@@ -1,0 +1,3 @@
+from .iou_tracker import IoUTracker
+
+__all__ = ['IoUTracker']
