@@ -2,6 +2,7 @@
 
 import gc
 import os
+from datetime import timedelta
 
 import torch
 from mmengine.config import Config
@@ -13,6 +14,31 @@ _RANK_VARIABLES = {
     'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
     'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
 }
+
+
+def open_gloo(launcher: str, timeout: timedelta | None = None) -> None:
+    """Open the process group that a launcher started, with gloo, unless it is open.
+
+    Args:
+        launcher (str): 'pytorch', 'slurm' or 'mpi'.
+        timeout (timedelta, optional): How long processes wait for each other. None: PyTorch's 30 minutes.
+
+    Raises:
+        RuntimeError: The launcher's environment variables are missing.
+    """
+    names = _RANK_VARIABLES[launcher]
+    missing = [name for name in (*names, 'MASTER_ADDR') if name not in os.environ]
+    if missing:
+        raise RuntimeError(
+            f'--launcher {launcher} with gloo needs the environment variables {missing}; start the '
+            'program with tools/dist_train.sh or torchrun, or set MASTER_ADDR to the address of the first '
+            'machine'
+        )
+    for standard, name in zip(_RANK_VARIABLES['pytorch'], names):
+        os.environ[standard] = os.environ[name]
+    os.environ.setdefault('MASTER_PORT', '29500')
+    if not torch_dist.is_initialized():
+        torch_dist.init_process_group(backend='gloo', timeout=timeout)
 
 
 def prepare_launcher(cfg: Config) -> None:
@@ -31,18 +57,7 @@ def prepare_launcher(cfg: Config) -> None:
     launcher = cfg.get('launcher', 'none')
     if launcher == 'none' or torch.cuda.is_available():
         return
-    names = _RANK_VARIABLES[launcher]
-    missing = [name for name in (*names, 'MASTER_ADDR') if name not in os.environ]
-    if missing:
-        raise RuntimeError(
-            f'--launcher {launcher} without a GPU needs the environment variables {missing}; start the '
-            'program with tools/dist_train.sh, or set MASTER_ADDR to the address of the first machine'
-        )
-    for standard, name in zip(_RANK_VARIABLES['pytorch'], names):
-        os.environ[standard] = os.environ[name]
-    os.environ.setdefault('MASTER_PORT', '29500')
-    if not torch_dist.is_initialized():
-        torch_dist.init_process_group(backend='gloo')
+    open_gloo(launcher)
     if cfg.get('model_wrapper_cfg') is None:
         cfg.model_wrapper_cfg = dict(
             type='MMDistributedDataParallel',
