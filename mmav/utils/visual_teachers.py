@@ -8,17 +8,14 @@ from dataclasses import dataclass
 
 import torch
 from mmdet.registry import DATASETS, MODELS
-from mmdet.structures.bbox import get_box_tensor
 from mmengine.config import Config
 from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
-from mmengine.structures import InstanceData
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-from torchvision.ops import clip_boxes_to_image
 
 from .checkpoint import load_strict, read_checkpoint, select_state_dict
-from .pseudo_labels import map_labels
+from .pseudo_labels import as_label_boxes, map_labels
 
 FRAME_KEYS = ('drive', 'frame_id', 'timestamp', 'time_of_day', 'motion', 'condition')
 
@@ -52,12 +49,7 @@ class Teacher:
         """Boxes of a batch of frames on the CPU, in pixels of the frame, and the frames' (height, width)."""
         results = []
         for sample in self.model.test_step(batch):
-            found = sample.pred_instances
-            boxes = clip_boxes_to_image(get_box_tensor(found.bboxes).float(), sample.ori_shape[:2])
-            boxes = (
-                boxes.mul(100).round().div(100)
-            )  # as written, so that no later rounding undercuts min_size
-            found = InstanceData(bboxes=boxes, scores=found.scores.float(), labels=found.labels).cpu()
+            found = as_label_boxes(sample.pred_instances, sample.ori_shape).cpu()
             results.append((map_labels(found, self.classes, targets, class_map), tuple(sample.ori_shape[:2])))
         return results
 
