@@ -1,0 +1,145 @@
+"""The activation map tool on a tiny data set, with networks of every kind that it takes."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from tiny_mavd import CROP, SIZE, TinyMAVD
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'analysis' / 'activation_map.py'
+WIDTH = 160
+
+
+@pytest.fixture(scope='module')
+def tool():
+    spec = importlib.util.spec_from_file_location('activation_map_tool', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    tiny = TinyMAVD(tmp_path_factory.mktemp('data'))
+    for condition in ('day', 'night', 'fog'):
+        tiny.add_frame(condition=condition)
+    return tiny.finish('test')
+
+
+@pytest.fixture
+def network(toy_config, build_detector, tmp_path):
+    """Config and checkpoint of a shipped detector, shrunk, weights at random; as --network's arguments."""
+
+    def make(name: str, config: str, seed: int = 0, distilled: bool = False) -> tuple[str, ...]:
+        cfg = toy_config(
+            config,
+            {'test_dataloader.dataset.crop': CROP, 'model.data_preprocessor.audio_size': (96, 96)},
+        )
+        state_dict = build_detector(cfg, seed).state_dict()
+        if distilled:
+            # A distiller's config and checkpoint; the teachers' own checkpoints are not at hand.
+            preprocessor = dict(cfg.model.pop('data_preprocessor'), modality=None)
+            teachers = dict(rgb=dict(config='missing.py', checkpoint='missing.pth'))
+            cfg.model = dict(
+                type='MultiTeacherDistiller',
+                data_preprocessor=preprocessor,
+                student=cfg.model,
+                teachers=teachers,
+            )
+            state_dict = {f'student.{key}': value for key, value in state_dict.items()}
+        cfg.dump(tmp_path / f'{name}.py')
+        torch.save(dict(state_dict=state_dict, meta={}), tmp_path / f'{name}.pth')
+        return '--network', name, str(tmp_path / f'{name}.py'), str(tmp_path / f'{name}.pth')
+
+    return make
+
+
+def common(data: Path, *more: object) -> list[str]:
+    frames = ('--data-root', data, '--ann-file', 'annotations/test.json', '--width', WIDTH, '--device', 'cpu')
+    return [str(part) for part in (*frames, *more)]
+
+
+def columns_of(picture: np.ndarray) -> list[np.ndarray]:
+    return [picture[:, left : left + WIDTH] for left in range(0, picture.shape[1], WIDTH + 4)]
+
+
+def test_a_row_a_frame_a_column_a_network(tool, data, network, tmp_path):
+    out = tmp_path / 'maps.png'
+    networks = (
+        *network('RGB', 'avd/faster_rcnn_r18_sim_rgb.py'),
+        *network('Thermal', 'avd/faster_rcnn_r18_sim_thermal.py'),
+        *network('AVD', 'avd/av_faster_rcnn_r18_sim.py'),
+        *network('Student', 'avd/faster_rcnn_r18_sim_audio.py', distilled=True),
+    )
+    options = ('--number', 2, '--method', 'grad_cam', '--layer', 'backbone:0')
+    tool.main([str(out), *networks, *common(data, *options)])
+    picture = cv2.imread(str(out))
+    height = 22 + 22 + round(SIZE[1] * WIDTH / SIZE[0]) + 4
+    assert picture.shape == (2 * height, 5 * WIDTH + 4 * 4, 3)
+    rgb, _, _, student, sound = columns_of(picture[44:height])
+    colours = [np.abs(np.diff(part.astype(int), axis=2)).max() for part in (rgb, student, sound)]
+    assert min(colours) > 50  # heat maps and spectrograms are coloured
+    assert np.abs(rgb.astype(int) - student).mean() > 3
+
+    with pytest.raises(SystemExit):
+        tool.main([str(out), *networks, *common(data)])
+    before = out.stat().st_mtime_ns
+    tool.main([str(out), *networks, *common(data, '--number', 1, '--method', 'grad_cam', '--force')])
+    assert out.stat().st_mtime_ns > before and cv2.imread(str(out)).shape[0] == height
+
+
+def test_student_of_a_distiller_is_the_detector_itself(tool, data, network, tmp_path):
+    """Same weights, alone and in a distiller's checkpoint, by Score-CAM: the same picture."""
+    alone = network('Alone', 'avd/faster_rcnn_r18_sim_audio.py')
+    within = network('Within', 'avd/faster_rcnn_r18_sim_audio.py', distilled=True)
+    other = network('Other', 'avd/faster_rcnn_r18_sim_audio.py', seed=1)
+    out = tmp_path / 'maps.png'
+    frame = (data / 'test.txt').read_text().splitlines()[1]
+    tool.main([str(out), *alone, *within, *other, *common(data, '--frames', frame, '--batch-size', 64)])
+    first, second, third, _ = columns_of(cv2.imread(str(out))[44:])
+    np.testing.assert_array_equal(first, second)
+    assert (first != third).mean() > 0.05
+
+
+def test_heat_lies_over_the_camera_image_where_the_network_was_hot(tool, tmp_path):
+    """A hot corner of the input is red in the same corner of the camera image, the rest is cold: blue."""
+    path = str(tmp_path / 'grey.png')
+    cv2.imwrite(path, np.full((65, 192, 3), 128, np.uint8))
+    sample = tool.DetDataSample(
+        metainfo=dict(
+            img_path=path,
+            crop=CROP,
+            ori_shape=(65, 152),
+            img_shape=(64, 64),
+            scale_factor=(64 / 152, 64 / 65),
+        )
+    )
+    values = np.zeros((64, 64), np.float32)
+    values[:16, 48:] = 1
+    box = torch.tensor([[20.0, 40.0, 30.0, 60.0]])
+    found = tool.ActivationMap(values, box, torch.tensor([0.9]), torch.tensor([0]))
+    visualizer = tool.VISUALIZERS.build(dict(type='MAVDLocalVisualizer', name='test_heat_over_camera'))
+    visualizer.dataset_meta = dict(classes=('vehicle',), palette=[(255, 255, 255)])
+    picture = tool.draw_map(found, sample, visualizer, 152).astype(int)
+    warm = picture[..., 0] - picture[..., 2]
+    assert warm[2:14, 118:150].mean() > 60  # rows and columns of the corner: a quarter of 65 and of 152
+    assert warm[20:30, 2:100].mean() < -60
+    edges = (picture.min(axis=2) > 180)[:, 40:80]
+    rows = np.flatnonzero(edges.any(axis=1))
+    assert abs(rows.max() - 60 / 64 * 65) <= 4  # lower edge of the white box
+
+
+def test_unknown_frames_and_wrong_checkpoints(tool, data, network, tmp_path):
+    rgb = network('RGB', 'avd/faster_rcnn_r18_sim_rgb.py')
+    thermal = network('Thermal', 'avd/faster_rcnn_r18_sim_thermal.py')
+    out = str(tmp_path / 'maps.png')
+    with pytest.raises(ValueError, match=r'data set of RGB \(3 frames, .* has no drive_9/1'):
+        tool.main([out, *rgb, *common(data, '--frames', 'drive_9/1')])
+    with pytest.raises(RuntimeError, match=r'backbone\.conv1\.weight'):
+        tool.main([out, *rgb[:3], thermal[3], *common(data)])
+    assert not Path(out).exists()
