@@ -1,3 +1,20 @@
+from .afd_loss import AFDLoss, afd_loss
 from .avd_loss import AVDLoss, avkd_loss, gcl_loss, group_contrastive_log_odds
+from .mta_loss import MTALoss, mta_loss
+from .pairwise_similarity_loss import PairwiseSimilarityLoss, pairwise_similarity_loss
+from .ranking_loss import RankingLoss, ranking_loss
 
-__all__ = ['AVDLoss', 'avkd_loss', 'gcl_loss', 'group_contrastive_log_odds']
+__all__ = [
+    'AFDLoss',
+    'AVDLoss',
+    'MTALoss',
+    'PairwiseSimilarityLoss',
+    'RankingLoss',
+    'afd_loss',
+    'avkd_loss',
+    'gcl_loss',
+    'group_contrastive_log_odds',
+    'mta_loss',
+    'pairwise_similarity_loss',
+    'ranking_loss',
+]
