@@ -1,6 +1,7 @@
 from . import (
     backbones,
     data_preprocessors,
+    dense_heads,
     detectors,
     layers,
     losses,
@@ -13,6 +14,7 @@ from . import (
 __all__ = [
     'backbones',
     'data_preprocessors',
+    'dense_heads',
     'detectors',
     'layers',
     'losses',

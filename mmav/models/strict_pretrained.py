@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ..utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 
-# Names of the first convolution of mmdet's ResNets: plain, and with a deep stem.
-INPUT_CONVS = ('conv1.weight', 'stem.0.weight')
+# Names of the first convolution of mmdet's ResNets, plain and with a deep stem, and of its EfficientNets.
+INPUT_CONVS = ('conv1.weight', 'stem.0.weight', 'layers.0.conv.weight')
 
 
 def adapt_in_channels(weight: Tensor, in_channels: int) -> Tensor:
@@ -55,8 +55,8 @@ class StrictPretrained:
         prefix: Name of the part of the checkpoint that the module is loaded from; '' for all of it.
         submodules: Instead of ``prefix``: names of submodules of the module (or patterns with ``*``, for
             all that match), each with the prefix in the checkpoint that it is loaded from.
-        in_channels: What to do with a ResNet's first convolution that has another number of input
-            channels than the checkpoint's: 'strict': an error; 'adapt': the checkpoint's mean over
+        in_channels: What to do with a ResNet's or EfficientNet's first convolution that has another number
+            of input channels than the checkpoint's: 'strict': an error; 'adapt': the checkpoint's mean over
             channels, see :func:`adapt_in_channels`; 'new': keep it untrained. Defaults to 'strict'.
         drop: Starts of names in the checkpoint that are left out where the module has none of that
             name. Defaults to the classifier of torchvision's ResNets.

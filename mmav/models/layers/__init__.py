@@ -1,4 +1,6 @@
 from .audio_visual_pyramid import AudioVisualPyramid
 from .log_mel_spectrogram import LogMelSpectrogram
+from .same_max_pool import SameMaxPool2d
+from .separable_conv import SeparableConv
 
-__all__ = ['AudioVisualPyramid', 'LogMelSpectrogram']
+__all__ = ['AudioVisualPyramid', 'LogMelSpectrogram', 'SameMaxPool2d', 'SeparableConv']

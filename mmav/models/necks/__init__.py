@@ -1,3 +1,4 @@
+from .bifpn import BiFPN
 from .context_fpn import ContextFPN
 
-__all__ = ['ContextFPN']
+__all__ = ['BiFPN', 'ContextFPN']
