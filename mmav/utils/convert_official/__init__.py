@@ -1,0 +1,54 @@
+"""Checkpoints that the papers' authors published, under this project's names."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from ..checkpoint import select_state_dict
+from .efficientdet import convert_efficientdet_d2
+
+__all__ = ['CONVERTERS', 'convert_official_state_dict']
+
+# By name: takes the published state dict, returns ours.
+CONVERTERS: dict[str, Callable[..., dict[str, Tensor]]] = {
+    f'efficientdet_d2_{modality}': convert_efficientdet_d2(in_channels)
+    for modality, in_channels in dict(audio=8, rgb=3, thermal=1, depth=3).items()
+}
+
+
+def convert_official_state_dict(
+    name: str, state_dict: Mapping[str, Any], **options: Any
+) -> 'OrderedDict[str, Tensor]':
+    """Give a published checkpoint this project's names and conventions; all of it or nothing.
+
+    The result is for a strict load. The command is ``tools/model_converters/convert_official.py``.
+
+    Args:
+        name: Which network it is of: ``efficientdet_d2_audio`` (the MM-DistillNet student),
+            ``efficientdet_d2_rgb``, ``efficientdet_d2_thermal``, ``efficientdet_d2_depth`` (its teachers).
+        state_dict: Names and tensors as published: a bare state dict or a checkpoint that holds one under
+            ``state_dict`` or ``model``, with or without a ``module.`` before all names. Not changed.
+        **options: Of the network's converter; EfficientDet: ``classes``, the published classes to keep, in
+            the order of the labels here. Defaults to all.
+
+    Returns:
+        OrderedDict[str, Tensor]: Our names and tensors. Those that are not changed share memory.
+
+    Raises:
+        ValueError: If there is no converter of that name, names are missing or left over (all are listed), a
+            tensor is of another shape than the network's, or an option does not fit.
+    """
+    if name not in CONVERTERS:
+        raise ValueError(
+            f'no published network is called {name!r}; there are {", ".join(sorted(CONVERTERS))}'
+        )
+    try:
+        published = select_state_dict(state_dict, source=f'the checkpoint of {name}')
+    except KeyError as error:
+        raise ValueError(f'{name}: the checkpoint holds no weights') from error
+    try:
+        return OrderedDict(CONVERTERS[name](published, **options))
+    except ValueError as error:
+        raise ValueError(f'{name}: {error}') from error
