@@ -1,5 +1,7 @@
 """Resizing of a frame's pictures and boxes to the network's input."""
 
+from collections.abc import Mapping, Sequence
+
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -27,10 +29,13 @@ class ResizeModalities(BaseTransform):
         scale (tuple[int]): (width, height) in pixels.
         mode (str): 'stretch' or 'letterbox'. Defaults to 'stretch'.
         interpolation (str): 'bilinear', 'nearest' or 'area'. Defaults to 'bilinear'.
-        pad_value (int): Fills the rest of a letterboxed picture. Defaults to 0.
+        pad_value (int | dict): Fills the rest of a letterboxed picture. A dict has values by modality, one
+            number or one per channel (in the file's order); modalities that it lacks are filled with 0.
+            Defaults to 0.
 
     Raises:
-        ValueError: If an argument is unknown or, in use, a prepared store was made with others.
+        ValueError: If an argument is unknown or, in use, a prepared store was made with others, or
+            ``pad_value`` has another number of values than the picture channels.
     """
 
     def __init__(
@@ -38,7 +43,7 @@ class ResizeModalities(BaseTransform):
         scale: tuple[int, int],
         mode: str = 'stretch',
         interpolation: str = 'bilinear',
-        pad_value: int = 0,
+        pad_value: int | Mapping[str, int | Sequence[int]] = 0,
     ) -> None:
         if mode not in ('stretch', 'letterbox'):
             raise ValueError(f"mode must be 'stretch' or 'letterbox', got {mode!r}")
@@ -47,6 +52,11 @@ class ResizeModalities(BaseTransform):
         self.scale = (int(scale[0]), int(scale[1]))
         self.mode = mode
         self.interpolation = interpolation
+        if isinstance(pad_value, Mapping):
+            pad_value = {
+                name: list(value) if isinstance(value, Sequence) else value
+                for name, value in pad_value.items()
+            }
         self.pad_value = pad_value
 
     def settings(self) -> dict:
@@ -74,7 +84,7 @@ class ResizeModalities(BaseTransform):
             )
         if prepared is None:
             for name in results.get('visual_modalities', ()):
-                results[name] = self._resize(results[name], content)
+                results[name] = self._resize(results[name], content, name)
 
         results['img_shape'] = (content[1], content[0])
         results['scale_factor'] = (content[0] / width, content[1] / height)
@@ -85,11 +95,15 @@ class ResizeModalities(BaseTransform):
             results['gt_bboxes'] = boxes
         return results
 
-    def _resize(self, image: np.ndarray, content: tuple[int, int]) -> np.ndarray:
+    def _resize(self, image: np.ndarray, content: tuple[int, int], name: str) -> np.ndarray:
         resized = cv2.resize(image, content, interpolation=_INTERPOLATIONS[self.interpolation])
         resized = resized.reshape(content[1], content[0], -1)  # OpenCV drops a single channel's axis
         if content == self.scale:
             return resized
-        canvas = np.full((self.scale[1], self.scale[0], resized.shape[2]), self.pad_value, resized.dtype)
+        channels = resized.shape[2]
+        filling = self.pad_value.get(name, 0) if isinstance(self.pad_value, dict) else self.pad_value
+        if np.size(filling) not in (1, channels):
+            raise ValueError(f'{name} has {channels} channels, its pad_value {np.size(filling)} values')
+        canvas = np.full((self.scale[1], self.scale[0], channels), filling, resized.dtype)
         canvas[: content[1], : content[0]] = resized
         return canvas

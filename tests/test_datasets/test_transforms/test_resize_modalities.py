@@ -63,6 +63,15 @@ def test_letterbox_fills_the_rest(results):
     assert (out['rgb'][100:] == 9).all() and out['rgb'].shape == (200, 200, 3)
 
 
+def test_letterbox_fills_each_modality_with_its_own_value(results):
+    resize = ResizeModalities((200, 200), 'letterbox', pad_value=dict(rgb=(104, 116, 124)))
+    out = resize(dict(results))
+    assert (out['rgb'][100:] == (104, 116, 124)).all() and (out['thermal'][100:] == 0).all()
+    assert resize.settings()['pad_value'] == dict(rgb=[104, 116, 124])  # as json gives it back
+    with pytest.raises(ValueError, match='thermal has 1 channels, its pad_value 3'):
+        ResizeModalities((200, 200), 'letterbox', pad_value=dict(thermal=(1, 2, 3)))(results)
+
+
 def test_without_pictures_boxes_follow_alone(results):
     sound_alone = dict(ori_shape=(50, 100), gt_bboxes=results['gt_bboxes'])
     out = ResizeModalities((200, 150))(sound_alone)
