@@ -1,0 +1,15 @@
+# The student alone on labels of the data set: no teacher, no distillation.
+_base_ = [
+    '../_base_/models/efficientdet_d2.py',
+    '../_base_/datasets/mavd_letterbox.py',
+    '../_base_/schedules/mm_distillnet_50e.py',
+    '../_base_/default_runtime.py',
+]
+
+train_pipeline = [
+    dict(type='LoadMultichannelAudio'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    {{_base_.resize}},
+    dict(type='PackAudioVisualInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -1,0 +1,33 @@
+# The RGB teacher. Pictures are normalised as the authors' published weights expect.
+_base_ = [
+    '../_base_/models/efficientdet_d2.py',
+    '../_base_/datasets/mavd_letterbox.py',
+    '../_base_/schedules/mm_distillnet_50e.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    data_preprocessor=dict(
+        modality='rgb',
+        modalities=dict(
+            rgb=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True),
+        ),
+    ),
+    backbone=dict(in_channels=3),
+)
+
+train_pipeline = [
+    dict(type='LoadVisualModalities', modalities=('rgb',)),
+    dict(type='LoadAnnotations', with_bbox=True),
+    {{_base_.resize}},
+    dict(type='PackAudioVisualInputs'),
+]
+test_pipeline = [
+    dict(type='LoadVisualModalities', modalities=('rgb',)),
+    {{_base_.resize}},
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='PackAudioVisualInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
