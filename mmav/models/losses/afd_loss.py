@@ -3,8 +3,8 @@ Xu, "Pay attention to features, transfer learn faster CNNs" (ICLR 2020).
 
 Shape letters: B samples, C channels, H and W height and width of a level's map.
 
-With x^c the map of channel c divided by its L2 norm, s the student's, t the teacher's features, and rho^c
-the learned importance of channel c of this teacher's features,
+In the form taken here (docs/deviations.md), with x^c the map of channel c divided by its L2 norm, s the
+student's, t the teacher's features, and rho^c the learned importance of channel c of this teacher's features,
 
     L = sum_c rho^c(t) |x_s^c - x_t^c|^2,    sum_c rho^c = 1.
 """
