@@ -4,7 +4,8 @@ Torralba, "Self-supervised moving vehicle tracking with stereo sound" (ICCV 2019
 Shape letters: B samples, C channels, H and W height and width of a level's map.
 
 In the form taken here (docs/deviations.md), with a_i the pooled features of the student for sample i, v_i
-the teacher's, both of length 1, and d(a, v) = 1 - <a, v>, a sound shall lie nearer to its own picture than to another's, by a margin m:
+the teacher's, both of length 1, and d(a, v) = 1 - <a, v>, a sound shall lie nearer to its own picture
+than to another's, by a margin m:
 
     l_ij = max(0, m + d(a_i, v_i) - d(a_i, v_j)),    j != i,
 
