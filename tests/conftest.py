@@ -18,7 +18,9 @@ SIZE = 64  # pixels
 
 
 def _shrink(cfg: dict) -> None:
-    """An eighth (ResNet-50) or a quarter (ResNet-18) of the channels, 64 x 64 inputs; in place."""
+    """An eighth (ResNet-50) or a quarter (ResNet-18) of the channels, EfficientNet-B0 for B2, 64 x 64 inputs;
+    in place.
+    """
     if not isinstance(cfg, dict):
         return
     kind = cfg.get('type')
@@ -29,12 +31,20 @@ def _shrink(cfg: dict) -> None:
         cfg.update(
             in_channels=[top >> shift for shift in reversed(range(len(cfg['in_channels'])))], out_channels=16
         )
+    elif kind == 'AudioEfficientNet':
+        cfg.update(arch='b0')  # 40, 112 and 320 channels
+    elif kind == 'BiFPN':
+        cfg.update(in_channels=[40, 112, 320], out_channels=16, num_cells=2)
+    elif kind == 'EfficientDetHead':
+        cfg.update(in_channels=16, stacked_convs=2)
     elif kind == 'RPNHead':
         cfg.update(in_channels=16, feat_channels=16)
     elif kind == 'SingleRoIExtractor':
         cfg.update(out_channels=16)
     elif kind == 'Shared2FCBBoxHead':
         cfg.update(in_channels=16, fc_out_channels=32)
+    elif kind == 'MultiTeacherDistiller':
+        cfg.update(allow_untrained_teachers=True)
     elif kind == 'AudioVisualDataPreprocessor':
         cfg.update(audio_size=(SIZE, SIZE))
     for value in cfg.values():
