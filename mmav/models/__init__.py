@@ -1,5 +1,6 @@
 from . import (
     backbones,
+    classifiers,
     data_preprocessors,
     dense_heads,
     detectors,
@@ -13,6 +14,7 @@ from . import (
 
 __all__ = [
     'backbones',
+    'classifiers',
     'data_preprocessors',
     'dense_heads',
     'detectors',

@@ -1,20 +1,24 @@
 from .background_mix import BackgroundMix, mix_at_snr
+from .count_instances import CountInstances
 from .load_multichannel_audio import LoadMultichannelAudio
 from .load_visual_modalities import LoadVisualModalities
 from .microphone_dropout import MicrophoneDropout
 from .mirror_flip import MirrorFlip
 from .pack_audio_visual_inputs import PackAudioVisualInputs
+from .pack_class_inputs import PackClassInputs
 from .random_gain import RandomGain
 from .resize_modalities import ResizeModalities
 from .spec_augment import SpecAugment, mask_spectrogram
 
 __all__ = [
     'BackgroundMix',
+    'CountInstances',
     'LoadMultichannelAudio',
     'LoadVisualModalities',
     'MicrophoneDropout',
     'MirrorFlip',
     'PackAudioVisualInputs',
+    'PackClassInputs',
     'RandomGain',
     'ResizeModalities',
     'SpecAugment',

@@ -52,21 +52,38 @@ class PackAudioVisualInputs(PackDetInputs):
 
     def transform(self, results: dict) -> dict:
         """Pack ``results``; see the class."""
-        if results.get('prepared_resize') is not None:
-            raise ValueError(
-                'the prepared pictures are resized: the pipeline needs ResizeModalities for the boxes'
-            )
-        inputs = {key: torch.from_numpy(results[key]) for key in ('audio', 'spectrogram') if key in results}
-        for name in results.get('visual_modalities', ()):
-            inputs[name] = _channels_first(results[name])
-        if not inputs:
-            raise KeyError(
-                'the sample holds neither sound nor pictures: '
-                'add LoadMultichannelAudio or LoadVisualModalities to the pipeline'
-            )
+        inputs = pack_inputs(results)
         packed = super().transform(results)
         packed['inputs'] = inputs
         return packed
+
+
+def pack_inputs(results: dict) -> dict[str, torch.Tensor]:
+    """Tensors of what a sample holds, by modality; see :class:`PackAudioVisualInputs`.
+
+    Args:
+        results: The sample.
+
+    Returns:
+        dict: ``audio`` or ``spectrogram``, and pictures.
+
+    Raises:
+        KeyError: If the sample holds neither sound nor pictures.
+        ValueError: If pictures of a prepared store were never met by ResizeModalities.
+    """
+    if results.get('prepared_resize') is not None:
+        raise ValueError(
+            'the prepared pictures are resized: the pipeline needs ResizeModalities for the boxes'
+        )
+    inputs = {key: torch.from_numpy(results[key]) for key in ('audio', 'spectrogram') if key in results}
+    for name in results.get('visual_modalities', ()):
+        inputs[name] = _channels_first(results[name])
+    if not inputs:
+        raise KeyError(
+            'the sample holds neither sound nor pictures: '
+            'add LoadMultichannelAudio or LoadVisualModalities to the pipeline'
+        )
+    return inputs
 
 
 def _channels_first(image: np.ndarray) -> torch.Tensor:

@@ -1,0 +1,27 @@
+"""Scores of a classifier that counts."""
+
+import numpy as np
+
+
+def count_scores(confusion: np.ndarray) -> dict[str, float]:
+    """Scores of counting from a confusion table.
+
+    Args:
+        confusion (np.ndarray): (C, C) frames by true (row) and predicted number (column).
+
+    Returns:
+        dict[str, float]: ``mean_absolute_error`` in objects (the last class taken at its number), ``bias``:
+        mean of predicted less true number, and ``most_frequent``: percent of frames with the most frequent
+        true number, which is the accuracy of a classifier that hears nothing. NaN without frames.
+    """
+    confusion = np.asarray(confusion, dtype=np.float64)
+    total = confusion.sum()
+    if total == 0:
+        return dict.fromkeys(('mean_absolute_error', 'bias', 'most_frequent'), float('nan'))
+    numbers = np.arange(len(confusion))
+    error = numbers[None, :] - numbers[:, None]
+    return dict(
+        mean_absolute_error=float((np.abs(error) * confusion).sum() / total),
+        bias=float((error * confusion).sum() / total),
+        most_frequent=float(100 * confusion.sum(1).max() / total),
+    )

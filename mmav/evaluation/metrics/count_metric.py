@@ -1,0 +1,44 @@
+"""How well a classifier counts."""
+
+import torch
+from mmdet.registry import METRICS
+from mmengine.logging import MMLogger
+from mmpretrain.evaluation import ConfusionMatrix
+from terminaltables import AsciiTable
+
+from ..functional import count_scores
+
+
+@METRICS.register_module()
+class CountMetric(ConfusionMatrix):
+    """mmpretrain's confusion table of a classifier that counts, printed, with the scores that follow from it.
+
+    Figures: ``count/mean_absolute_error``, ``count/bias``, ``count/most_frequent`` (see
+    :func:`mmav.evaluation.count_scores`) and the table as ``count/confusion`` (true numbers in
+    rows). Accuracy is ``mmpretrain.Accuracy``'s.
+
+    Args:
+        **kwargs: Of mmpretrain's ``ConfusionMatrix``.
+    """
+
+    default_prefix = 'count'
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float | torch.Tensor]:
+        """Compute the scores and log the table.
+
+        Args:
+            results (list[dict]): ``gt_label`` and ``pred_label`` of each frame.
+
+        Returns:
+            dict: Figures by name.
+        """
+        confusion = super().compute_metrics(results)['result'].cpu()
+        last = len(confusion) - 1
+        names = [*map(str, range(last)), f'{last}+']
+        rows = [['true \\ predicted', *names, 'correct']]
+        for name, row in zip(names, confusion.tolist()):
+            total = sum(row)
+            share = f'{100 * row[len(rows) - 1] / total:.1f} %' if total else '-'
+            rows.append([name, *map(str, row), share])
+        MMLogger.get_current_instance().info('\n' + AsciiTable(rows).table)
+        return dict(count_scores(confusion.numpy()), confusion=confusion)

@@ -1,0 +1,3 @@
+from .audio_classifier import AudioClassifier
+
+__all__ = ['AudioClassifier']
