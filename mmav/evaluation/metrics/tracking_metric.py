@@ -42,11 +42,13 @@ class TrackingMetric(BaseMetric):
 
     Args:
         ann_file (str, optional): COCO file whose annotations have a ``track_id``. Without it, metainfo
-            ``instances`` of the data samples is used (``bbox``, ``bbox_label``, ``track_id``); put 'instances'
-            into the ``meta_keys`` of the packing transform. Defaults to None.
+            ``instances`` of the data samples is used (``bbox``, ``bbox_label``, ``track_id``): put it into
+            the ``meta_keys`` of the packing transform. Defaults to None.
         tracker (dict, optional): Config of the tracker that makes tracks of the detections of each sequence,
-            with ``reset()`` and ``step(bboxes, scores, labels)``. None: predictions bring ``instances_id``
-            (negative: no track). Defaults to :class:`mmav.models.trackers.IoUTracker`, the paper's rule.
+            with ``reset()`` and ``step(bboxes, scores, labels)``. Defaults to
+            :class:`mmav.models.trackers.IoUTracker` with the paper's settings.
+        predicted_ids (bool): Run no tracker: predictions bring ``instances_id`` (negative: no track).
+            Defaults to False.
         iou_thr (float): Lowest IoU of a track's box with the object it follows. Defaults to 0.5.
         single_vehicle_only (bool or str): Leave scenes with several vehicles out, as Table 3 does. True or
             'stretches': scenes are the stretches of a drive between frames with several true vehicles, each
@@ -70,7 +72,8 @@ class TrackingMetric(BaseMetric):
     def __init__(
         self,
         ann_file: str | None = None,
-        tracker: dict | None = dict(type='IoUTracker'),
+        tracker: dict | None = None,
+        predicted_ids: bool = False,
         iou_thr: float = 0.5,
         single_vehicle_only: bool | str = False,
         max_gap: float | None = None,
@@ -86,7 +89,9 @@ class TrackingMetric(BaseMetric):
             )
         if not 0 < iou_thr <= 1:
             raise ValueError(f'iou_thr must be in 0..1, got {iou_thr}')
-        self.tracker = None if tracker is None else MODELS.build(tracker)
+        if predicted_ids and tracker is not None:
+            raise ValueError('predicted_ids=True runs no tracker: leave one of them away')
+        self.tracker = None if predicted_ids else MODELS.build(tracker or dict(type='IoUTracker'))
         self.iou_thr = iou_thr
         self.single_vehicle_only = 'stretches' if single_vehicle_only is True else single_vehicle_only
         self.max_gap = max_gap
@@ -109,7 +114,7 @@ class TrackingMetric(BaseMetric):
             names = ['bboxes', 'scores', 'labels']
             if self.tracker is None:
                 if 'instances_id' not in pred:
-                    raise KeyError('the predictions have no instances_id: give the metric a tracker')
+                    raise KeyError('the predictions have no instances_id: leave predicted_ids=False')
                 names.append('instances_id')
             self.results.append(
                 dict(
