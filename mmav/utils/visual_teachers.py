@@ -113,6 +113,15 @@ def build_frames(
         ) from error
 
 
+def count_classes(detector: nn.Module) -> set[int]:
+    """Numbers of classes that a detector's box heads tell apart; empty if they do not say."""
+    return {
+        module.num_classes
+        for name, module in detector.named_modules()
+        if 'bbox_head' in name.split('.') and isinstance(getattr(module, 'num_classes', None), int)
+    }
+
+
 def find_classes(meta: Mapping, dataset: Dataset, model: nn.Module, source: str) -> Sequence[str]:
     """Class names of a teacher: its checkpoint's, of MMDetection 3 or 2, else those of its config's data.
 
@@ -127,11 +136,7 @@ def find_classes(meta: Mapping, dataset: Dataset, model: nn.Module, source: str)
     """
     dataset_meta = {key.lower(): value for key, value in (meta.get('dataset_meta') or {}).items()}
     classes = dataset_meta.get('classes') or meta.get('CLASSES') or dataset.metainfo['classes']
-    counts = {
-        module.num_classes
-        for name, module in model.named_modules()
-        if 'bbox_head' in name.split('.') and isinstance(getattr(module, 'num_classes', None), int)
-    }
+    counts = count_classes(model)
     if counts and len(classes) not in counts:
         raise ValueError(
             f'{source}: its model tells {sorted(counts)} classes apart, but the names at hand are '

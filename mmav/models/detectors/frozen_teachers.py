@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ...utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from ...utils.pseudo_labels import as_label_boxes, map_labels
+from ...utils.visual_teachers import count_classes
 from .feature_taps import tap_features
 
 OPTIONS = {'config', 'model', 'checkpoint', 'classes', 'class_map'}
@@ -198,15 +199,6 @@ class FrozenTeachers(nn.ModuleDict):
         boxes = as_label_boxes(result.pred_instances, result.ori_shape)
         names = self.classes[modality]
         return boxes if names is None else map_labels(boxes, names, self.targets, self.class_maps[modality])
-
-
-def count_classes(detector: nn.Module) -> set[int]:
-    """Numbers of classes that a detector's box heads tell apart."""
-    return {
-        module.num_classes
-        for name, module in detector.named_modules()
-        if 'bbox_head' in name.split('.') and isinstance(getattr(module, 'num_classes', None), int)
-    }
 
 
 def _normalisation(preprocessor: nn.Module, modality: str) -> tuple[list, list, bool] | None:

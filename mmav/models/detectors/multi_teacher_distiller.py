@@ -19,8 +19,9 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...utils.pseudo_labels import fuse_predictions
+from ...utils.visual_teachers import count_classes
 from .feature_taps import check_tap, select_levels, tap_features
-from .frozen_teachers import FrozenTeachers, count_classes
+from .frozen_teachers import FrozenTeachers
 
 Inputs = Tensor | dict[str, Tensor]
 
