@@ -51,7 +51,8 @@ class StrictPretrained:
                              'roi_head.visual_bbox_head': 'roi_head.bbox_head'})]
 
     Args:
-        checkpoint: Path, see :func:`mmav.utils.checkpoint.read_checkpoint`.
+        checkpoint: Path, see :func:`mmav.utils.checkpoint.read_checkpoint`. None, for configs whose users
+            must name theirs, is an error when the weights are initialised.
         prefix: Name of the part of the checkpoint that the module is loaded from; '' for all of it.
         submodules: Instead of ``prefix``: names of submodules of the module (or patterns with ``*``, for
             all that match), each with the prefix in the checkpoint that it is loaded from.
@@ -67,7 +68,7 @@ class StrictPretrained:
 
     def __init__(
         self,
-        checkpoint: str,
+        checkpoint: str | None,
         prefix: str = '',
         submodules: Mapping[str, str] | None = None,
         in_channels: str = 'strict',
@@ -94,7 +95,13 @@ class StrictPretrained:
             AttributeError: If a submodule does not exist.
             KeyError: If the checkpoint has nothing under a prefix.
             RuntimeError: If names or shapes do not fit; the message lists them.
+            ValueError: If no checkpoint is given.
         """
+        if self.checkpoint is None:
+            raise ValueError(
+                f'the weights of {list(self.submodules)} come from a checkpoint of yours: '
+                '--cfg-options model.init_cfg.checkpoint=FILE (without: model.init_cfg=None)'
+            )
         print_log(f'load {list(self.submodules.values())} from {self.checkpoint}', logger='current')
         checkpoint = read_checkpoint(self.checkpoint)
         for target, prefix in self._targets(module):
