@@ -145,7 +145,7 @@ def test_stripped_checkpoint(tmp_path, trained, inferencer):
         AudioDetInferencer(cfg, stripped, device='cpu')
     allowed = AudioDetInferencer(cfg, stripped, device='cpu', stripped=True, show_progress=False)
     assert allowed(noise())['predictions'][0] == expected
-    stock = AudioDetInferencer(tool.audio_only_config(cfg), stripped, device='cpu', show_progress=False)
+    stock = AudioDetInferencer(tool.deployed_config(cfg), stripped, device='cpu', show_progress=False)
     assert type(stock.model).__name__ == 'FasterRCNN'
     assert stock(noise())['predictions'][0] == expected
 

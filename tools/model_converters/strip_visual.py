@@ -1,7 +1,8 @@
-"""Take the visual branch out of an AVD checkpoint.
+"""Take what training alone needs out of the checkpoint of an AVD detector or of a distiller.
 
-What is left is the audio path alone, for mmdet's own ``FasterRCNN`` with ``AudioResNet`` as its backbone and
-``AudioVisualDataPreprocessor(modality='audio')``::
+What is left of an ``AudioVisualFasterRCNN`` is the audio path, for mmdet's own ``FasterRCNN`` with
+``AudioResNet`` as its backbone; what is left of a ``MultiTeacherDistiller`` is its student. Both go with
+``AudioVisualDataPreprocessor(modality='audio')`` (a student that sees: with its modality)::
 
     python tools/model_converters/strip_visual.py work_dirs/avd/epoch_30.pth audio.pth \
         --config configs/avd/faster_rcnn_r50_fpn_mavd.py
@@ -21,6 +22,7 @@ from mmav.engine import AtomicLocalBackend
 from mmav.models.detectors import VISUAL_PREFIXES
 from mmav.utils.checkpoint import read_checkpoint, select_state_dict
 
+STUDENT = 'student.'
 TRAINING_KEYS = (
     'train_dataloader',
     'train_cfg',
@@ -32,57 +34,75 @@ TRAINING_KEYS = (
 
 
 def strip_visual(checkpoint: dict, source: str = 'checkpoint') -> dict:
-    """Keep the audio path of a checkpoint.
+    """Keep the audio path or the student of a checkpoint.
 
     Args:
-        checkpoint: Checkpoint of an ``AudioVisualFasterRCNN``; not changed.
+        checkpoint: Checkpoint of an ``AudioVisualFasterRCNN`` or a ``MultiTeacherDistiller``; not changed.
         source: What error messages call it.
 
     Returns:
-        dict: ``state_dict`` without the visual parameters, and ``meta`` without the config, which describes
-        the detector with its visual branch. Optimiser and schedules are left out.
+        dict: ``state_dict`` with what is deployed, and ``meta`` without the config, which describes the
+        whole model. Optimiser and schedules are left out.
 
     Raises:
-        ValueError: If there is nothing visual in it, or no audio path.
+        ValueError: If there is nothing to take out of it, or no audio path.
     """
     state_dict = select_state_dict(checkpoint, source=source)
-    kept = {name: value for name, value in state_dict.items() if not name.startswith(VISUAL_PREFIXES)}
-    if len(kept) == len(state_dict):
-        raise ValueError(f'{source} has no visual branch: nothing starts with {", ".join(VISUAL_PREFIXES)}')
-    if not any(name.startswith('roi_head.bbox_head.') for name in kept):
-        raise ValueError(f'{source} has no audio path: nothing starts with roi_head.bbox_head.')
+    if any(name.startswith(STUDENT) for name in state_dict):
+        kept = select_state_dict(checkpoint, STUDENT, source)
+    else:
+        kept = {name: value for name, value in state_dict.items() if not name.startswith(VISUAL_PREFIXES)}
+        if len(kept) == len(state_dict):
+            raise ValueError(
+                f'{source} has no visual branch and no student: '
+                f'nothing starts with {", ".join((*VISUAL_PREFIXES, STUDENT))}'
+            )
+        if not any(name.startswith('roi_head.bbox_head.') for name in kept):
+            raise ValueError(f'{source} has no audio path: nothing starts with roi_head.bbox_head.')
     meta = {key: value for key, value in checkpoint.get('meta', {}).items() if key != 'cfg'}
     return dict(meta=meta, state_dict=kept)
 
 
-def audio_only_config(cfg: Config) -> Config:
-    """Config of the deployed detector: mmdet's ``FasterRCNN`` on sound, for testing and inference.
+def deployed_config(cfg: Config) -> Config:
+    """Config of the deployed detector, for testing and inference.
 
     Args:
-        cfg: Config of an ``AudioVisualFasterRCNN``; not changed.
+        cfg: Config of an ``AudioVisualFasterRCNN`` or a ``MultiTeacherDistiller``; not changed.
 
     Returns:
-        Config: The same without visual branch and training settings.
+        Config: The same with mmdet's ``FasterRCNN`` on sound, or the student, and without training settings.
 
     Raises:
         ValueError: If the config's model is another one.
     """
-    if cfg.model.type != 'AudioVisualFasterRCNN':
-        raise ValueError(f'the config has a {cfg.model.type}, not an AudioVisualFasterRCNN')
     deployed = cfg.to_dict()
     for key in TRAINING_KEYS:
         deployed.pop(key, None)
     model = deployed['model']
-    for key in ('visual_streams', 'test_modalities', 'init_cfg'):
-        model.pop(key, None)
-    model['type'] = 'FasterRCNN'
-    model['roi_head'] = dict(
-        type='StandardRoIHead',
-        bbox_roi_extractor=model['roi_head']['bbox_roi_extractor'],
-        bbox_head=model['roi_head']['bbox_head'],
-    )
-    model['data_preprocessor'].pop('modalities', None)
-    model['data_preprocessor']['modality'] = 'audio'
+    if model['type'] == 'AudioVisualFasterRCNN':
+        for key in ('visual_streams', 'test_modalities'):
+            model.pop(key, None)
+        model['type'] = 'FasterRCNN'
+        model['roi_head'] = dict(
+            type='StandardRoIHead',
+            bbox_roi_extractor=model['roi_head']['bbox_roi_extractor'],
+            bbox_head=model['roi_head']['bbox_head'],
+        )
+        modality = 'audio'
+    elif model['type'] == 'MultiTeacherDistiller':
+        modality = model.get('student_modality', 'audio')
+        model = dict(model['student'], data_preprocessor=model['data_preprocessor'])
+    else:
+        raise ValueError(
+            f'the config has a {model["type"]}, no AudioVisualFasterRCNN or MultiTeacherDistiller'
+        )
+    model.pop('init_cfg', None)
+    preprocessor = model['data_preprocessor']
+    preprocessor['modality'] = modality
+    pictures = preprocessor.pop('modalities', None) or {}
+    if modality in pictures:
+        preprocessor['modalities'] = {modality: pictures[modality]}
+    deployed['model'] = model
     return Config(deployed)
 
 
@@ -91,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('src', help='checkpoint of an AudioVisualFasterRCNN')
+    parser.add_argument('src', help='checkpoint of an AVD detector or a distiller')
     parser.add_argument('dst', type=Path, help='checkpoint to write, .pth')
     parser.add_argument('--config', help='config that SRC was trained with; that of DST is written beside it')
     parser.add_argument('--force', action='store_true', help='overwrite what exists')
@@ -104,7 +124,7 @@ def main() -> None:
     stripped = strip_visual(read_checkpoint(args.src), args.src)
     backend = AtomicLocalBackend()
     if args.config:
-        deployed = audio_only_config(Config.fromfile(args.config))
+        deployed = deployed_config(Config.fromfile(args.config))
         stripped['meta']['cfg'] = deployed.pretty_text
         backend.put_text(deployed.pretty_text, config_path)
     content = io.BytesIO()
