@@ -18,12 +18,15 @@ SIZE = 64  # pixels
 
 
 def _shrink(cfg: dict) -> None:
-    """An eighth (ResNet-50) or a quarter (ResNet-18) of the channels, EfficientNet-B0 for B2, 64 x 64 inputs;
-    in place.
+    """An eighth (ResNet-50) or a quarter (ResNet-18) of the channels, EfficientNet-B0 for B2, 64 x 64 inputs,
+    no pretrained weights; in place.
     """
     if not isinstance(cfg, dict):
         return
     kind = cfg.get('type')
+    init_cfg = cfg.get('init_cfg')
+    if isinstance(init_cfg, dict) and init_cfg.get('type') == 'StrictPretrained':
+        cfg['init_cfg'] = None
     if kind in ('ResNet', 'AudioResNet'):
         cfg.update(base_channels=8, stem_channels=8)
     elif kind in ('FPN', 'ContextFPN'):
@@ -43,6 +46,8 @@ def _shrink(cfg: dict) -> None:
         cfg.update(out_channels=16)
     elif kind == 'Shared2FCBBoxHead':
         cfg.update(in_channels=16, fc_out_channels=32)
+    elif kind == 'mmpretrain.StackedLinearClsHead':
+        cfg.update(in_channels={352: 320, 256: 64}[cfg['in_channels']])
     elif kind == 'MultiTeacherDistiller':
         cfg.update(allow_untrained_teachers=True)
     elif kind == 'AudioVisualDataPreprocessor':

@@ -8,6 +8,7 @@ from mmdet.registry import HOOKS, METRICS, RUNNERS, TRANSFORMS, VISUALIZERS
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
+from mmpretrain.structures import DataSample
 
 ROOT = Path(__file__).parents[1] / 'configs'
 NAMES = sorted(
@@ -25,29 +26,42 @@ def modalities_of(cfg: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(loaded)
 
 
+def with_classes(batch: dict) -> dict:
+    """The batch as PackClassInputs packs it for a classifier that counts."""
+    samples = [DataSample().set_gt_label(len(sample.gt_instances)) for sample in batch['data_samples']]
+    return dict(batch, data_samples=samples)
+
+
 @pytest.mark.parametrize('name', NAMES)
 def test_config_trains_a_step_and_predicts(name, toy_config, build_detector, toy_batch):
     cfg = toy_config(name)
     trained_on, tested_on = modalities_of(cfg)
     model = build_detector(cfg)
+    counts = cfg.model.type == 'AudioClassifier'
+    pack = with_classes if counts else dict
     reached = set()
     for key, parameter in model.named_parameters():
         parameter.register_post_accumulate_grad_hook(lambda _, key=key: reached.add(key))
-    before = model.state_dict()['rpn_head.rpn_conv.weight'].clone()
+    trained = {key for key, parameter in model.named_parameters() if parameter.requires_grad}
+    before = {key: parameter.detach().clone() for key, parameter in model.named_parameters()}
 
     logs = model.train().train_step(
-        toy_batch(trained_on), OptimWrapper(torch.optim.SGD(model.parameters(), lr=1e-3))
+        pack(toy_batch(trained_on)), OptimWrapper(torch.optim.SGD(model.parameters(), lr=1e-3))
     )
 
     assert all(value.isfinite().all() for value in logs.values())
     # a parameter without a gradient would stop distributed training
-    assert reached == {key for key, parameter in model.named_parameters() if parameter.requires_grad}
-    assert not torch.equal(model.state_dict()['rpn_head.rpn_conv.weight'], before)
+    assert reached == trained
+    changed = {key for key, parameter in model.named_parameters() if not torch.equal(parameter, before[key])}
+    assert changed <= trained
+    # every part of the detector has learned: backbone, neck, heads, ...
+    assert {key.split('.')[0] for key in changed} == {key.split('.')[0] for key in trained}
 
-    results = model.eval().test_step(toy_batch(tested_on))
+    results = model.eval().test_step(pack(toy_batch(tested_on)))
 
     assert len(results) == 2
-    assert all(torch.isfinite(result.pred_instances.bboxes).all() for result in results)
+    found = [result.pred_score if counts else result.pred_instances.bboxes for result in results]
+    assert all(torch.isfinite(values).all() for values in found)
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -59,7 +73,7 @@ def test_config_builds_pipelines_and_metrics_and_survives_a_dump(name, tmp_path)
         for step in loader.dataset.pipeline:
             TRANSFORMS.build(step)
     for evaluator in (*cfg.val_evaluator, *cfg.test_evaluator):
-        METRICS.build({**evaluator, 'ann_file': None})
+        METRICS.build({**evaluator, 'ann_file': None} if 'ann_file' in evaluator else evaluator)
     for hook in cfg.default_hooks.values():
         assert HOOKS.get(hook.type) is not None
     for part, registry in ((cfg.runner_type, RUNNERS), (cfg.visualizer.type, VISUALIZERS)):
@@ -83,6 +97,27 @@ def test_paper_config_holds_the_papers_settings():
     assert cfg.model.data_preprocessor.audio_size == (576, 576)
     assert cfg.model.data_preprocessor.log_mel.n_mels == 80
     assert cfg.model.backbone.depth == 50 and cfg.model.backbone.in_channels == 8
+
+
+def test_efficientdet_config_holds_the_papers_settings():
+    cfg = Config.fromfile(ROOT / 'mm_distillnet/efficientdet_d2_mavd_audio.py')
+    model = cfg.model
+    assert (model.backbone.arch, model.neck.num_cells, model.neck.out_channels) == ('b2', 5, 112)
+    assert model.bbox_head.anchor_generator.factors == [(1.0, 1.0), (1.4, 0.7), (0.7, 1.4)]
+    assert (model.bbox_head.loss_cls.alpha, model.bbox_head.loss_cls.gamma) == (0.25, 2.0)
+    assert model.data_preprocessor.audio_size == (768, 768) == cfg.resize.scale
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.lr, optimizer.betas) == ('Adam', 1e-5, (0.9, 0.999))
+    assert optimizer.weight_decay == 5e-4 and cfg.param_scheduler[0].type == 'ReduceOnPlateauLR'
+    assert cfg.train_cfg.max_epochs == 50 and cfg.train_dataloader.batch_size == 2
+
+
+@pytest.mark.parametrize(('modality', 'channels'), [('audio', 8), ('rgb', 3), ('thermal', 1), ('depth', 3)])
+def test_efficientdet_of_each_modality_sees_that_alone(modality, channels):
+    cfg = Config.fromfile(ROOT / f'mm_distillnet/efficientdet_d2_mavd_{modality}.py')
+    assert cfg.model.backbone.in_channels == channels
+    assert cfg.model.data_preprocessor.modality == modality
+    assert modalities_of(cfg) == ((modality,), (modality,))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ _base_ = [
 train_pipeline = [
     dict(type='LoadMultichannelAudio'),
     dict(type='LoadAnnotations', with_bbox=True),
-    {{_base_.resize}},
+    _base_.resize,
     dict(type='PackAudioVisualInputs'),
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

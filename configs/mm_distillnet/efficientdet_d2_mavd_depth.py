@@ -13,12 +13,12 @@ model = dict(
 train_pipeline = [
     dict(type='LoadVisualModalities', modalities=('depth',)),
     dict(type='LoadAnnotations', with_bbox=True),
-    {{_base_.resize}},
+    _base_.resize,
     dict(type='PackAudioVisualInputs'),
 ]
 test_pipeline = [
     dict(type='LoadVisualModalities', modalities=('depth',)),
-    {{_base_.resize}},
+    _base_.resize,
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackAudioVisualInputs'),
 ]

@@ -19,12 +19,12 @@ model = dict(
 train_pipeline = [
     dict(type='LoadVisualModalities', modalities=('rgb',)),
     dict(type='LoadAnnotations', with_bbox=True),
-    {{_base_.resize}},
+    _base_.resize,
     dict(type='PackAudioVisualInputs'),
 ]
 test_pipeline = [
     dict(type='LoadVisualModalities', modalities=('rgb',)),
-    {{_base_.resize}},
+    _base_.resize,
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackAudioVisualInputs'),
 ]

@@ -11,12 +11,12 @@ model = dict(
 train_pipeline = [
     dict(type='LoadVisualModalities', modalities=('thermal',)),
     dict(type='LoadAnnotations', with_bbox=True),
-    {{_base_.resize}},
+    _base_.resize,
     dict(type='PackAudioVisualInputs'),
 ]
 test_pipeline = [
     dict(type='LoadVisualModalities', modalities=('thermal',)),
-    {{_base_.resize}},
+    _base_.resize,
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackAudioVisualInputs'),
 ]
