@@ -1,0 +1,106 @@
+"""Tracks drawn over pictures, and videos of them."""
+
+import colorsys
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+_GOLDEN = 0.6180339887498949  # steps of the hue that keep any number of consecutive ids apart
+
+
+def track_colour(identity: int) -> tuple[int, int, int]:
+    """The colour of a track: the same for the same id, always.
+
+    Args:
+        identity (int): The track's id.
+
+    Returns:
+        tuple[int]: Blue, green, red, each 0..255.
+    """
+    red, green, blue = colorsys.hsv_to_rgb(identity * _GOLDEN % 1, 0.75, 1.0)
+    return round(255 * blue), round(255 * green), round(255 * red)
+
+
+def draw_tracks(
+    image: np.ndarray, bboxes: np.ndarray, ids: np.ndarray, truth: np.ndarray | None = None
+) -> np.ndarray:
+    """Draw boxes in the colours of their tracks, with ids.
+
+    Args:
+        image (np.ndarray): Picture (H, W, 3) of uint8, BGR. It stays as it is.
+        bboxes (np.ndarray): (n, 4): x1, y1, x2, y2 in pixels.
+        ids (np.ndarray): (n,).
+        truth (np.ndarray, optional): True boxes (m, 4), drawn in white below the others.
+
+    Returns:
+        np.ndarray: The picture (H, W, 3).
+    """
+    image = image.copy()
+    thick = max(1, round(image.shape[0] / 220))
+    for box in np.zeros((0, 4)) if truth is None else truth:
+        x1, y1, x2, y2 = np.round(box).astype(int).tolist()
+        cv2.rectangle(image, (x1, y1), (x2, y2), (255, 255, 255), max(1, thick // 2))
+    size = image.shape[0] / 700
+    for box, identity in zip(bboxes, ids):
+        x1, y1, x2, y2 = np.round(box).astype(int).tolist()
+        colour, text = track_colour(int(identity)), str(int(identity))
+        cv2.rectangle(image, (x1, y1), (x2, y2), colour, thick)
+        (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, thick)
+        top = max(y1 - height - below, 0)  # inside the picture
+        cv2.rectangle(image, (x1, top), (x1 + width, top + height + below), colour, -1)
+        cv2.putText(image, text, (x1, top + height), cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), thick)
+    return image
+
+
+class VideoWriter:
+    """An mp4 file that is whole once the ``with`` block ends without an error, and absent before.
+
+    Pictures of an odd width or height get a black column or row, which the codec needs.
+
+    Args:
+        path (str or Path): File to write; its folder is made if missing.
+        fps (float): Frames a second.
+
+    Raises:
+        RuntimeError: In use, if OpenCV cannot write the video.
+        ValueError: In use, for pictures of different sizes.
+    """
+
+    def __init__(self, path: str | Path, fps: float) -> None:
+        self.path = Path(path)
+        self.fps = fps
+        self.partial = self.path.with_name(f'.{self.path.stem}.{os.getpid()}.partial{self.path.suffix}')
+        self._writer = None
+        self._shape = None
+
+    def __enter__(self) -> 'VideoWriter':
+        return self
+
+    def write(self, image: np.ndarray) -> None:
+        """Append a picture.
+
+        Args:
+            image (np.ndarray): (H, W, 3) of uint8, BGR.
+        """
+        if self._writer is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            height, width = self._shape = image.shape[:2]
+            size = (width + width % 2, height + height % 2)
+            codec = cv2.VideoWriter_fourcc(*'mp4v')
+            self._writer = cv2.VideoWriter(str(self.partial), codec, self.fps, size)
+            if not self._writer.isOpened():
+                raise RuntimeError(f'OpenCV cannot write the video {self.path}')
+        if image.shape[:2] != self._shape:
+            raise ValueError(f'{self.path}: a picture of {image.shape[:2]} among those of {self._shape}')
+        height, width = self._shape
+        self._writer.write(cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_CONSTANT))
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.release()
+            if kind is None:
+                os.replace(self.partial, self.path)
+            else:
+                self.partial.unlink(missing_ok=True)

@@ -1,0 +1,284 @@
+"""Track vehicles by sound: from a drive, or a recording of a microphone array, to tracks and a video.
+
+    python tools/track.py config.py checkpoint.pth --out-dir tracks                       all test drives
+    python tools/track.py config.py checkpoint.pth --drives test_0003 --truth --out-dir tracks
+    python tools/track.py config.py checkpoint.pth --recordings street.wav --stride 0.1 --out-dir tracks
+
+writes ``<drive>.txt`` in the format of MOTChallenge and ``<drive>.mp4`` with boxes and ids over the camera
+images. Boxes are in pixels of the cropped camera image.
+"""
+
+import argparse
+import copy
+import itertools
+import operator
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import mmav  # noqa: F401  (first: it checks the versions of what follows)
+
+# isort: split
+import numpy as np
+from mmdet.registry import DATASETS, MODELS
+from mmdet.structures import DetDataSample
+from mmengine.config import Config, DictAction
+from mmengine.dataset import pseudo_collate
+from mmengine.fileio import exists
+from torch.utils.data import DataLoader, Dataset, Subset
+from tqdm import tqdm
+
+from mmav.apis import AudioDetInferencer, collect_clips
+from mmav.datasets.errors import SampleError
+from mmav.datasets.transforms.load_visual_modalities import read_image
+from mmav.engine.atomic_backend import AtomicLocalBackend
+from mmav.evaluation import TrackingMetric
+from mmav.models.trackers import IoUTracker
+from mmav.utils.files import write_json
+from mmav.utils.mot_challenge import mot_challenge_text
+from mmav.visualization import VideoWriter, crop_to_sample, draw_tracks
+
+TRACKER_OPTIONS = ('init_score_thr', 'iou_thr', 'score_thr', 'patience')
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--out-dir', required=True, type=Path, help='folder of the tracks')
+    parser.add_argument('--split', choices=['train', 'val', 'test'], default='test', help='default: test')
+    parser.add_argument('--drives', nargs='+', help='drives of the split; default: all')
+    parser.add_argument(
+        '--recordings', nargs='+', help='instead of drives: sound files with a channel for each microphone'
+    )
+    parser.add_argument('--images', nargs='+', help='camera image below the boxes: one, or one a recording')
+    parser.add_argument(
+        '--stride', type=float, default=0.1, help='seconds between the frames of a recording; default: 0.1'
+    )
+    parser.add_argument('--truth', action='store_true', help="draw the annotations' boxes, print the metrics")
+    parser.add_argument(
+        '--single-vehicle-only', action='store_true', help='metrics without scenes of several vehicles'
+    )
+    parser.add_argument('--init-score-thr', type=float, help='score that starts a track; default: 0.8')
+    parser.add_argument('--iou-thr', type=float, help='overlap that links boxes; default: 0.5')
+    parser.add_argument('--score-thr', type=float, help='score that continues a track; default: 0.3')
+    parser.add_argument('--patience', type=int, help='frames a track may miss; default: 0')
+    parser.add_argument('--fps', type=float, help='of the videos; default: as the frames were taken')
+    parser.add_argument('--no-video', action='store_true', help='text files alone')
+    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument('--workers', type=int, default=0, help='processes that load a drive; default: none')
+    parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU where there is one')
+    parser.add_argument(
+        '--stripped', action='store_true', help='the checkpoint lacks the visual branch of the config'
+    )
+    parser.add_argument('--force', action='store_true', help='overwrite files that exist')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    args = parser.parse_args()
+    if args.recordings and (args.truth or args.drives):
+        parser.error('--drives and --truth belong to a data set, not to --recordings')
+    if args.images and not args.recordings:
+        parser.error('--images goes with --recordings')
+    if args.single_vehicle_only and not args.truth:
+        parser.error('--single-vehicle-only goes with --truth')
+    for name in ('stride', 'fps', 'batch_size'):
+        if getattr(args, name) is not None and getattr(args, name) <= 0:
+            parser.error(f'--{name.replace("_", "-")} must be positive')
+    return args
+
+
+class DriveSource:
+    """Frames of a data set's drives in order of time, with predictions.
+
+    Args:
+        inferencer (AudioDetInferencer): The detector.
+        args (argparse.Namespace): The command line.
+        cfg (Config): The config.
+    """
+
+    def __init__(self, inferencer: AudioDetInferencer, args: argparse.Namespace, cfg: Config) -> None:
+        self.inferencer, self.args = inferencer, args
+        self.dataset = build_dataset(cfg, args.split)
+        frames = [self.dataset.get_data_info(index) for index in range(len(self.dataset))]
+        drives = sorted({info['drive'] for info in frames})
+        unknown = sorted(set(args.drives or ()) - set(drives))
+        if unknown:
+            raise SystemExit(f'track: no drive {", ".join(unknown)} in {args.split}; there are {drives}')
+        wanted = set(args.drives or drives)
+        places = sorted(
+            (info['drive'], info['timestamp'], index)
+            for index, info in enumerate(frames)
+            if info['drive'] in wanted
+        )
+        self.order = [index for _, _, index in places]
+        self.rates = {}
+        for drive in sorted(wanted):
+            times = np.diff([time for name, time, _ in places if name == drive])
+            self.rates[drive] = 1 / max(statistics.median(times), 1e-3) if len(times) else 1.0
+        self.total = len(self.order)
+
+    def __iter__(self) -> Iterator[tuple[str, DetDataSample]]:
+        loader = DataLoader(
+            Subset(self.dataset, self.order),
+            batch_size=self.args.batch_size,
+            num_workers=self.args.workers,
+            collate_fn=pseudo_collate,
+        )
+        for batch in loader:
+            for sample in self.inferencer.forward(batch):
+                yield sample.drive, sample
+
+    def picture(self, sample: DetDataSample) -> np.ndarray | None:
+        """The camera image of a frame, if there is one."""
+        if not exists(sample.img_path, backend_args=self.dataset.backend_args):
+            return None
+        return read_image(sample.img_path, self.dataset.backend_args)
+
+
+class RecordingSource:
+    """Windows of recordings in order of time, with predictions; arguments as of :class:`DriveSource`."""
+
+    def __init__(self, inferencer: AudioDetInferencer, args: argparse.Namespace, cfg: Config) -> None:
+        self.inferencer, self.args = inferencer, args
+        self.clips = collect_clips(args.recordings, inferencer.num_channels)
+        self.names = [Path(clip.name).stem for clip in self.clips]
+        if len(set(self.names)) < len(self.names):
+            raise SystemExit(f'track: recordings must differ in their names, got {self.names}')
+        images = args.images or [None]
+        if len(images) not in (1, len(self.clips)):
+            raise SystemExit(f'track: {len(images)} images for {len(self.clips)} recordings')
+        images = images * len(self.clips) if len(images) == 1 else images
+        self.images = [None if path is None else read_image(path) for path in images]
+        self.rates = dict.fromkeys(self.names, 1 / args.stride)
+        self.total = None
+
+    def __iter__(self) -> Iterator[tuple[str, DetDataSample]]:
+        for batch in self.inferencer.preprocess(self.clips, self.args.batch_size, stride=self.args.stride):
+            for sample in self.inferencer.forward(batch):
+                yield self.names[sample.clip], sample
+
+    def picture(self, sample: DetDataSample) -> np.ndarray | None:
+        """The camera image that the user gave, if any."""
+        return self.images[sample.clip]
+
+
+def build_dataset(cfg: Config, split: str) -> Dataset:
+    """The frames of a split as they are tested: with the test pipeline, nothing shuffled or left out."""
+
+    def innermost(dataset: dict) -> dict:
+        return innermost(dataset['dataset']) if 'dataset' in dataset else dataset
+
+    dataset = copy.deepcopy(innermost(cfg[f'{split}_dataloader'].dataset))
+    dataset.pipeline = copy.deepcopy(innermost(cfg.test_dataloader.dataset).pipeline)
+    dataset.test_mode = True
+    return DATASETS.build(dataset)
+
+
+def canvas(image: np.ndarray | None, sample: DetDataSample) -> np.ndarray:
+    """What is drawn on: the camera image, cropped to what boxes refer to, or black."""
+    height, width = sample.ori_shape[:2]
+    if image is None:
+        return np.zeros((height, width, 3), np.uint8)
+    if image.ndim == 2:
+        image = np.repeat(image[..., None], 3, axis=2)
+    return image if image.shape[:2] == (height, width) else crop_to_sample(image, sample)
+
+
+def track_all(
+    source: DriveSource | RecordingSource,
+    tracker: IoUTracker,
+    args: argparse.Namespace,
+    metric: TrackingMetric | None = None,
+) -> dict:
+    """Track every sequence and write its files.
+
+    Args:
+        source (DriveSource or RecordingSource): Frames with predictions, one sequence after the other.
+        tracker (IoUTracker): The tracker.
+        args (argparse.Namespace): The command line.
+        metric (TrackingMetric, optional): Is fed with the tracks.
+
+    Returns:
+        dict: Numbers of frames and tracks of each sequence.
+    """
+    summary = {}
+    progress = tqdm(source, desc='Tracking', unit=' frames', total=source.total)
+    for name, frames in itertools.groupby(progress, key=operator.itemgetter(0)):
+        tracker.reset()
+        rows = []
+        stem = args.out_dir / file_stem(name)
+        with VideoWriter(stem.with_name(f'{stem.name}.mp4'), args.fps or source.rates[name]) as video:
+            for _, sample in frames:
+                tracked = tracker.track(data_sample=sample)
+                rows.append([tracked[key].numpy() for key in ('instances_id', 'bboxes', 'scores')])
+                truth = None
+                if metric is not None:
+                    sample.pred_instances = tracked
+                    metric.process({}, [sample.to_dict()])
+                    truth = metric.results[-1]['truth'][:, :4]
+                if not args.no_video:
+                    picture = canvas(source.picture(sample), sample)
+                    video.write(draw_tracks(picture, rows[-1][1], rows[-1][0], truth))
+        AtomicLocalBackend().put_text(mot_challenge_text(rows), stem.with_name(f'{stem.name}.txt'))
+        number = len({identity for ids, *_ in rows for identity in ids.tolist()})
+        summary[name] = dict(frames=len(rows), tracks=number)
+    return summary
+
+
+def file_stem(name: str) -> str:
+    """Name of a sequence's files; drives may lie in folders."""
+    return name.replace('/', '_')
+
+
+def main() -> None:
+    """Track, write and print."""
+    args = parse_args()
+    cfg = Config.fromfile(args.config)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    try:
+        run(args, cfg)
+    except SampleError as error:
+        raise SystemExit(f'track: {error}') from error
+
+
+def run(args: argparse.Namespace, cfg: Config) -> None:
+    """Track what the command line asks for."""
+    given = {name: getattr(args, name) for name in TRACKER_OPTIONS if getattr(args, name) is not None}
+    try:
+        tracker = MODELS.build({'_scope_': 'mmdet', **cfg.get('tracker', dict(type='IoUTracker')), **given})
+    except ValueError as error:
+        raise SystemExit(f'track: {error}') from error
+    inferencer = AudioDetInferencer(cfg, args.checkpoint, args.device, args.stripped, show_progress=False)
+    source = (RecordingSource if args.recordings else DriveSource)(inferencer, args, cfg)
+    targets = [
+        args.out_dir / f'{file_stem(name)}.{suffix}'
+        for name in source.rates
+        for suffix in (('txt',) if args.no_video else ('txt', 'mp4'))
+    ]
+    targets += [args.out_dir / 'metrics.json'] if args.truth else []
+    present = [str(path) for path in targets if path.exists()]
+    if present and not args.force:
+        raise SystemExit(f'track: {", ".join(present)} exist; --force overwrites them')
+
+    metric = None
+    if args.truth:
+        if not source.dataset.ann_file:
+            raise SystemExit(f'track: --truth needs annotations, the {args.split} set of the config has none')
+        metric = TrackingMetric(
+            source.dataset.ann_file,
+            predicted_ids=True,
+            single_vehicle_only=args.single_vehicle_only,
+            backend_args=source.dataset.backend_args,
+        )
+        metric.dataset_meta = source.dataset.metainfo
+    for name, numbers in track_all(source, tracker, args, metric).items():
+        print(f'{name}: {numbers["tracks"]} tracks in {numbers["frames"]} frames')
+    if metric is not None:
+        write_json(args.out_dir / 'metrics.json', metric.evaluate(len(metric.results)), indent=1)
+
+
+if __name__ == '__main__':
+    main()
