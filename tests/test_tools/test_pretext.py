@@ -67,6 +67,7 @@ def read_metrics(work_dir: Path) -> dict:
 def test_testing_reports_what_the_predictions_say(data, trained, tmp_path):
     dumped = tmp_path / 'out.pkl'
     arguments = [trained / 'iter_4.pth', '--work-dir', tmp_path / 'test', '--out', dumped]
+    arguments += ['--show-dir', 'drawn']
     assert run('test', PRETEXT, data, *arguments) == 0
     samples = sorted(pickle.loads(dumped.read_bytes()), key=lambda sample: sample['img_id'])
     true = [int(sample['gt_label']) for sample in samples]

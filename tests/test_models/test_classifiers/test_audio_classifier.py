@@ -98,12 +98,14 @@ def test_student_starts_from_the_pretext_task(checkpoint, toy_config, build_dete
     assert not torch.equal(started['backbone.conv1.weight'], fresh['backbone.conv1.weight'])
 
 
-def test_distilled_student_starts_from_the_pretext_task(checkpoint, toy_config, build_detector):
-    path, state_dict = checkpoint
-    cfg = toy_config('mm_distillnet/distillnet_r18_sim.py')
-    cfg.model.init_cfg = dict(
-        type='StrictPretrained', checkpoint=path, submodules={'student.backbone': 'backbone'}
-    )
+@pytest.mark.parametrize('name', ['distillnet_r18_sim_pretext', 'distillnet_effdet_d2_mavd_pretext'])
+def test_distilled_student_starts_from_the_pretext_task(toy_config, build_detector, tmp_path, name):
+    task = 'pretext_r18_sim' if 'sim' in name else 'pretext_effdet_d2_mavd'
+    state_dict = build_detector(toy_config(f'mm_distillnet/{task}.py'), seed=5).state_dict()
+    torch.save(dict(state_dict=state_dict), tmp_path / 'pretext.pth')
+    cfg = toy_config(f'mm_distillnet/{name}.py')
+    cfg.model.init_cfg = Config.fromfile(CONFIGS / f'mm_distillnet/{name}.py').model.init_cfg
+    cfg.merge_from_dict({'model.init_cfg.checkpoint': str(tmp_path / 'pretext.pth')})
     check_backbone(build_detector(cfg, seed=1).state_dict(), 'student.', state_dict)
 
 
