@@ -35,25 +35,12 @@ def data(tmp_path_factory):
 def network(toy_config, build_detector, tmp_path):
     """Config and checkpoint of a shipped detector, shrunk, weights at random; as --network's arguments."""
 
-    def make(name: str, config: str, seed: int = 0, distilled: bool = False) -> tuple[str, ...]:
-        cfg = toy_config(
-            config,
-            {'test_dataloader.dataset.crop': CROP, 'model.data_preprocessor.audio_size': (96, 96)},
-        )
-        state_dict = build_detector(cfg, seed).state_dict()
-        if distilled:
-            # A distiller's config and checkpoint; the teachers' own checkpoints are not at hand.
-            preprocessor = dict(cfg.model.pop('data_preprocessor'), modality=None)
-            teachers = dict(rgb=dict(config='missing.py', checkpoint='missing.pth'))
-            cfg.model = dict(
-                type='MultiTeacherDistiller',
-                data_preprocessor=preprocessor,
-                student=cfg.model,
-                teachers=teachers,
-            )
-            state_dict = {f'student.{key}': value for key, value in state_dict.items()}
+    def make(name: str, config: str, seed: int = 0) -> tuple[str, ...]:
+        options = {'test_dataloader.dataset.crop': CROP, 'model.data_preprocessor.audio_size': (96, 96)}
+        cfg = toy_config(config, options)
+        detector = build_detector(cfg, seed)
         cfg.dump(tmp_path / f'{name}.py')
-        torch.save(dict(state_dict=state_dict, meta={}), tmp_path / f'{name}.pth')
+        torch.save(dict(state_dict=detector.state_dict(), meta={}), tmp_path / f'{name}.pth')
         return '--network', name, str(tmp_path / f'{name}.py'), str(tmp_path / f'{name}.pth')
 
     return make
@@ -74,7 +61,7 @@ def test_a_row_a_frame_a_column_a_network(tool, data, network, tmp_path):
         *network('RGB', 'avd/faster_rcnn_r18_sim_rgb.py'),
         *network('Thermal', 'avd/faster_rcnn_r18_sim_thermal.py'),
         *network('AVD', 'avd/av_faster_rcnn_r18_sim.py'),
-        *network('Student', 'avd/faster_rcnn_r18_sim_audio.py', distilled=True),
+        *network('Student', 'mm_distillnet/distillnet_r18_sim.py'),
     )
     options = ('--number', 2, '--method', 'grad_cam', '--layer', 'backbone:0')
     tool.main([str(out), *networks, *common(data, *options)])
@@ -94,16 +81,25 @@ def test_a_row_a_frame_a_column_a_network(tool, data, network, tmp_path):
 
 
 def test_student_of_a_distiller_is_the_detector_itself(tool, data, network, tmp_path):
-    """Same weights, alone and in a distiller's checkpoint, by Score-CAM: the same picture."""
+    """Same weights, in a distiller's checkpoint, as its student's own and alone: the same picture."""
     alone = network('Alone', 'avd/faster_rcnn_r18_sim_audio.py')
-    within = network('Within', 'avd/faster_rcnn_r18_sim_audio.py', distilled=True)
-    other = network('Other', 'avd/faster_rcnn_r18_sim_audio.py', seed=1)
+    within = network('Within', 'mm_distillnet/distillnet_r18_sim.py', seed=1)
+    student = torch.load(within[3], weights_only=True)['state_dict']
+    assert all(name.startswith('student.') for name in student)
+    student = {name[len('student.') :]: value for name, value in student.items()}
+    torch.save(dict(state_dict=student), tmp_path / 'student.pth')
+    own = ('--network', 'Own', within[2], str(tmp_path / 'student.pth'))
+    other = (*alone[:1], 'Other', *alone[2:])
+    torch.save(dict(state_dict=student), tmp_path / 'Same.pth')
+    alone = (*alone[:3], str(tmp_path / 'Same.pth'))
     out = tmp_path / 'maps.png'
     frame = (data / 'test.txt').read_text().splitlines()[1]
-    tool.main([str(out), *alone, *within, *other, *common(data, '--frames', frame, '--batch-size', 64)])
-    first, second, third, _ = columns_of(cv2.imread(str(out))[44:])
+    options = common(data, '--frames', frame, '--batch-size', 64)
+    tool.main([str(out), *within, *own, *alone, *other, *options])
+    first, second, third, fourth, _ = columns_of(cv2.imread(str(out))[44:])
     np.testing.assert_array_equal(first, second)
-    assert (first != third).mean() > 0.05
+    np.testing.assert_array_equal(first, third)
+    assert (first != fourth).mean() > 0.05
 
 
 def test_heat_lies_over_the_camera_image_where_the_network_was_hot(tool, tmp_path):
