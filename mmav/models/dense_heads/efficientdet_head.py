@@ -20,8 +20,10 @@ ANCHORS = dict(
     type='FactorAnchorGenerator', strides=[8, 16, 32, 64, 128], octave_base_scale=4, scales_per_octave=3
 )
 FOCAL_LOSS = dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0)
+# Class scores start around 0.01. A small standard deviation there, as mmdet's RetinaNet has it, would be
+# squared by the two convolutions of the last layer and hold training up.
 KEEP_VARIANCE_RARE_CLASSES = dict(
-    KEEP_VARIANCE, override=dict(type='Normal', name='conv_cls', std=0.01, bias_prob=0.01)
+    KEEP_VARIANCE, override=dict(KEEP_VARIANCE, name='conv_cls', bias_prob=0.01)
 )
 
 
@@ -41,7 +43,7 @@ class EfficientDetHead(AnchorHead):
         anchor_generator: See :class:`FactorAnchorGenerator`. Defaults to EfficientDet's.
         loss_cls: Defaults to the focal loss with alpha 0.25 and gamma 2.
         init_cfg: Initialisation. Defaults to normal weights that keep the variance (fan-in), and class scores
-            that start at 0.01.
+            that start around 0.01.
         **kwargs: Others of ``AnchorHead``.
 
     Raises:
