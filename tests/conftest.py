@@ -48,6 +48,8 @@ def _shrink(cfg: dict) -> None:
         cfg.update(in_channels=16, fc_out_channels=32)
     elif kind == 'mmpretrain.StackedLinearClsHead':
         cfg.update(in_channels={352: 320, 256: 64}[cfg['in_channels']])
+    elif kind == 'AFDLoss':
+        cfg.update(student_channels=[16] * 3, teacher_channels=[16] * 3)
     elif kind == 'MultiTeacherDistiller':
         cfg.update(allow_untrained_teachers=True)
     elif kind == 'AudioVisualDataPreprocessor':
