@@ -8,7 +8,8 @@ loaded strictly. SRC may be a ``.pth`` or a ``.pth.tar``, hold the weights thems
 not run. A file that lacks parts of the network, or has others, is refused with the list of names.
 
 The published detectors know several classes, the configs one. ``--classes`` keeps some, in the order of the
-labels here; without it all are kept, and the config needs ``model.bbox_head.num_classes`` set to their number.
+labels here; without it all are kept, and the config needs ``model.bbox_head.num_classes`` set to their
+number.
 """
 
 import argparse
