@@ -28,7 +28,9 @@ import mmav  # noqa: F401  (registers everything)
 from benchmarks.detectors import avd_step, inference
 from benchmarks.loader import bytes_per_sample, loader
 from benchmarks.log_mel import log_mel
+from benchmarks.metrics import metrics
 from benchmarks.pairs import CLOCKS, Comparison, describe_machine
+from benchmarks.tracking import tracker
 from mmengine.config import DictAction
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
@@ -92,12 +94,22 @@ def _loader_options(args: argparse.Namespace) -> dict:
     )
 
 
+def _frames_options(args: argparse.Namespace) -> dict:
+    return dict(
+        threads=args.threads,
+        clock=args.clock,
+        **_given(frames=400 if args.quick else None, repeats=args.repeats),
+    )
+
+
 BENCHMARKS = {
     'avd-step': lambda args: avd_step(**_detector_options(args)),
     'inference': lambda args: inference(**_detector_options(args)),
     'log-mel': lambda args: log_mel(**_given(repeats=args.repeats, clock=args.clock)),
     'loader': lambda args: loader(**_loader_options(args)),
     'bytes': lambda args: bytes_per_sample(**_given(size=args.size)),
+    'tracker': lambda args: tracker(**_frames_options(args)),
+    'metrics': lambda args: metrics(**_frames_options(args)),
 }
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
-from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from scipy.optimize import linear_sum_assignment
 
@@ -123,11 +122,9 @@ class IoUTracker:
         """Pairs of active tracklets and boxes of the greatest total IoU, as indices of both."""
         if len(self._ids) == 0 or len(bboxes) == 0:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        iou = bbox_overlaps(
-            torch.from_numpy(self._bboxes), torch.from_numpy(bboxes.astype(self._bboxes.dtype))
-        )
-        iou = np.where(self._labels[:, None] == labels, iou.numpy(), 0.0)
-        iou[iou <= self.iou_thr] = 0.0  # such a pair must not take part in the sum
+        iou = _box_iou(self._bboxes, bboxes)
+        # other pairs must not take part in the sum
+        iou *= (iou > self.iou_thr) & (self._labels[:, None] == labels)
         tracklets, boxes = linear_sum_assignment(iou, maximize=True)
         linked = iou[tracklets, boxes] > 0
         return tracklets[linked], boxes[linked]
@@ -154,6 +151,16 @@ class IoUTracker:
         ids = torch.from_numpy(self.step(pred.bboxes, pred.scores, pred.labels)).to(pred.bboxes.device)
         tracked = InstanceData(bboxes=pred.bboxes, labels=pred.labels, scores=pred.scores, instances_id=ids)
         return tracked[ids >= 0]
+
+
+def _box_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """IoU (k, n), as mmdet's ``bbox_overlaps``, which takes several times as long for a handful of boxes."""
+    x1, y1, x2, y2 = first.T[:, :, None]
+    u1, v1, u2, v2 = second.T.astype(first.dtype)
+    width = np.maximum(np.minimum(x2, u2) - np.maximum(x1, u1), 0)
+    both = width * np.maximum(np.minimum(y2, v2) - np.maximum(y1, v1), 0)
+    union = (x2 - x1) * (y2 - y1) + (u2 - u1) * (v2 - v1) - both
+    return both / np.maximum(union, 1e-6)
 
 
 def _to_numpy(values: np.ndarray | torch.Tensor) -> np.ndarray:

@@ -5,10 +5,12 @@ import pytest
 import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample, TrackDataSample
+from mmdet.structures.bbox import bbox_overlaps
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
 from mmav.models.trackers import IoUTracker
+from mmav.models.trackers.iou_tracker import _box_iou
 
 WIDTH = 40.0
 
@@ -128,6 +130,16 @@ def test_agrees_with_every_assignment_tried(seed):
     total = sum(brute_force(first[[i]], second[[j]], 0.2) for i, j in linked)
     assert total == pytest.approx(brute_force(first, second, 0.2))
     assert len({number for number in after.tolist() if number > 0}) == (after > 0).sum()
+
+
+def test_overlaps_are_those_of_mmdet():
+    rng = np.random.default_rng(0)
+    corner = rng.uniform(0, 60, (12, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(0, 50, (12, 2))], axis=1)
+    boxes[3, 2:] = boxes[3, :2]  # of no size
+    first, second = boxes[:5], boxes[3:].astype(np.float32)
+    expected = bbox_overlaps(torch.from_numpy(first), torch.from_numpy(second).double())
+    np.testing.assert_allclose(_box_iou(first, second), expected, rtol=1e-9)
 
 
 def test_classes_are_kept_apart():
