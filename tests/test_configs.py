@@ -136,3 +136,86 @@ def test_variants_differ_from_the_main_config_in_what_their_name_says(name, chan
     main = Config.fromfile(ROOT / 'avd/faster_rcnn_r50_fpn_mavd.py')
     variant = Config.fromfile(ROOT / f'avd/faster_rcnn_r50_fpn_mavd_{name}.py')
     assert {key for key in {*main, *variant} if main.get(key) != variant.get(key)} == changed
+
+
+def test_distillation_config_holds_the_papers_settings():
+    cfg = Config.fromfile(ROOT / 'mm_distillnet/distillnet_effdet_d2_mavd.py')
+    model, mta = cfg.model, cfg.model.distill_losses.mta
+    assert (model.detection_weight, mta.weight, mta.loss.loss_weight) == (
+        1.0,
+        0.05,
+        0.5,
+    )  # delta, omega, beta
+    assert (mta.loss.temperature, mta.loss.exponent, mta.loss.protocol) == (9.0, 2.0, 'paper')
+    assert model.pseudo_labels == dict(score_thr=0.3, nms_iou=0.5, min_size=1.0)
+    assert mta.levels == (0, 1, 2) and model.student.bbox_head.anchor_generator.strides[:3] == [8, 16, 32]
+    assert not model.save_teachers and not cfg.train_dataloader.dataset.ann_file
+    fpn = Config.fromfile(ROOT / 'avd/faster_rcnn_r50_fpn_mavd_mta.py').model
+    strides = fpn.student.rpn_head.anchor_generator.strides
+    assert [strides[level] for level in fpn.distill_losses.mta.levels] == [8, 16, 32]
+    assert fpn.pseudo_labels is None and fpn.init_cfg.submodules == {'student.backbone': ''}
+
+
+ROWS = dict(  # the tables of MM-DistillNet and Table 2 of AVD: student, teachers, loss, multi_teacher
+    distillnet_effdet_d2_mavd=('audio', 'rgb thermal depth', 'MTALoss', None),
+    distillnet_effdet_d2_mavd_offline=('audio', 'rgb thermal depth', 'MTALoss', None),
+    distillnet_effdet_d2_mavd_pretext=('audio', 'rgb thermal depth', 'MTALoss', None),
+    distillnet_effdet_d2_mavd_rgb=('audio', 'rgb', 'MTALoss', None),
+    distillnet_effdet_d2_mavd_rd=('audio', 'rgb depth', 'MTALoss', None),
+    distillnet_effdet_d2_mavd_rt=('audio', 'rgb thermal', 'MTALoss', None),
+    distillnet_effdet_d2_mavd_dt=('audio', 'thermal depth', 'MTALoss', None),
+    distillnet_effdet_d2_mavd_depth=('audio', 'depth', 'MTALoss', None),
+    distillnet_effdet_d2_mavd_thermal=('audio', 'thermal', 'MTALoss', None),
+    distillnet_effdet_d2_mavd_depth_student=('depth', 'rgb', 'MTALoss', None),
+    distillnet_effdet_d2_mavd_thermal_student=('thermal', 'rgb', 'MTALoss', None),
+    distillnet_effdet_d2_mavd_rgb_ranking=('audio', 'rgb', 'RankingLoss', None),
+    distillnet_effdet_d2_mavd_rgb_pairwise=('audio', 'rgb', 'PairwiseSimilarityLoss', None),
+    distillnet_effdet_d2_mavd_rgb_afd=('audio', 'rgb', 'AFDLoss', None),
+    distillnet_effdet_d2_mavd_avg=('audio', 'rgb thermal depth', 'MTALoss', 'feature_mean'),
+    distillnet_effdet_d2_mavd_avg_mta=('audio', 'rgb thermal depth', 'MTALoss', 'loss_mean'),
+    distillnet_effdet_d2_mavd_avg_ranking=('audio', 'rgb thermal depth', 'RankingLoss', 'loss_mean'),
+    distillnet_effdet_d2_mavd_avg_afd=('audio', 'rgb thermal depth', 'AFDLoss', 'loss_mean'),
+    faster_rcnn_r50_fpn_mavd_mta=('audio', 'rgb', 'MTALoss', None),
+    faster_rcnn_r50_fpn_mavd_mta_thermal=('audio', 'thermal', 'MTALoss', None),
+    faster_rcnn_r50_fpn_mavd_mta_depth=('audio', 'depth', 'MTALoss', None),
+    faster_rcnn_r50_fpn_mavd_mta_rtd=('audio', 'rgb thermal depth', 'MTALoss', None),
+)
+
+
+@pytest.mark.parametrize('name', ROWS)
+def test_each_row_of_the_papers_tables_has_its_config(name):
+    student, teachers, loss, multi_teacher = ROWS[name]
+    folder = 'avd' if name.startswith('faster_rcnn') else 'mm_distillnet'
+    cfg = Config.fromfile(ROOT / folder / f'{name}.py')
+    model = cfg.model
+    assert (model.student_modality, set(model.teachers)) == (student, set(teachers.split()))
+    ((_, distillation),) = model.distill_losses.items()
+    assert distillation.loss.type == loss and distillation.weight == 0.05
+    assert distillation.loss.get('multi_teacher') == multi_teacher
+    assert distillation.loss.get('num_teachers', len(model.teachers)) == len(model.teachers)
+    # training loads what student and teachers read and no more, tests what the student reads
+    trained_on, tested_on = modalities_of(cfg)
+    assert set(trained_on) == {student, *model.teachers} and tested_on == (student,)
+    load_boxes = any(step.type == 'LoadAnnotations' for step in cfg.train_pipeline)
+    assert load_boxes == (model.pseudo_labels is None) == bool(cfg.train_dataloader.dataset.ann_file)
+
+
+@pytest.mark.parametrize(
+    ('distiller', 'teacher'),
+    [
+        ('mm_distillnet/distillnet_r18_sim', 'avd/faster_rcnn_r18_sim_{}'),
+        ('mm_distillnet/distillnet_effdet_d2_mavd', 'mm_distillnet/efficientdet_d2_mavd_{}'),
+        ('avd/faster_rcnn_r50_fpn_mavd_mta_rtd', 'avd/faster_rcnn_r50_fpn_mavd_visual_{}'),
+    ],
+)
+def test_teachers_within_a_distiller_are_those_of_their_own_configs(distiller, teacher):
+    model = Config.fromfile(ROOT / f'{distiller}.py').model
+    for modality in ('rgb', 'thermal', 'depth'):
+        own = Config.fromfile(ROOT / f'{teacher.format(modality)}.py'.replace('visual_rgb', 'visual')).model
+        within = model.teachers[modality].model
+        same = {*own, *within} - {'data_preprocessor', 'init_cfg'}
+        assert all(within[key] == own[key] for key in same) and 'backbone' in same
+        assert own.data_preprocessor.modality == modality
+        shared = dict(own.data_preprocessor, modality=None, modalities=model.data_preprocessor.modalities)
+        assert shared == model.data_preprocessor
+        assert own.data_preprocessor.modalities[modality] == model.data_preprocessor.modalities[modality]

@@ -1,5 +1,5 @@
 # With an audio backbone that has learned to count cars (Table 1, last row; Table 4, M6). The checkpoint of
-# that task: --cfg-options model.init_cfg.checkpoint=FILE.
+# pretext_effdet_d2_mavd.py: --cfg-options model.init_cfg.checkpoint=FILE.
 _base_ = './distillnet_effdet_d2_mavd.py'
 
 model = dict(

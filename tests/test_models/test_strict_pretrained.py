@@ -116,3 +116,12 @@ def test_refuses_what_does_not_fit(tmp_path):
         StrictPretrained(path, in_channels='maybe')
     with pytest.raises(ValueError, match='prefix or submodules'):
         StrictPretrained(path, prefix='a', submodules={'b': 'c'})
+
+
+def test_a_checkpoint_that_the_user_must_name(build_detector):
+    cfg = Config.fromfile(CONFIGS / 'mm_distillnet/distillnet_r18_sim.py')
+    cfg.model.init_cfg = dict(
+        type='StrictPretrained', checkpoint=None, submodules={'student.backbone': 'backbone'}
+    )
+    with pytest.raises(ValueError, match=r'student\.backbone.*model\.init_cfg\.checkpoint=FILE'):
+        build_detector(cfg)

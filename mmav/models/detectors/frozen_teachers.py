@@ -5,6 +5,7 @@ Letters: B samples of a batch; H, W size of the network's input; N boxes of a sa
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 
 import torch
 from mmdet.registry import MODELS
@@ -188,8 +189,11 @@ class FrozenTeachers(nn.ModuleDict):
         for modality, teacher in self.items():
             with tap_features(teacher, taps.get(modality, ())) as features[modality]:
                 if predict:
+                    # under autocast as the student, but mmcv's NMS takes no half precision on a CPU
+                    full = inputs[modality].device.type == 'cpu'
                     copies = [DetDataSample(metainfo=sample.metainfo) for sample in samples]
-                    results = teacher.predict(inputs[modality], copies, rescale=True)
+                    with torch.autocast('cpu', enabled=False) if full else nullcontext():
+                        results = teacher.predict(inputs[modality], copies, rescale=True)
                     predictions[modality] = [self._as_labels(modality, result) for result in results]
                 else:
                     teacher.extract_feat(inputs[modality])
