@@ -38,6 +38,7 @@ class FrozenTeachers(nn.ModuleDict):
             map leaves out are not taken).
         data_preprocessor: What prepares the teachers' inputs. A teacher whose config has a
             ``data_preprocessor`` must have been trained on pictures normalised alike.
+        allow_untrained: Whether teachers may do their work without weights. Defaults to False.
 
     Raises:
         ValueError: If there is no teacher, an option is unknown, or a teacher's pictures are normalised in
@@ -45,9 +46,13 @@ class FrozenTeachers(nn.ModuleDict):
     """
 
     def __init__(
-        self, teachers: Mapping[str, ConfigType], data_preprocessor: nn.Module | None = None
+        self,
+        teachers: Mapping[str, ConfigType],
+        data_preprocessor: nn.Module | None = None,
+        allow_untrained: bool = False,
     ) -> None:
         super().__init__()
+        self.allow_untrained = allow_untrained
         if not teachers:
             raise ValueError('there is no teacher: teachers=dict(rgb=dict(model=..., checkpoint=...))')
         self.checkpoints: dict[str, str | None] = {}
@@ -79,14 +84,17 @@ class FrozenTeachers(nn.ModuleDict):
         """Stay in evaluation mode."""
         return super().train(False)
 
-    def load(self) -> None:
+    def load(self, again: bool = True) -> None:
         """Read the checkpoints that were given, each strictly.
+
+        Args:
+            again: Whether those that have been read are read once more. Defaults to True.
 
         Raises:
             RuntimeError: If a checkpoint does not fit; the message lists names and shapes.
         """
         for modality, path in self.checkpoints.items():
-            if path is None:
+            if path is None or (self.ready[modality] and not again):
                 continue
             state_dict = select_state_dict(read_checkpoint(path), source=path)
             load_strict(self[modality], state_dict, source=f'{path} (model.teachers.{modality}.checkpoint)')
@@ -114,11 +122,9 @@ class FrozenTeachers(nn.ModuleDict):
         Raises:
             ValueError: If a teacher has no weights.
         """
-        if all(self.ready.values()):
-            return
-        self.load()
+        self.load(again=False)
         lacking = [modality for modality, ready in self.ready.items() if not ready]
-        if lacking:
+        if lacking and not self.allow_untrained:
             options = ' '.join(f'model.teachers.{modality}.checkpoint=FILE' for modality in lacking)
             raise ValueError(
                 f'training needs the weights of the teachers {lacking}: --cfg-options {options} '

@@ -79,7 +79,8 @@ class MultiTeacherDistiller(BaseDetector):
         detection_weight: delta of eq. (3). Defaults to 1.
         student_modality: What the student reads. Defaults to 'audio'.
         save_teachers: Whether the teachers are in checkpoints. Defaults to False.
-        allow_untrained_teachers: Whether teachers without weights are put up with: for benchmarks.
+        allow_untrained_teachers: Whether to train without the teachers' weights: for benchmarks and
+            tests. Defaults to False.
         data_preprocessor: Config of the data preprocessor, with ``modality=None``.
         init_cfg: Initialisation config; parts of the student are ``student.backbone`` and so on.
 
@@ -115,7 +116,11 @@ class MultiTeacherDistiller(BaseDetector):
         # A copy: mmdet writes train_cfg and test_cfg into the config it is given.
         self.student = MODELS.build(ConfigDict(copy.deepcopy(student), data_preprocessor=None))
         # Set past nn.Module: as a submodule they would be in parameters() and change mode with the student.
-        object.__setattr__(self, 'teachers', FrozenTeachers(teachers, self.data_preprocessor))
+        object.__setattr__(
+            self,
+            'teachers',
+            FrozenTeachers(teachers, self.data_preprocessor, allow_untrained_teachers),
+        )
         self.pseudo_labels = None if pseudo_labels is None else dict(pseudo_labels)
         if self.pseudo_labels is not None:
             self.teachers.map_classes(self.pseudo_labels.pop('classes', None), count_classes(self.student))
@@ -130,7 +135,6 @@ class MultiTeacherDistiller(BaseDetector):
         self.detection_weight = detection_weight
         self.student_modality = student_modality
         self.save_teachers = save_teachers
-        self.allow_untrained_teachers = allow_untrained_teachers
 
     def _alignment(self, name: str, cfg: ConfigType) -> Alignment:
         where = f'distill_losses.{name}'
@@ -188,8 +192,7 @@ class MultiTeacherDistiller(BaseDetector):
             ValueError: If a teacher has no weights.
         """
         self._require_inputs(batch_inputs)
-        if not self.allow_untrained_teachers:
-            self.teachers.require_weights()
+        self.teachers.require_weights()
         taps = {
             modality: [alignment.teacher_taps[modality] for alignment in self.alignments.values()]
             for modality in self.teachers
