@@ -42,15 +42,15 @@ def draw_tracks(
     for box in np.zeros((0, 4)) if truth is None else truth:
         x1, y1, x2, y2 = np.round(box).astype(int).tolist()
         cv2.rectangle(image, (x1, y1), (x2, y2), (255, 255, 255), max(1, thick // 2))
-    size = image.shape[0] / 700
+    size, stroke = image.shape[0] / 500, max(1, round(image.shape[0] / 320))
     for box, identity in zip(bboxes, ids):
         x1, y1, x2, y2 = np.round(box).astype(int).tolist()
         colour, text = track_colour(int(identity)), str(int(identity))
         cv2.rectangle(image, (x1, y1), (x2, y2), colour, thick)
-        (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, thick)
+        (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, stroke)
         top = max(y1 - height - below, 0)  # inside the picture
         cv2.rectangle(image, (x1, top), (x1 + width, top + height + below), colour, -1)
-        cv2.putText(image, text, (x1, top + height), cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), thick)
+        cv2.putText(image, text, (x1, top + height), cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), stroke)
     return image
 
 
