@@ -6,9 +6,13 @@ import torch
 from golden import GOLDEN, golden_input, golden_state_dict
 from mmdet.registry import MODELS
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
+from mmpretrain.models.backbones import EfficientNet
+from tiny_mavd import CROP, TinyMAVD
 
+from mmav.datasets import MAVDDataset
 from mmav.utils import convert_official_state_dict
 
 CONFIG = 'mm_distillnet/efficientdet_d2_mavd_audio.py'
@@ -81,6 +85,58 @@ def test_training_on_one_batch_learns_its_boxes(toy_config, build_detector, toy_
     batch = toy_batch(('audio',))
     losses = [detector.train_step(batch, wrapper)['loss'].item() for _ in range(14)]
     assert np.mean(losses[-3:]) < 0.6 * np.mean(losses[:3])
+
+
+@pytest.mark.parametrize('modality', ['audio', 'thermal'])
+def test_letterboxed_boxes_come_back_to_the_camera_image(
+    modality, tmp_path, toy_config, build_detector, monkeypatch
+):
+    data = TinyMAVD(tmp_path)
+    for _ in range(2):
+        data.add_frame()
+    data.finish()
+    cfg = toy_config(f'mm_distillnet/efficientdet_d2_mavd_{modality}.py')
+    options = dict(ResizeModalities=dict(scale=(64, 64)), LoadVisualModalities=dict(crop=CROP))
+    pipelines = [
+        [{**step, **options.get(step.type, {})} for step in pipeline]
+        for pipeline in (cfg.train_pipeline, cfg.test_pipeline)
+    ]
+    detector = build_detector(cfg)
+    files = dict(ann_file='annotations/train.json', data_root=str(tmp_path), crop=CROP)
+    train, test = (MAVDDataset(**files, pipeline=pipeline) for pipeline in pipelines)
+    batch = pseudo_collate([train[0], train[1]])
+    # the box 30, 20, 40 x 30 of 152 x 65 pixels, in 64 x 27 (65 * 64 / 152 = 27.4)
+    box = torch.tensor([[30 * 64 / 152, 20 * 27 / 65, 70 * 64 / 152, 50 * 27 / 65]])
+    torch.testing.assert_close(batch['data_samples'][0].gt_instances.bboxes.tensor, box)
+    losses = detector.train().train_step(batch, OptimWrapper(torch.optim.SGD(detector.parameters(), lr=1e-3)))
+    assert all(value.isfinite() for value in losses.values())
+
+    scores = [torch.full((1, 9, n, n), -9.0) for n in (16, 8, 4, 2, 1)]  # padded to 128 x 128
+    scores[0][0, 0, 1, 3] = 9.0  # row 1, column 3: centre (28, 12); the first anchor is 32 x 32
+    deltas = [torch.zeros(1, 36, n, n) for n in (16, 8, 4, 2, 1)]
+    monkeypatch.setattr(detector.bbox_head, 'forward', lambda levels: (scores, deltas))
+    (result,) = detector.eval().test_step(pseudo_collate([test[0]]))
+    expected = torch.tensor([[12 * 152 / 64, 0, 44 * 152 / 64, 65]])  # cut at the picture's lower edge
+    torch.testing.assert_close(result.pred_instances.bboxes, expected)
+
+
+def test_starts_from_a_classifier_of_mmpretrain(tmp_path, toy_config, build_detector):
+    classifier = EfficientNet('b0')
+    torch.nn.init.normal_(classifier.layers[5][0].linear_conv.conv.weight)
+    state_dict = {f'backbone.{name}': value for name, value in classifier.state_dict().items()}
+    torch.save(dict(state_dict={**state_dict, 'head.fc.bias': torch.zeros(1000)}), tmp_path / 'b0.pth')
+    cfg = toy_config(CONFIG)
+    cfg.model.init_cfg = Config.fromfile(GOLDEN.parents[2] / 'configs' / CONFIG).model.init_cfg
+    cfg.model.init_cfg.checkpoint = str(tmp_path / 'b0.pth')
+
+    backbone = build_detector(cfg).backbone
+
+    theirs, ours = classifier.layers[0].conv.weight, backbone.layers[0].conv.weight
+    torch.testing.assert_close(ours, theirs.mean(1, keepdim=True).expand(-1, 8, -1, -1) * 3 / 8)
+    del state_dict['backbone.layers.0.conv.weight']
+    for name, value in backbone.state_dict().items():
+        if name != 'layers.0.conv.weight':
+            assert torch.equal(value, state_dict[f'backbone.{name}'])
 
 
 def test_half_precision_trains(toy_config, build_detector, toy_batch):
