@@ -175,6 +175,14 @@ def test_recording_over_a_camera_image(track, tmp_path):
     assert (tmp_path / 'out' / 'a.txt').read_text() == ''
 
 
+def test_truth_without_tracks_is_named(data, hears_the_truth, track):
+    for annotation in data.annotations:
+        annotation.pop('track_id')
+    data.finish('test')
+    with pytest.raises(SystemExit, match='annotation 2 of image 2: has no track_id'):
+        track('--truth', '--no-video', '--drives', 'drive_0')
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
