@@ -71,19 +71,20 @@ def track(files, tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def hears_the_truth(data, monkeypatch) -> None:
-    """Puts the true boxes in the place of the detector's, with a score that starts tracks."""
-    forward = AudioDetInferencer.forward
+    """Puts the true boxes in the place of the detector, with a score that starts tracks."""
 
     def replaced(self, batch):
-        samples = forward(self, batch)
-        for sample in samples:
+        assert [wave.shape for wave in batch['inputs']['audio']] == [(8, SAMPLE_RATE)] * len(
+            batch['data_samples']
+        )
+        for sample in batch['data_samples']:
             x, y, w, h = data.annotations[sample.img_id - 1]['bbox']
             sample.pred_instances = InstanceData(
                 bboxes=torch.tensor([[x, y, x + w, y + h]]),
                 scores=torch.tensor([0.9]),
                 labels=torch.tensor([0]),
             )
-        return samples
+        return batch['data_samples']
 
     monkeypatch.setattr(AudioDetInferencer, 'forward', replaced)
 
