@@ -37,8 +37,9 @@ def convert_official_state_dict(
         OrderedDict[str, Tensor]: Our names and tensors. Those that are not changed share memory.
 
     Raises:
-        ValueError: If there is no converter of that name, names are missing or left over (all are listed), a
-            tensor is of another shape than the network's, or an option does not fit.
+        ValueError: If there is no converter of that name, names are missing or left over (all are listed),
+            the network's input or output is of another shape, or an option does not fit. Other shapes show in
+            the strict load.
     """
     if name not in CONVERTERS:
         raise ValueError(
