@@ -26,6 +26,7 @@ import mmav  # noqa: F401  (registers everything)
 
 # isort: split
 from benchmarks.detectors import avd_step, inference
+from benchmarks.distillation import distill_step
 from benchmarks.loader import bytes_per_sample, loader
 from benchmarks.log_mel import log_mel
 from benchmarks.metrics import metrics
@@ -35,9 +36,11 @@ from mmengine.config import DictAction
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'avd'
-PAPER_CONFIG = str(CONFIGS / 'faster_rcnn_r50_fpn_mavd.py')
-SMALL_CONFIG = str(CONFIGS / 'av_faster_rcnn_r18_sim.py')
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+PAPER_CONFIG = str(CONFIGS / 'avd' / 'faster_rcnn_r50_fpn_mavd.py')
+SMALL_CONFIG = str(CONFIGS / 'avd' / 'av_faster_rcnn_r18_sim.py')
+DISTILL_CONFIG = str(CONFIGS / 'mm_distillnet' / 'distillnet_effdet_d2_mavd.py')
+SMALL_DISTILL_CONFIG = str(CONFIGS / 'mm_distillnet' / 'distillnet_r18_sim.py')
 
 
 def parse_args(args: list[str] | None = None) -> argparse.Namespace:
@@ -50,7 +53,7 @@ def parse_args(args: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--threads', type=int, default=1, help='of the detectors; default: 1')
     parser.add_argument('--size', type=int, help="side of the network's input; default: 576, loaders 768")
     parser.add_argument('--batch', type=int, default=1, help='samples of the detectors; default: 1')
-    parser.add_argument('--config', help=f'of the AVD detector; default: {Path(PAPER_CONFIG).name}')
+    parser.add_argument('--config', help=f'of the detector; default: {Path(PAPER_CONFIG).name}')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -73,9 +76,9 @@ def _given(**options: object) -> dict:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _detector_options(args: argparse.Namespace) -> dict:
+def _detector_options(args: argparse.Namespace, paper: str = PAPER_CONFIG, small: str = SMALL_CONFIG) -> dict:
     return dict(
-        config=args.config or (SMALL_CONFIG if args.quick else PAPER_CONFIG),
+        config=args.config or (small if args.quick else paper),
         batch=args.batch,
         threads=args.threads,
         device=args.device,
@@ -104,6 +107,9 @@ def _frames_options(args: argparse.Namespace) -> dict:
 
 BENCHMARKS = {
     'avd-step': lambda args: avd_step(**_detector_options(args)),
+    'distill-step': lambda args: distill_step(
+        **_detector_options(args, DISTILL_CONFIG, SMALL_DISTILL_CONFIG)
+    ),
     'inference': lambda args: inference(**_detector_options(args)),
     'log-mel': lambda args: log_mel(**_given(repeats=args.repeats, clock=args.clock)),
     'loader': lambda args: loader(**_loader_options(args)),
