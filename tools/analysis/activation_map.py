@@ -202,12 +202,14 @@ def draw_map(found: ActivationMap, sample: DetDataSample, visualizer, width: int
     found = to_camera_image(found, sample)
     image = cv2.cvtColor(crop_to_sample(read_image(sample.img_path), sample), cv2.COLOR_BGR2RGB)
     heat = show_cam_on_image(image.astype(np.float32) / 255, found.values, use_rgb=True)
-    drawn = DetDataSample(metainfo=sample.metainfo)
-    drawn.pred_instances = InstanceData(bboxes=found.bboxes, scores=found.scores, labels=found.labels)
+    scale = width / heat.shape[1]
+    heat = cv2.resize(heat, (width, round(heat.shape[0] * scale)), interpolation=cv2.INTER_AREA)
+    # drawn at its final size, so that the scores can be read
+    drawn = DetDataSample(
+        pred_instances=InstanceData(bboxes=found.bboxes * scale, scores=found.scores, labels=found.labels)
+    )
     visualizer.add_datasample('map', heat, drawn, draw_gt=False, pred_score_thr=0)
-    picture = visualizer.get_image()
-    height = round(picture.shape[0] * width / picture.shape[1])
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return visualizer.get_image()
 
 
 @torch.no_grad()
@@ -281,7 +283,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise SystemExit('--network: two networks have the same name')
     positions = {network.name: name_frames(network.dataset) for network in networks}
     frames = choose_frames(positions, args)
-    visualizer = VISUALIZERS.build(dict(type='MAVDLocalVisualizer', name='activation_map', line_width=4))
+    visualizer = VISUALIZERS.build(dict(type='MAVDLocalVisualizer', name='activation_map', line_width=2))
     rows = []
     for frame in tqdm(frames, unit='frame'):
         rows.append(draw_row(networks, positions, frame, visualizer, args))
