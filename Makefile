@@ -7,7 +7,7 @@ export VENV
 export OMP_WAIT_POLICY ?= passive
 PYTHON_IN_VENV = $(VENV)/bin/python
 
-.PHONY: help env demo test bench lint
+.PHONY: help env demo demo-distill test bench lint
 help:                     ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -16,6 +16,9 @@ env:                      ## make the virtual environment and install everything
 
 demo: env                 ## simulate drives, let pictures teach sound, write work_dirs/demo/report.html
 	$(PYTHON_IN_VENV) tools/demos/demo_avd.py $(DEMO_ARGS)
+
+demo-distill: env         ## the same with three teachers and the MTA loss: work_dirs/demo_distill/report.html
+	$(PYTHON_IN_VENV) tools/demos/demo_distill.py $(DEMO_ARGS)
 
 test: env                 ## run the tests
 	$(PYTHON_IN_VENV) -m pytest $(PYTEST_ARGS)

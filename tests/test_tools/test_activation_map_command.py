@@ -128,6 +128,10 @@ def test_heat_lies_over_the_camera_image_where_the_network_was_hot(tool, tmp_pat
     edges = (picture.min(axis=2) > 180)[:, 40:80]
     rows = np.flatnonzero(edges.any(axis=1))
     assert abs(rows.max() - 60 / 64 * 65) <= 4  # lower edge of the white box
+    # A box at the image's very edge, or over it, neither shrinks nor moves the image below it.
+    found.bboxes = torch.tensor([[-3.0, 30.0, 66.0, 66.0]])
+    again = tool.draw_map(found, sample, visualizer, 152).astype(int)
+    np.testing.assert_array_equal(again[2:12, 10:], picture[2:12, 10:])
 
 
 def test_unknown_frames_and_wrong_checkpoints(tool, data, network, tmp_path):

@@ -30,6 +30,7 @@ from mmengine.structures import InstanceData
 from pytorch_grad_cam.utils.image import show_cam_on_image
 from torch import nn
 from torch.utils.data import Dataset
+from torchvision.ops import clip_boxes_to_image
 from tqdm import tqdm
 
 import mmav  # noqa: F401  (registers everything)
@@ -202,12 +203,12 @@ def draw_map(found: ActivationMap, sample: DetDataSample, visualizer, width: int
     found = to_camera_image(found, sample)
     image = cv2.cvtColor(crop_to_sample(read_image(sample.img_path), sample), cv2.COLOR_BGR2RGB)
     heat = show_cam_on_image(image.astype(np.float32) / 255, found.values, use_rgb=True)
-    scale = width / heat.shape[1]
-    heat = cv2.resize(heat, (width, round(heat.shape[0] * scale)), interpolation=cv2.INTER_AREA)
     # drawn at its final size, so that the scores can be read
-    drawn = DetDataSample(
-        pred_instances=InstanceData(bboxes=found.bboxes * scale, scores=found.scores, labels=found.labels)
-    )
+    height = round(heat.shape[0] * width / heat.shape[1])
+    scale = torch.tensor([width / heat.shape[1], height / heat.shape[0]]).repeat(2)
+    boxes = clip_boxes_to_image(found.bboxes * scale, (height, width))
+    heat = cv2.resize(heat, (width, height), interpolation=cv2.INTER_AREA)
+    drawn = DetDataSample(pred_instances=InstanceData(bboxes=boxes, scores=found.scores, labels=found.labels))
     visualizer.add_datasample('map', heat, drawn, draw_gt=False, pred_score_thr=0)
     return visualizer.get_image()
 

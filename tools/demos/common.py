@@ -1,13 +1,15 @@
 """What the demos share: steps that are done once, and training and testing of a config."""
 
 import hashlib
+import itertools
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import mmav  # noqa: F401  (registers everything)
@@ -31,6 +33,7 @@ class Steps:
         self.folder = work_dir / 'steps'
         self.folder.mkdir(parents=True, exist_ok=True)
         self.seconds: dict[str, float] = {}
+        self.started: dict[str, float | None] = {}
 
     def run(self, name: str, title: str, function: Callable[[], object], **settings: object) -> object:
         """Do a step, or return its kept result if it was done with the same settings.
@@ -49,16 +52,67 @@ class Steps:
         kept = load(file) if file.exists() else None
         if kept is not None and kept['key'] == key:
             print(f'\n=== {title}: done before', flush=True)
-            self.seconds[name] = kept['seconds']
+            self.seconds[name], self.started[name] = kept['seconds'], kept.get('started')
             return kept['result']
         print(f'\n=== {title}', flush=True)
         started = time.time()
         result = function()
-        self.seconds[name] = time.time() - started
+        self.seconds[name], self.started[name] = time.time() - started, started
         part = self.folder / f'{name}.part.json'
-        dump(dict(key=key, seconds=self.seconds[name], result=result), part)
+        dump(dict(key=key, started=started, seconds=self.seconds[name], result=result), part)
         part.replace(file)
         return result
+
+    def total_seconds(self) -> float:
+        """Time that the steps took, where several ran at once counted once."""
+        total, end = 0.0, 0.0
+        # Without its start a step stands for itself.
+        for start, seconds in sorted(
+            (self.started[name] or 0.0, self.seconds[name]) for name in self.seconds
+        ):
+            if start == 0:
+                total += seconds
+                continue
+            total += max(0.0, start + seconds - max(start, end))
+            end = max(end, start + seconds)
+        return total
+
+
+class Lanes:
+    """Jobs side by side: networks this small run no faster on more threads, so two of them train at a time.
+
+    A context manager; jobs start in the order in which they are handed in.
+
+    Args:
+        count: Jobs at a time.
+    """
+
+    def __init__(self, count: int = 2) -> None:
+        self.threads = max(1, (os.cpu_count() or count) // count)
+        self._lane = threading.local()
+        positions = itertools.count()
+        self._pool = ThreadPoolExecutor(
+            count, initializer=lambda: setattr(self._lane, 'position', next(positions))
+        )
+
+    def __enter__(self) -> 'Lanes':
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._pool.shutdown(cancel_futures=error[0] is not None)
+
+    def submit(self, function: Callable[..., object], *args: object) -> Future:
+        """Hand a job in.
+
+        Args:
+            function: Called with ``args`` and the keywords ``threads`` and ``position`` (line of the
+                terminal), as :func:`train` takes them.
+            *args: Its arguments.
+
+        Returns:
+            Its result, once it is there.
+        """
+        return self._pool.submit(lambda: function(*args, threads=self.threads, position=self._lane.position))
 
 
 def run_tool(tool: str, *arguments: object, threads: int | None = None) -> None:

@@ -10,15 +10,14 @@ checkpoints in the work folder. A stopped run carries on when called again.
 """
 
 import argparse
-import os
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-from common import Steps, run_tool, test, train
+from common import Lanes, Steps, run_tool, test, train
+from common_data import data_options, label_others, make_data, pick_few, schedule_options
 from demo_avd_report import write_demo_report
-from mmengine.fileio import dump, load
+from mmengine.fileio import dump
 from mmengine.registry import init_default_scope
 
 from mmav.evaluation import evaluate_mean_box
@@ -70,69 +69,6 @@ PLANS = {
 }
 
 
-def pick_few(ann_file: Path, count: int, seed: int, out: Path) -> dict:
-    """Keep the labels of some drives and forget the others.
-
-    Args:
-        ann_file: COCO json of all training frames.
-        count: Frames to keep; whole drives are taken until there are as many.
-        seed: Which drives.
-        out: COCO json to write.
-
-    Returns:
-        Numbers of frames and boxes kept, and of all frames.
-    """
-    truth = load(ann_file)
-    drives = sorted({image['drive'] for image in truth['images']})
-    np.random.default_rng(seed).shuffle(drives)
-    images = []
-    for drive in drives:
-        if len(images) < count:
-            images += [image for image in truth['images'] if image['drive'] == drive]
-    ids = {image['id'] for image in images}
-    annotations = [ann for ann in truth['annotations'] if ann['image_id'] in ids]
-    dump(dict(truth, images=images, annotations=annotations), out)
-    return dict(frames=len(images), boxes=len(annotations), of_frames=len(truth['images']))
-
-
-def data_options(data: Path, store: Path, train_ann: Path, seed: int) -> dict:
-    """Overrides that point a config at the demo's data.
-
-    Args:
-        data: Root of the simulated data.
-        store: Prepared store of it.
-        train_ann: COCO json to train with.
-        seed: Of the runner.
-
-    Returns:
-        Dotted keys and values.
-    """
-    options = {'randomness.seed': seed, 'train_dataloader.dataset.ann_file': str(train_ann.resolve())}
-    for stage, split in (('train', None), ('val', 'val'), ('test', 'test')):
-        loader = f'{stage}_dataloader'
-        options |= {f'{loader}.dataset.data_root': str(data), f'{loader}.dataset.prepared': str(store)}
-        if split is not None:
-            options |= {
-                f'{loader}.dataset.ann_file': f'annotations/{split}.json',
-                f'{stage}_evaluator.0.ann_file': str(data / f'annotations/{split}.json'),
-            }
-    return options
-
-
-def schedule_options(iterations: int) -> dict:
-    """Overrides that fit the schedule to a number of iterations; nothing is validated on the way."""
-    warm_up = min(50, iterations // 2)
-    return {
-        'train_cfg.max_iters': iterations,
-        'default_hooks.logger.interval': max(1, min(25, iterations // 4)),
-        'train_cfg.val_interval': iterations + 1,
-        'param_scheduler.0.end': warm_up,
-        'param_scheduler.1.begin': warm_up,
-        'param_scheduler.1.end': iterations,
-        'param_scheduler.1.T_max': iterations - warm_up,
-    }
-
-
 def warm_start(checkpoint: str) -> dict:
     """Overrides that give AVD the RGB detector as its visual stream."""
     parts = {
@@ -161,22 +97,11 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     truth, test_truth = data / 'annotations/train.json', data / 'annotations/test.json'
     base = dict(seed=seed, **asdict(plan))
 
-    simulate = ('--seed', seed, '--workers', workers, '--modalities', 'rgb', *plan.simulator)
-    steps.run(
-        'simulate',
+    titles = (
         '1/7 simulate drives: sound of 8 microphones, pictures, boxes',
-        lambda: run_tool('dataset_converters/simulate_mavd.py', data, *simulate),
-        **base,
-    )
-    prepare = ('--scale', 96, 96, '--modalities', 'rgb', '--audio', 'log_mel', '--workers', workers)
-    steps.run(
-        'prepare',
         '2/7 prepare: pictures at the size of the network, spectrograms',
-        lambda: run_tool(
-            'dataset_converters/prepare_mavd.py', data, store, *prepare, '--log-mel', 'reference=clip'
-        ),
-        **base,
     )
+    make_data(steps, data, store, plan.simulator, ('rgb',), seed, workers, titles, base)
     counts = steps.run(
         'few',
         f'3/7 keep the labels of about {plan.few} frames, forget the others',
@@ -193,38 +118,37 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
             f'train_{key}', title, lambda: train(config, key, work_dir / key, options, **lane), **base
         )
 
-    # Networks this small run no faster on more threads, so two of them train side by side.
-    half = dict(threads=max(1, (os.cpu_count() or 2) // 2))
-    by_ear, by_eye = dict(half, position=0), dict(half, position=1)
-
-    def teach() -> tuple[str, dict]:
+    def teach(**lane) -> tuple[str, dict]:
         title = '4/7 train the RGB detector on the few labels'
-        rgb = train_step('rgb', title, RGB, few, plan.rgb_iterations, **by_eye)
-        teacher = ('--teacher', 'rgb', work_dir / 'rgb/config.py', rgb, '--data-root', data)
-        frames = ('--ann-file', 'annotations/train.json', '--keep-ann-file', few)
+        rgb = train_step('rgb', title, RGB, few, plan.rgb_iterations, **lane)
+        labelled = steps.run(
+            'label',
+            '5/7 let it label the other frames',
+            lambda: label_others(
+                taught,
+                dict(rgb=(work_dir / 'rgb/config.py', rgb)),
+                data,
+                few,
+                plan.score_thr,
+                plan.nms_iou,
+                lane['threads'],
+            ),
+            **base,
+        )
+        return rgb, labelled
 
-        def label() -> dict:
-            run_tool(
-                'dataset_converters/mavd_pseudo_labels.py',
-                *(taught, *teacher, *frames, '--score-thr', plan.score_thr, '--nms-iou', plan.nms_iou),
-                **half,
-            )
-            merged = load(taught)
-            return dict(frames=len(merged['images']), boxes=len(merged['annotations']))
-
-        return rgb, steps.run('label', '5/7 let it label the other frames', label, **base)
-
-    def listen(key: str, title: str, *settings: object, **lane: object) -> Future:
-        return pool.submit(train_step, key, f'6/7 train by sound {title}', *settings, plan.iterations, **lane)
+    def listen(key: str, title: str, config: str, ann: Path, extra: dict | None = None) -> Future:
+        title = f'6/7 train by sound {title}'
+        return lanes.submit(train_step, key, title, config, ann, plan.iterations, extra)
 
     # The jobs start in this order: (a) needs no teacher, AVD takes longest.
-    with ThreadPoolExecutor(2) as pool:
-        teaching = pool.submit(teach)
-        futures = dict(few=listen('few', '(a) from the few labels', AUDIO, few, **by_ear))
+    with Lanes() as lanes:
+        teaching = lanes.submit(teach)
+        futures = dict(few=listen('few', '(a) from the few labels', AUDIO, few))
         rgb, labelled = teaching.result()
         print(f'    {labelled["boxes"]} boxes on {labelled["frames"]} frames, labels of the few among them')
-        futures['avd'] = listen('avd', '(c) from all, by AVD', AVD, taught, extra=warm_start(rgb), **by_eye)
-        futures['taught'] = listen('taught', '(b) from all labels', AUDIO, taught, **by_ear)
+        futures['avd'] = listen('avd', '(c) from all, by AVD', AVD, taught, warm_start(rgb))
+        futures['taught'] = listen('taught', '(b) from all labels', AUDIO, taught)
         checkpoints = {key: futures[key].result() for key in ('few', 'taught', 'avd')}
     results = {'floor': evaluate_mean_box(str(few), str(test_truth))}
     configs = {'few': AUDIO, 'taught': AUDIO, 'avd': AVD, 'rgb': RGB}
@@ -250,6 +174,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         few=counts,
         labelled=labelled,
         seconds=steps.seconds,
+        total_seconds=steps.total_seconds(),
         metrics=results,
         checkpoints=checkpoints,
         data=str(data),

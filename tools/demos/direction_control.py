@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 from common import Steps, run_side_by_side, run_tool, test, train
-from demo_avd import AUDIO, data_options, schedule_options
+from common_data import data_options, schedule_options
+from demo_avd import AUDIO
 from mmengine.fileio import dump, load
 from mmengine.registry import init_default_scope
 

@@ -1,0 +1,190 @@
+"""What the demos' reports share: tables, loss curves, test clips, times."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import mmcv
+import numpy as np
+import torch
+from mmengine.fileio import load
+
+from mmav.datasets import MAVDDataset
+from mmav.models.layers import LogMelSpectrogram
+from mmav.visualization import draw_spectrogram_strip
+from mmav.visualization.report import (
+    Boxes,
+    Card,
+    Cards,
+    Chart,
+    Column,
+    Curves,
+    Picture,
+    Row,
+    Sound,
+    Table,
+    Text,
+    read_scalars,
+    stereo_from_array,
+)
+
+COLUMNS = {
+    'mavd/mAP_50': Column('mAP@0.5'),
+    'mavd/mAP': Column('mAP@Avg'),
+    'mavd/mAP_75': Column('mAP@0.75'),
+    'mavd/CDx': Column('CDx', better='lower'),
+    'mavd/CDy': Column('CDy', better='lower'),
+    'mavd/miss_rate': Column('missed', better='lower'),
+}
+SCORE_THR = 0.3
+COLUMN_NOTES = (
+    'Percent, on drives that none of the detectors was trained on. mAP@0.5: average precision where a '
+    'box counts as found if it overlaps the true one by half (IoU 0.5); mAP@Avg: mean over IoU 0.50 to 0.95; '
+    'CDx, CDy: distance between the centres of found and true boxes in percent of width and height; '
+    f'missed: true boxes without a partner scored {SCORE_THR} or more, which CDx and CDy leave out.\n\n'
+    'Rows (a) to (c) hear and never see at test; all three had equally many iterations.'
+)
+NUM_CLIPS = 12
+
+# Of each detector, its key in results.json, what it is called, and a remark.
+Names = Mapping[str, tuple[str, str]]
+
+
+def cell(metrics: Mapping[str, float], key: str) -> float | None:
+    """A metric, None where there is none."""
+    value = metrics.get(key)
+    return None if value is None or np.isnan(value) else value
+
+
+def results_table(
+    title: str,
+    metrics: Mapping[str, Mapping[str, float]],
+    names: Names,
+    references: Sequence[str],
+    notes: str,
+    columns: Mapping[str, Column] = COLUMNS,
+) -> Table:
+    """All detectors, one below the other.
+
+    Args:
+        title: Title of the section.
+        metrics: Of each detector.
+        names: Of the detectors to show.
+        references: Those that stand beside the contest.
+        notes: Text under the table.
+        columns: By key in the metrics.
+
+    Returns:
+        Table: The table.
+    """
+    rows = [
+        Row(name, [cell(metrics[key], column) for column in columns], note, key in references)
+        for key, (name, note) in names.items()
+    ]
+    return Table(title, list(columns.values()), rows, notes)
+
+
+def conditions_table(metrics: Mapping[str, Mapping[str, float]], names: Names) -> Table:
+    """The mAP@0.5 of each detector by condition: where pictures fail, and what sound does there."""
+    first = metrics[next(iter(names))]
+    conditions = [key.split('/')[1] for key in first if key.count('/') == 2 and key.endswith('/mAP_50')]
+    rows = [
+        Row(name, [cell(metrics[key], f'mavd/{condition}/mAP_50') for condition in conditions])
+        for key, (name, _) in names.items()
+    ]
+    return Table('By condition', [Column(name) for name in conditions], rows, 'mAP@0.5, percent.')
+
+
+def loss_curves(work_dir: Path, names: Names, losses: Sequence[str], notes: str) -> Curves:
+    """Losses of each training, of those that it has."""
+    charts = []
+    for key, (name, _) in names.items():
+        scalars = read_scalars(work_dir / key)
+        charts.append(Chart(name, {loss: scalars[loss] for loss in losses if loss in scalars}))
+    return Curves('Training', charts, notes)
+
+
+def read_detections(path: Path, score_thr: float = SCORE_THR) -> dict[int, list[dict]]:
+    """Detections of a COCO results file scored ``score_thr`` or more, by image; ``bbox``: x1, y1, x2, y2."""
+    found: dict[int, list[dict]] = {}
+    for detection in load(path):
+        if detection['score'] >= score_thr:
+            x, y, width, height = detection['bbox']
+            found.setdefault(detection['image_id'], []).append(
+                dict(detection, bbox=[x, y, x + width, y + height])
+            )
+    return found
+
+
+def open_frames(data: str) -> MAVDDataset:
+    """The test frames of a demo's data with sound and true boxes; pictures stay files."""
+    return MAVDDataset(
+        data_root=data,
+        ann_file='annotations/test.json',
+        modalities=('rgb',),
+        test_mode=True,
+        pipeline=[dict(type='LoadMultichannelAudio'), dict(type='LoadAnnotations', with_bbox=True)],
+    )
+
+
+def camera_image(sample: dict, crop: Sequence[int]) -> np.ndarray:
+    """The cropped camera image of a sample, RGB."""
+    x1, y1, x2, y2 = crop
+    return mmcv.bgr2rgb(mmcv.imread(sample['img_path']))[y1:y2, x1:x2]
+
+
+def clips(data: str, detections: Path, finder: str) -> Cards:
+    """A dozen test clips, evenly spread over the test drives.
+
+    Args:
+        data: Root of the simulated data.
+        detections: COCO results of one detector on its test frames.
+        finder: What the legend calls that detector.
+
+    Returns:
+        Cards: Camera image, spectrograms, sound.
+    """
+    dataset, found = open_frames(data), read_detections(detections)
+    log_mel = LogMelSpectrogram(reference='clip')
+    cards = []
+    for index in np.unique(np.linspace(0, len(dataset) - 1, NUM_CLIPS).round().astype(int)):
+        sample = dataset[int(index)]
+        boxes = found.get(sample['img_id'], [])
+        waveform = torch.from_numpy(np.asarray(sample['audio'])).float()[None] / 32768
+        strip = draw_spectrogram_strip(log_mel(waveform)[0].numpy(), size=(1000, 428), columns=4)
+        camera = Picture(
+            camera_image(sample, dataset.crop),
+            'camera (shown to you, not to the detector)',
+            [
+                Boxes(sample['gt_bboxes'].tensor.numpy(), 'truth'),
+                Boxes([box['bbox'] for box in boxes], 'found', [f'{box["score"]:.2f}' for box in boxes]),
+            ],
+        )
+        cards.append(
+            Card(
+                f'Drive {sample["drive"]}, {sample["condition"]}',
+                [camera, Picture(cv2.cvtColor(strip, cv2.COLOR_BGR2RGB), 'the 8 microphones')],
+                [Sound(stereo_from_array(np.asarray(sample['audio'])), 44100, 'left and right microphone')],
+                {'true boxes': len(sample['gt_bboxes']), 'found': len(boxes)},
+            )
+        )
+    legend = {'truth': 'true', 'found': f'found by {finder} from sound, score {SCORE_THR} or more'}
+    return Cards('Test clips', cards, 'Every so many frames of the test set, none chosen by hand.', legend)
+
+
+def times(outcome: Mapping) -> Text:
+    """What each step took."""
+    steps = '\n'.join(f'- {name}: {value / 60:.1f} minutes' for name, value in outcome['seconds'].items())
+    total = (
+        f'{outcome["total_seconds"] / 60:.1f} minutes in all, seed {outcome["seed"]}; two at a time train.'
+    )
+    return Text('Time', f'{total}\n\n{steps}')
+
+
+def print_table(metrics: Mapping[str, Mapping[str, float]], names: Names, columns=COLUMNS) -> None:
+    """Print what :func:`results_table` shows."""
+    print('\n' + ' ' * 36 + ''.join(f'{column.name:>10}' for column in columns.values()))
+    for key, (name, _) in names.items():
+        values = [(cell(metrics[key], k), column.digits) for k, column in columns.items()]
+        cells = ('-' if value is None else f'{value:.{digits}f}' for value, digits in values)
+        print(f'{name:<36}' + ''.join(f'{text:>10}' for text in cells))

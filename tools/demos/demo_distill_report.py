@@ -1,0 +1,207 @@
+"""The report of ``demo_distill.py``."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import mmcv
+import numpy as np
+from common_report import (
+    COLUMN_NOTES,
+    camera_image,
+    clips,
+    conditions_table,
+    loss_curves,
+    open_frames,
+    print_table,
+    read_detections,
+    results_table,
+    times,
+)
+from mmdet.registry import MODELS
+
+from mmav.visualization.report import (
+    Boxes,
+    Card,
+    Cards,
+    Chart,
+    Column,
+    Curves,
+    Picture,
+    Sound,
+    stereo_from_array,
+    write_report,
+)
+
+NAMES = {
+    'floor': ('Always the mean box', 'has not listened'),
+    'few': ('(a) Sound, few labels', 'trained on the labelled frames alone'),
+    'no_mta': ('(b) Sound, labels of teachers', 'the few labels and those of the three teachers'),
+    'mta': ('(c) Sound, labels and MTA loss', "like (b), and its features are made like the teachers'"),
+    'rgb': ('RGB teacher', 'looks at the camera pictures'),
+    'thermal': ('Thermal teacher', 'looks at the thermal pictures'),
+    'depth': ('Depth teacher', 'looks at the depth pictures'),
+}
+REFERENCES = ('floor', 'rgb', 'thermal', 'depth')
+TRACKING = {
+    'tracking/MOTA': Column('MOTA'),
+    'tracking/IDF1': Column('IDF1'),
+    'tracking/HOTA': Column('HOTA'),
+    'tracking/IDs': Column('IDs', better='lower', digits=0),
+    'tracking/Frag': Column('Frag', better='lower', digits=0),
+    'tracking/FP': Column('FP', better='lower', digits=0),
+    'tracking/FN': Column('FN', better='lower', digits=0),
+}
+TRACKING_NOTES = (
+    'Percent and counts on longer drives of ten pictures a second. A track starts with a box scored above '
+    '{init_score_thr}, goes on with the box that overlaps its last one most (IoU above {iou_thr}), and ends '
+    'without one. MOTA: 1 - (FP + FN + IDs) / true boxes, negative where errors are more than boxes; IDF1: '
+    'how long the right identity is kept; HOTA: detection and association over all overlaps; IDs: '
+    'identities changed; Frag: tracks interrupted; FP, FN: boxes of tracks without a vehicle, and '
+    'vehicles without one.'
+)
+NUM_DRIVES = 4
+NUM_PICTURES = 3
+MAX_TRACKS = 6
+
+
+def track_drives(outcome: dict, detections: Path) -> tuple[object, dict[str, list[dict]]]:
+    """Run the tracker over a detector's boxes.
+
+    Args:
+        outcome: What ``run_demo`` returned.
+        detections: COCO results on the longer drives.
+
+    Returns:
+        The data set, and by drive its frames in order of time: ``index`` in the data set, ``seconds`` since
+        the first, ``true`` boxes and ``found`` ones (x1, y1, x2, y2) by track.
+    """
+    dataset, boxes = open_frames(outcome['drives']), read_detections(detections, 0)
+    drives = defaultdict(list)
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        drives[info['drive']].append((info['timestamp'], index, info))
+    tracker = MODELS.build(dict(outcome['tracker']))
+    tracked = {}
+    for drive, frames in sorted(drives.items()):
+        tracker.reset()
+        frames.sort(key=lambda frame: frame[0])
+        tracked[drive] = []
+        for time, index, info in frames:
+            found = boxes.get(info['img_id'], [])
+            bboxes = np.array([box['bbox'] for box in found], dtype=np.float32).reshape(-1, 4)
+            ids = tracker.step(bboxes, np.array([box['score'] for box in found]))
+            tracked[drive].append(
+                dict(
+                    index=index,
+                    seconds=time - frames[0][0],
+                    true={int(item['track_id']): np.array(item['bbox']) for item in info['instances']},
+                    found={int(i): box for i, box in zip(ids, bboxes) if i >= 0},
+                )
+            )
+    return dataset, tracked
+
+
+def path_chart(drive: str, frames: list[dict]) -> Chart:
+    """How far to the right true and tracked boxes are, over time."""
+    seconds = np.array([frame['seconds'] for frame in frames])
+    curves = {}
+    for kind, name in (('true', 'true {}'), ('found', 'track {}')):
+        ids = sorted(
+            {i for frame in frames for i in frame[kind]}, key=lambda i: -sum(i in f[kind] for f in frames)
+        )
+        for i in ids[:MAX_TRACKS] if kind == 'found' else ids:
+            middles = [(f[kind][i][0] + f[kind][i][2]) / 2 if i in f[kind] else np.nan for f in frames]
+            curves[name.format(i)] = (seconds, np.array(middles, dtype=float))
+    return Chart(f'Drive {drive}', curves, 'seconds', 'middle of the box, pixels', smoothing=0)
+
+
+def drive_sound(dataset, frames: list[dict]) -> np.ndarray:
+    """Sound of a drive of both sides, (2, L), put together of the middles of its pictures' seconds."""
+    step = round((frames[1]['seconds'] - frames[0]['seconds']) * 44100) if len(frames) > 1 else 44100
+    parts = []
+    for frame in frames:
+        audio = np.asarray(dataset[frame['index']]['audio'])
+        start = (audio.shape[1] - step) // 2
+        parts.append(audio[:, start : start + step])
+    return stereo_from_array(np.concatenate(parts, axis=1))
+
+
+def tracks(outcome: dict, detections: Path) -> tuple[Cards, Curves]:
+    """Some of the longer drives, with their tracks as pictures and as paths."""
+    dataset, tracked = track_drives(outcome, detections)
+    cards, charts = [], []
+    names = list(tracked)
+    for place in np.unique(np.linspace(0, len(names) - 1, NUM_DRIVES).round().astype(int)):
+        drive = names[place]
+        frames = tracked[drive]
+        pictures = []
+        for number in np.unique(np.linspace(0, len(frames) - 1, NUM_PICTURES).round().astype(int)):
+            frame = frames[number]
+            boxes = [
+                Boxes(list(frame[kind].values()), drawn, [str(i) for i in frame[kind]])
+                for kind, drawn in (('true', 'truth'), ('found', 'found'))
+            ]
+            image = camera_image(dataset.get_data_info(frame['index']), dataset.crop)
+            pictures.append(Picture(image, f'after {frame["seconds"]:.1f} s', boxes, max_width=640))
+        facts = {
+            'true tracks': len({i for frame in frames for i in frame['true']}),
+            'found tracks': len({i for frame in frames for i in frame['found']}),
+        }
+        sound = Sound(drive_sound(dataset, frames), 44100, 'left and right microphone')
+        cards.append(Card(f'Drive {drive}', pictures, [sound], facts))
+        charts.append(path_chart(drive, frames))
+    legend = {
+        'truth': 'true, with its number',
+        'found': 'tracked by (c) from sound, with the number of the track',
+    }
+    intro = 'Evenly spread over the longer drives, none chosen by hand.'
+    notes = f'Gaps: no box. Of the found tracks the {MAX_TRACKS} longest are drawn.'
+    return Cards('Tracks', cards, intro, legend), Curves('Paths', charts, notes)
+
+
+def write_distill_report(work_dir: Path, outcome: dict) -> None:
+    """Write ``report.html`` and print the tables.
+
+    Args:
+        work_dir: Folder of the demo.
+        outcome: What ``run_demo`` returned.
+    """
+    few, labelled, metrics = outcome['few'], outcome['labelled'], outcome['metrics']
+    lead = (
+        f'{few["frames"]} of {few["of_frames"]} simulated frames kept their labels. Three teachers, that see '
+        'camera, thermal and depth pictures, were trained on these and labelled the others together; '
+        'students that hear 8 microphones and see nothing were trained on '
+        f'{labelled["frames"]} frames with {labelled["boxes"]} boxes.'
+    )
+    curve_notes = (
+        'Classification and box loss, and for (c) the MTA loss times its weight; (a) to (c) by sound, '
+        'the last three by pictures.'
+    )
+    maps = Card(
+        'Score-CAM of four test frames',
+        [Picture(mmcv.imread(outcome['maps'], channel_order='rgb'), image_format='png', max_width=2600)],
+        note='Red: places that speak for the boxes. Rows and columns of what the student hears are '
+        'frequencies and times: its map lies over the picture since its anchors do.',
+    )
+    trained = {key: name for key, name in NAMES.items() if key != 'floor'}
+    tracking_notes = TRACKING_NOTES.format(**outcome['tracker'])
+    cards, paths = tracks(outcome, work_dir / 'mta' / 'drives.bbox.json')
+    path = write_report(
+        work_dir / 'report.html',
+        'Three teachers that see, a student that hears',
+        [
+            results_table('Results', metrics, NAMES, REFERENCES, COLUMN_NOTES),
+            conditions_table(metrics, trained),
+            results_table('Tracking', metrics, trained, REFERENCES, tracking_notes, TRACKING),
+            clips(outcome['data'], work_dir / 'mta' / 'test.bbox.json', '(c)'),
+            cards,
+            paths,
+            Cards('Where they look', [maps]),
+            loss_curves(work_dir, trained, ('loss_cls', 'loss_bbox', 'loss_mta'), curve_notes),
+            times(outcome),
+        ],
+        lead,
+    )
+    print_table(metrics, NAMES)
+    print_table(metrics, trained, TRACKING)
+    print(f'\n{outcome["total_seconds"] / 60:.1f} minutes. The report: {path}')
