@@ -115,13 +115,14 @@ class Lanes:
         return self._pool.submit(lambda: function(*args, threads=self.threads, position=self._lane.position))
 
 
-def run_tool(tool: str, *arguments: object, threads: int | None = None) -> None:
+def run_tool(tool: str, *arguments: object, threads: int | None = None, patient: bool = False) -> None:
     """Run one of the project's tools in a process of its own, its output on the terminal.
 
     Args:
         tool: Path below ``tools/``.
         *arguments: Command line.
         threads: Threads of its arithmetic; as many as there are cores by default.
+        patient: Whether it leaves the processor to others where there is too little of it.
 
     Raises:
         SystemExit: The tool failed; its own message is on the terminal.
@@ -130,7 +131,10 @@ def run_tool(tool: str, *arguments: object, threads: int | None = None) -> None:
     environment = dict(os.environ)
     if threads is not None:
         environment['OMP_NUM_THREADS'] = str(threads)
-    if subprocess.run(command, env=environment).returncode != 0:
+    with subprocess.Popen(command, env=environment) as process:
+        if patient and hasattr(os, 'setpriority'):
+            os.setpriority(os.PRIO_PROCESS, process.pid, 10)
+    if process.returncode != 0:
         raise SystemExit(f'this step failed (its message is above): {" ".join(command)}')
 
 
@@ -142,7 +146,13 @@ def _adapt_config(config: str, name: str, overrides: dict, position: int = 0) ->
 
 
 def train(
-    config: str, name: str, work_dir: Path, overrides: dict, threads: int | None = None, position: int = 0
+    config: str,
+    name: str,
+    work_dir: Path,
+    overrides: dict,
+    threads: int | None = None,
+    position: int = 0,
+    patient: bool = False,
 ) -> str:
     """Train a config by ``tools/train.py``; carries on from a checkpoint of an earlier try.
 
@@ -153,6 +163,7 @@ def train(
         overrides: Dotted keys and values, as in ``--cfg-options``.
         threads: See :func:`run_tool`.
         position: Line of the progress bar, where several are shown.
+        patient: See :func:`run_tool`.
 
     Returns:
         Path of the last checkpoint.
@@ -160,7 +171,7 @@ def train(
     work_dir.mkdir(parents=True, exist_ok=True)
     adapted = work_dir / 'config.py'
     _adapt_config(config, name, overrides, position).dump(adapted)
-    run_tool('train.py', adapted, '--work-dir', work_dir, '--resume', threads=threads)
+    run_tool('train.py', adapted, '--work-dir', work_dir, '--resume', threads=threads, patient=patient)
     return (work_dir / 'last_checkpoint').read_text().strip()
 
 

@@ -111,9 +111,17 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     print(f'    {counts["frames"]} of {counts["of_frames"]} frames keep their {counts["boxes"]} boxes')
 
     def train_step(
-        key: str, title: str, config: str, ann: Path, iterations: int, extra: dict | None = None, **lane
+        key: str,
+        title: str,
+        config: str,
+        ann: Path,
+        iterations: int,
+        extra: dict | None = None,
+        patient: bool = False,
+        **lane,
     ) -> str:
         options = data_options(data, store, ann, seed) | schedule_options(iterations) | (extra or {})
+        lane['patient'] = patient
         return steps.run(
             f'train_{key}', title, lambda: train(config, key, work_dir / key, options, **lane), **base
         )
@@ -139,29 +147,39 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
 
     def listen(key: str, title: str, config: str, ann: Path, extra: dict | None = None) -> Future:
         title = f'6/7 train by sound {title}'
-        return lanes.submit(train_step, key, title, config, ann, plan.iterations, extra)
+        # all wait for AVD in the end
+        patient = key != 'avd'
+        return lanes.submit(train_step, key, title, config, ann, plan.iterations, extra, patient)
 
-    # The jobs start in this order: (a) needs no teacher, AVD takes longest.
-    with Lanes() as lanes:
-        teaching = lanes.submit(teach)
-        futures = dict(few=listen('few', '(a) from the few labels', AUDIO, few))
-        rgb, labelled = teaching.result()
-        print(f'    {labelled["boxes"]} boxes on {labelled["frames"]} frames, labels of the few among them')
-        futures['avd'] = listen('avd', '(c) from all, by AVD', AVD, taught, warm_start(rgb))
-        futures['taught'] = listen('taught', '(b) from all labels', AUDIO, taught)
-        checkpoints = {key: futures[key].result() for key in ('few', 'taught', 'avd')}
     results = {'floor': evaluate_mean_box(str(few), str(test_truth))}
     configs = {'few': AUDIO, 'taught': AUDIO, 'avd': AVD, 'rgb': RGB}
-    for key, checkpoint in (checkpoints | {'rgb': rgb}).items():
+    checkpoints = {}
+
+    def examine(key: str, checkpoint: str) -> None:
+        checkpoints[key] = checkpoint
         sense = 'pictures' if key == 'rgb' else 'sound'
         options = data_options(data, store, few, seed)
         options['test_evaluator.0.outfile_prefix'] = str(work_dir / key / 'test')
         results[key] = steps.run(
             f'test_{key}',
             f'7/7 test {key} by {sense} on held-out drives',
-            lambda: test(configs[key], key, checkpoint, work_dir / key, options),  # noqa: B023
+            lambda: test(configs[key], key, checkpoint, work_dir / key, options),
             **base,
         )
+
+    # The jobs start in this order: (a) needs no teacher, AVD takes longest.
+    with Lanes() as lanes:
+        teaching = lanes.submit(teach)
+        hears_few = listen('few', '(a) from the few labels', AUDIO, few)
+        rgb, labelled = teaching.result()
+        print(f'    {labelled["boxes"]} boxes on {labelled["frames"]} frames, labels of the few among them')
+        hears_avd = listen('avd', '(c) from all, by AVD', AVD, taught, warm_start(rgb))
+        hears_taught = listen('taught', '(b) from all labels', AUDIO, taught)
+        # tested while AVD still trains
+        examine('taught', hears_taught.result())
+        examine('few', hears_few.result())
+        examine('rgb', rgb)
+        examine('avd', hears_avd.result())
     stripped = work_dir / 'avd' / 'stripped.pth'
     steps.run(
         'strip',
@@ -176,7 +194,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         seconds=steps.seconds,
         total_seconds=steps.total_seconds(),
         metrics=results,
-        checkpoints=checkpoints,
+        checkpoints={key: checkpoints[key] for key in ('few', 'taught', 'avd')},
         data=str(data),
     )
 

@@ -184,10 +184,35 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     def train_step(
         key: str, title: str, ann: Path, iterations: int, extra: dict | None = None, **lane
     ) -> str:
+        lane['patient'] = key in ('few', 'no_mta')  # all wait for the student with the MTA loss in the end
         options = data_options(data, store, ann, seed) | schedule_options(iterations) | (extra or {})
         return steps.run(
             f'train_{key}', title, lambda: train(CONFIGS[key], key, work_dir / key, options, **lane), **base
         )
+
+    results = {'floor': evaluate_mean_box(str(few), str(test_truth))}
+    tracker = Config.fromfile(ROOT / 'configs' / TRACKING).tracker.to_dict()
+
+    def examine(key: str, checkpoint: str) -> None:
+        sense = 'pictures' if key in TEACHERS else 'sound'
+        options = data_options(data, store, few, seed)
+        options['test_evaluator.0.outfile_prefix'] = str(work_dir / key / 'test')
+        results[key] = steps.run(
+            f'test_{key}',
+            f'7/7 test {key} by {sense} on held-out drives',
+            lambda: test(CONFIGS[key], key, checkpoint, work_dir / key, options),
+            **base,
+        )
+        longer = tracking_options(drives, drives_store, tracker, work_dir / key / 'drives')
+        tracked = steps.run(
+            f'track_{key}',
+            f'7/7 test {key} by {sense} as a tracker on longer drives',
+            lambda: test(CONFIGS[key], key, checkpoint, work_dir / key, {'randomness.seed': seed, **longer}),
+            tracker=tracker,
+            **base,
+        )
+        # of the longer drives the tracks alone: their frames are much alike
+        results[key] |= {name: value for name, value in tracked.items() if name.startswith('tracking/')}
 
     # The jobs start in this order: (a) needs no teacher, and fills the time in which one lane is left over.
     with Lanes() as lanes:
@@ -227,31 +252,10 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
             futures[key] = lanes.submit(
                 train_step, key, f'6/7 train by sound {title}', taught, plan.iterations, more
             )
-        checkpoints = {key: future.result() for key, future in futures.items()}
-
-    results = {'floor': evaluate_mean_box(str(few), str(test_truth))}
-    tracker = Config.fromfile(ROOT / 'configs' / TRACKING).tracker.to_dict()
-    for key, checkpoint in checkpoints.items():
-        sense = 'pictures' if key in TEACHERS else 'sound'
-        options = data_options(data, store, few, seed)
-        options['test_evaluator.0.outfile_prefix'] = str(work_dir / key / 'test')
-        results[key] = steps.run(
-            f'test_{key}',
-            f'7/7 test {key} by {sense} on held-out drives',
-            lambda: test(CONFIGS[key], key, checkpoint, work_dir / key, options),  # noqa: B023
-            **base,
-        )
-        options = {'randomness.seed': seed}
-        options |= tracking_options(drives, drives_store, tracker, work_dir / key / 'drives')
-        tracked = steps.run(
-            f'track_{key}',
-            f'7/7 test {key} by {sense} as a tracker on longer drives',
-            lambda: test(CONFIGS[key], key, checkpoint, work_dir / key, options),  # noqa: B023
-            tracker=tracker,
-            **base,
-        )
-        # of the longer drives the tracks alone: their frames are much alike
-        results[key] |= {name: value for name, value in tracked.items() if name.startswith('tracking/')}
+        # tested while the student with the MTA loss still trains
+        for key in ('no_mta', 'few', *TEACHERS, 'mta'):
+            examine(key, futures[key].result())
+    checkpoints = {key: future.result() for key, future in futures.items()}
     maps = work_dir / 'maps.png'
     deploy_and_look(steps, work_dir, checkpoints, data, maps, base)
     return dict(
