@@ -58,6 +58,11 @@ def _shrink(cfg: dict) -> None:
         _shrink(value)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long tests: at the end one process would wait for the other."""
+    items.sort(key=lambda item: item.get_closest_marker('slow') is None)
+
+
 @pytest.fixture
 def toy_config() -> Callable[..., Config]:
     """A shipped config by its name under configs/, shrunk; without network; options merged last."""

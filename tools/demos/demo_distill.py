@@ -46,6 +46,7 @@ class Plan:
             detectors of few frames double their boxes, and vehicles seldom hide each other.
         simulator: Options of ``simulate_mavd.py`` for the drives to train with and to test on.
         tracks: Those for the drives to track in: ten pictures a second.
+        maps: Frames of which activation maps are drawn.
     """
 
     few: int
@@ -55,6 +56,7 @@ class Plan:
     nms_iou: float
     simulator: tuple[str, ...]
     tracks: tuple[str, ...]
+    maps: int
 
 
 def _tracks(drives: str, frames: str) -> tuple[str, ...]:
@@ -71,6 +73,7 @@ PLANS = {
         nms_iou=0.3,
         simulator=('--preset', 'demo', '--drives-per-split', '300', '1', '50'),
         tracks=_tracks('12', '20'),
+        maps=4,
     ),
     'tiny': Plan(
         few=8,
@@ -80,6 +83,7 @@ PLANS = {
         nms_iou=0.3,
         simulator=('--preset', 'demo', '--drives-per-split', '4', '1', '2'),
         tracks=_tracks('2', '4'),
+        maps=1,
     ),
 }
 
@@ -136,7 +140,7 @@ def deploy_and_look(
         for name, key in (('RGB', 'rgb'), ('Thermal', 'thermal'), ('Depth', 'depth'), ('Student', 'mta'))
         for part in ('--network', name, work_dir / key / 'config.py', checkpoints[key])
     ]
-    frames = ('--data-root', data, '--ann-file', 'annotations/test.json', '--number', 4)
+    frames = ('--data-root', data, '--ann-file', 'annotations/test.json', '--number', base['maps'])
     steps.run(
         'maps',
         '7/7 see where teachers and student look',
