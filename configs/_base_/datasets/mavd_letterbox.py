@@ -1,6 +1,7 @@
 # MAVD with its three visual modalities, as MM-DistillNet takes it: pictures keep their proportions and lie in
 # the top left of 768 x 768, the spectrogram is stretched. Tests are by sound: no picture is read.
-data_root = 'data/mavd/'
+_base_ = './mavd.py'
+
 # The filling of RGB pictures (BGR) is ImageNet's mean: 0 after normalisation.
 resize = dict(
     type='ResizeModalities', scale=(768, 768), mode='letterbox', pad_value=dict(rgb=(104, 116, 124))
@@ -21,35 +22,6 @@ test_pipeline = [
     dict(type='PackAudioVisualInputs'),
 ]
 
-train_dataloader = dict(
-    batch_size=2,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='MAVDDataset',
-        data_root=data_root,
-        ann_file='annotations/train.json',
-        pipeline=train_pipeline,
-    ),
-)
-val_dataloader = dict(
-    batch_size=2,
-    num_workers=4,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='MAVDDataset',
-        data_root=data_root,
-        ann_file='annotations/val.json',
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
-)
-test_dataloader = dict(
-    val_dataloader, dataset=dict(val_dataloader['dataset'], ann_file='annotations/test.json')
-)
-
-val_evaluator = [dict(type='MAVDMetric', ann_file=data_root + 'annotations/val.json', metric='bbox')]
-test_evaluator = [dict(type='MAVDMetric', ann_file=data_root + 'annotations/test.json', metric='bbox')]
+train_dataloader = dict(batch_size=2, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(batch_size=2, dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(batch_size=2, dataset=dict(pipeline=test_pipeline))

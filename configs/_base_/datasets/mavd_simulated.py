@@ -1,5 +1,7 @@
 # What tools/dataset_converters/simulate_mavd.py writes, at the small networks' 96 x 96. Trained with
 # mirrored scenes; tests are by sound: no picture is read.
+_base_ = './mavd.py'
+
 data_root = 'data/mavd_simulated/'
 
 train_pipeline = [
@@ -19,34 +21,12 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=8,
     num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(
-        type='MAVDDataset',
-        data_root=data_root,
-        ann_file='annotations/train.json',
-        pipeline=train_pipeline,
-    ),
+    sampler=dict(type='InfiniteSampler'),
+    dataset=dict(data_root=data_root, pipeline=train_pipeline),
 )
-val_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='MAVDDataset',
-        data_root=data_root,
-        ann_file='annotations/val.json',
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
-)
-test_dataloader = dict(
-    val_dataloader, dataset=dict(val_dataloader['dataset'], ann_file='annotations/test.json')
-)
+val_dataloader = dict(num_workers=1, dataset=dict(data_root=data_root, pipeline=test_pipeline))
+test_dataloader = dict(num_workers=1, dataset=dict(data_root=data_root, pipeline=test_pipeline))
 
 val_evaluator = [dict(type='MAVDMetric', ann_file=data_root + 'annotations/val.json', metric='bbox')]
 test_evaluator = [dict(type='MAVDMetric', ann_file=data_root + 'annotations/test.json', metric='bbox')]
