@@ -1,5 +1,6 @@
 """What the demos share: steps that are done once, and training and testing of a config."""
 
+import argparse
 import hashlib
 import itertools
 import json
@@ -17,7 +18,7 @@ import mmav  # noqa: F401  (registers everything)
 # isort: split
 from mmengine.config import Config
 from mmengine.fileio import dump, load
-from mmengine.registry import RUNNERS
+from mmengine.registry import RUNNERS, init_default_scope
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -209,3 +210,31 @@ def run_side_by_side(*lanes: Callable[[], dict]) -> dict:
             for future in [pool.submit(lane) for lane in lanes]
             for key, value in future.result().items()
         }
+
+
+def run_from_command_line(
+    description: str,
+    work_dir: str,
+    plans: dict[str, object],
+    run: Callable[[Path, object, int, int], dict],
+    report: Callable[[Path, dict], None],
+) -> None:
+    """Run a demo as the command line says, keep its outcome and write its report.
+
+    Args:
+        description: Of the demo.
+        work_dir: Its folder unless ``--work-dir`` names another.
+        plans: Its sizes by preset.
+        run: Takes folder, plan, seed and number of processes that simulate; returns what json can hold.
+        report: Takes folder and outcome.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument('--work-dir', type=Path, default=Path(work_dir))
+    parser.add_argument('--preset', choices=list(plans), default='demo')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--workers', type=int, default=2, help='processes that simulate')
+    args = parser.parse_args()
+    init_default_scope('mmdet')
+    outcome = run(args.work_dir, plans[args.preset], args.seed, args.workers)
+    dump(outcome, args.work_dir / 'results.json', indent=2)
+    report(args.work_dir, outcome)

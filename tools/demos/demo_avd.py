@@ -9,16 +9,13 @@ AVD; tests them all by sound on drives that none has seen. Leaves ``report.html`
 checkpoints in the work folder. A stopped run carries on when called again.
 """
 
-import argparse
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common import Lanes, Steps, run_tool, test, train
+from common import Lanes, Steps, run_from_command_line, run_tool, test, train
 from common_data import data_options, label_others, make_data, pick_few, schedule_options
 from demo_avd_report import write_demo_report
-from mmengine.fileio import dump
-from mmengine.registry import init_default_scope
 
 from mmav.evaluation import evaluate_mean_box
 
@@ -199,19 +196,5 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     )
 
 
-def main() -> None:
-    """Run the demo and write its report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
-    parser.add_argument('--preset', choices=list(PLANS), default='demo')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--workers', type=int, default=2, help='processes that simulate')
-    args = parser.parse_args()
-    init_default_scope('mmdet')
-    outcome = run_demo(args.work_dir, PLANS[args.preset], args.seed, args.workers)
-    dump(outcome, args.work_dir / 'results.json', indent=2)
-    write_demo_report(args.work_dir, outcome)
-
-
 if __name__ == '__main__':
-    main()
+    run_from_command_line(__doc__, 'work_dirs/demo', PLANS, run_demo, write_demo_report)

@@ -10,16 +10,13 @@ tests all of them on drives that none has seen, and as trackers on longer ones. 
 ``results.json`` and the checkpoints in the work folder. A stopped run carries on when called again.
 """
 
-import argparse
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common import ROOT, Lanes, Steps, run_tool, test, train
+from common import ROOT, Lanes, Steps, run_from_command_line, run_tool, test, train
 from common_data import data_options, label_others, make_data, pick_few, schedule_options
 from demo_distill_report import write_distill_report
 from mmengine.config import Config
-from mmengine.fileio import dump
-from mmengine.registry import init_default_scope
 
 from mmav.evaluation import evaluate_mean_box
 
@@ -277,19 +274,5 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     )
 
 
-def main() -> None:
-    """Run the demo and write its report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo_distill'))
-    parser.add_argument('--preset', choices=list(PLANS), default='demo')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--workers', type=int, default=2, help='processes that simulate')
-    args = parser.parse_args()
-    init_default_scope('mmdet')
-    outcome = run_demo(args.work_dir, PLANS[args.preset], args.seed, args.workers)
-    dump(outcome, args.work_dir / 'results.json', indent=2)
-    write_distill_report(args.work_dir, outcome)
-
-
 if __name__ == '__main__':
-    main()
+    run_from_command_line(__doc__, 'work_dirs/demo_distill', PLANS, run_demo, write_distill_report)

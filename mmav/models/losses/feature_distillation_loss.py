@@ -4,6 +4,7 @@ teachers, the resizing to a common size, single precision.
 Shape letters: B samples, C channels, H and W height and width of a level's map.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -26,7 +27,7 @@ def resize_to_smallest(maps: Sequence[Tensor], limit: int | None = None) -> list
     return [m if s == size else F.adaptive_avg_pool2d(m, size) for m, s in zip(maps, sizes, strict=True)]
 
 
-class FeatureDistillationLoss(nn.Module):
+class FeatureDistillationLoss(nn.Module, ABC):
     """Base of the losses that pull a student's features towards its teachers'.
 
     A subclass gives :meth:`pair_loss`, the loss of one level with one teacher. Levels are summed, as in
@@ -62,6 +63,7 @@ class FeatureDistillationLoss(nn.Module):
     def _name(self) -> str:
         return type(self).__name__
 
+    @abstractmethod
     def pair_loss(self, student: Tensor, teacher: Tensor, level: int, teacher_index: int) -> Tensor:
         """The loss, not weighted, of one level with one teacher.
 
@@ -74,7 +76,6 @@ class FeatureDistillationLoss(nn.Module):
         Returns:
             Tensor: Scalar, a mean over the batch.
         """
-        raise NotImplementedError
 
     def level_loss(self, student: Tensor, teachers: Sequence[Tensor], level: int) -> Tensor:
         """The loss, not weighted, of one level with all teachers.
