@@ -6,6 +6,7 @@ from .microphone_dropout import MicrophoneDropout
 from .mirror_flip import MirrorFlip
 from .pack_audio_visual_inputs import PackAudioVisualInputs
 from .pack_class_inputs import PackClassInputs
+from .pack_segment_inputs import PackSegmentInputs
 from .random_gain import RandomGain
 from .resize_modalities import ResizeModalities
 from .spec_augment import SpecAugment, mask_spectrogram
@@ -19,6 +20,7 @@ __all__ = [
     'MirrorFlip',
     'PackAudioVisualInputs',
     'PackClassInputs',
+    'PackSegmentInputs',
     'RandomGain',
     'ResizeModalities',
     'SpecAugment',

@@ -1,3 +1,4 @@
 from .audio_visual_data_preprocessor import AudioVisualDataPreprocessor
+from .segment_data_preprocessor import SegmentDataPreprocessor
 
-__all__ = ['AudioVisualDataPreprocessor']
+__all__ = ['AudioVisualDataPreprocessor', 'SegmentDataPreprocessor']

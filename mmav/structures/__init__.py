@@ -1,0 +1,3 @@
+from .segment_data_sample import SegmentDataSample
+
+__all__ = ['SegmentDataSample']
