@@ -29,7 +29,7 @@ def test_labels_of_another_shape_are_refused(name):
         make(**{name: torch.zeros(2, 5)})
     with pytest.raises(ValueError, match=rf'{name} of video v1 must be \(T, C\), got \(3,\)'):
         setattr(make(), name, torch.zeros(3))
-    with pytest.raises(TypeError, match='a tensor of floats, got torch.int64'):
+    with pytest.raises(TypeError, match=r'a tensor of floats, got torch\.int64'):
         make().set_field(torch.zeros(3, 5).long(), name)
 
 
