@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,55 @@ def test_frames_of_their_own_size():
     gts, dets = [np.array([[0, 0, 10, 10, 0.0]])] * 2, [np.array([[10, 0, 20, 10, 1.0, 0.0]])] * 2
     values = center_distance(dets, gts, np.array([[100, 100], [50, 100]]))
     assert values['cd_x'] == pytest.approx((10 + 20) / 2)
+
+
+def with_plain_loops(dets, gts, sizes, protocol, score_thr) -> dict[str, float]:
+    """The rule written out, box by box."""
+
+    def point(x1, y1, x2, y2):
+        return ((x1 + x2) / 2, (y1 + y2) / 2) if protocol == 'paper' else (x2 - x1, y2 - y1)
+
+    per_frame, missed, total = [], 0, 0
+    for frame_dets, frame_gts, (width, height) in zip(dets, gts, sizes):
+        free = [det for det in frame_dets.tolist() if det[4] >= score_thr]
+        distances = []
+        for *corners, label in frame_gts.tolist():
+            total += 1
+            x, y = point(*corners)
+            rivals = [(math.dist(point(*det[:4]), (x, y)), det) for det in free if det[5] == label]
+            missed += not rivals
+            if rivals:
+                nearest = min(rivals, key=lambda rival: rival[0])[1]
+                free.remove(nearest)
+                u, v = point(*nearest[:4])
+                distances.append((abs(u - x) / width, abs(v - y) / height))
+            elif protocol == 'official':
+                distances.append((x / width, y / height))
+        if protocol == 'official' and distances:
+            distances = [np.mean(distances, axis=0)]
+        per_frame += distances
+    cd_x, cd_y = 100 * np.mean(per_frame, axis=0)
+    return dict(cd_x=cd_x, cd_y=cd_y, miss_rate=100 * missed / total)
+
+
+@pytest.mark.parametrize('protocol', ['paper', 'official'])
+@pytest.mark.parametrize('most', [3, 12])
+@pytest.mark.parametrize('seed', range(4))
+def test_agrees_with_plain_loops(protocol, most, seed):
+    # frames without detections, without truth, without both; three classes; sides of whole pixels: ties
+    rng = np.random.default_rng(seed)
+
+    def boxes(*last_columns):
+        corner = rng.integers(0, 6, (len(last_columns[0]), 2))
+        return np.column_stack([corner, corner + rng.integers(1, 6, corner.shape), *last_columns])
+
+    dets, gts = [], []
+    for n, m in rng.integers(0, most + 1, (60, 2)):
+        dets.append(boxes(rng.random(n), rng.integers(0, 3, n)))
+        gts.append(boxes(rng.integers(0, 3, m)))
+    sizes = rng.integers(10, 20, (60, 2))
+    values = center_distance(dets, gts, sizes, protocol, score_thr=0.25)
+    assert values == pytest.approx(with_plain_loops(dets, gts, sizes, protocol, 0.25), rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 """Center distance (CDx, CDy): how far detected boxes lie from the true ones.
 
-F: number of frames; n: detections of a frame; m: true boxes of a frame.
+F: number of frames; n: detections of a frame; m: true boxes of a frame; N, M: those of all frames.
+
+Frames are many and boxes of a frame few, so the arrays of all frames are one, and a step of the matching is
+done in all frames at once.
 """
 
 from collections.abc import Sequence
@@ -51,36 +54,43 @@ def center_distance(
         raise ValueError(f'{len(predictions)} frames of predictions but {len(ground_truths)} of ground truth')
     sizes = np.broadcast_to(np.asarray(image_size, dtype=float), (len(ground_truths), 2))
 
-    per_frame, matched, total = [], 0, 0
-    for index, (dets, gts, size) in enumerate(zip(predictions, ground_truths, sizes)):
-        dets = _as_boxes(dets, 6, f'predictions[{index}]')
-        gts = _as_boxes(gts, 5, f'ground_truths[{index}]')
-        dets = dets[dets[:, 4] >= score_thr]
-        points = _centers if protocol == 'paper' else _extents
-        offsets = _match(points(dets), dets[:, 5], points(gts), gts[:, 4])
-        found = ~np.isnan(offsets[:, 0])
-        matched, total = matched + int(found.sum()), total + len(gts)
-        if protocol == 'paper':
-            offsets = offsets[found]
-        else:
-            offsets[~found] = _extents(gts)[~found]
-        per_frame.append(np.abs(offsets) / size)
+    dets, det_frames = _stack(predictions, 6, 'predictions')
+    gts, gt_frames = _stack(ground_truths, 5, 'ground_truths')
+    sure = dets[:, 4] >= score_thr
+    dets, det_frames = dets[sure], det_frames[sure]
 
-    if protocol == 'official':
-        per_frame = [frame.mean(axis=0, keepdims=True) for frame in per_frame if len(frame)]
-    distances = np.concatenate([np.zeros((0, 2)), *per_frame])
+    points = _centers if protocol == 'paper' else _extents
+    offsets = _match(points(dets), dets[:, 5], det_frames, points(gts), gts[:, 4], gt_frames)
+    found = ~np.isnan(offsets[:, 0])
+    if protocol == 'paper':
+        distances = np.abs(offsets[found]) / sizes[gt_frames[found]]
+    else:
+        offsets[~found] = _extents(gts)[~found]
+        distances = np.abs(offsets) / sizes[gt_frames]
+        counts = np.bincount(gt_frames)
+        sums = np.stack([np.bincount(gt_frames, column) for column in distances.T], axis=1)
+        distances = sums[counts > 0] / counts[counts > 0, None]
     cd_x, cd_y = 100 * distances.mean(axis=0) if len(distances) else (np.nan, np.nan)
-    miss_rate = 100 * (1 - matched / total) if total else np.nan
+    miss_rate = 100 * (1 - int(found.sum()) / len(gts)) if len(gts) else np.nan
     return dict(cd_x=float(cd_x), cd_y=float(cd_y), miss_rate=float(miss_rate))
 
 
-def _as_boxes(boxes: np.ndarray, columns: int, name: str) -> np.ndarray:
-    boxes = np.asarray(boxes, dtype=float)
-    if boxes.size == 0:
-        return np.zeros((0, columns))
-    if boxes.ndim != 2 or boxes.shape[1] != columns:
-        raise ValueError(f'{name} must have the shape (n, {columns}), got {boxes.shape}')
-    return boxes
+def _stack(frames: Sequence[np.ndarray], columns: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes (N, columns) of all frames and the frame (N,) of each."""
+    arrays, counts = [np.zeros((0, columns))], []
+    for index, boxes in enumerate(map(np.asarray, frames)):
+        if boxes.size:
+            if boxes.ndim != 2 or boxes.shape[1] != columns:
+                raise ValueError(f'{name}[{index}] must have the shape (n, {columns}), got {boxes.shape}')
+            arrays.append(boxes)
+        counts.append(len(boxes) if boxes.size else 0)
+    return np.concatenate(arrays, dtype=float), np.repeat(np.arange(len(counts)), counts)
+
+
+def _runs(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Begin and length of each run of equal values."""
+    begin = np.flatnonzero(np.diff(frames, prepend=-1))
+    return begin, np.diff(begin, append=len(frames))
 
 
 def _centers(boxes: np.ndarray) -> np.ndarray:
@@ -92,15 +102,36 @@ def _extents(boxes: np.ndarray) -> np.ndarray:
 
 
 def _match(
-    points: np.ndarray, labels: np.ndarray, targets: np.ndarray, target_labels: np.ndarray
+    points: np.ndarray,
+    labels: np.ndarray,
+    frames: np.ndarray,
+    targets: np.ndarray,
+    target_labels: np.ndarray,
+    target_frames: np.ndarray,
 ) -> np.ndarray:
-    """Offsets (m, 2) from each target, in order, to the nearest unused point of its label, or NaN."""
+    """Offsets (M, 2) from each target, in order, to the nearest unused point of its frame and label, or NaN.
+
+    Points (N, 2) and targets (M, 2) are in the order of their frames. Each turn matches one target of every
+    frame.
+    """
     offsets = np.full((len(targets), 2), np.nan)
-    free = np.ones(len(points), dtype=bool)
-    for index, (target, label) in enumerate(zip(targets, target_labels)):
-        candidates = np.flatnonzero(free & (labels == label))
-        if len(candidates):
-            nearest = candidates[np.argmin(((points[candidates] - target) ** 2).sum(axis=1))]
-            free[nearest] = False
-            offsets[index] = points[nearest] - target
+    # the target of a point's frame whose turn it is, and the one at which the frame ends
+    turn, end = (np.searchsorted(target_frames, frames, side) for side in ('left', 'right'))
+    waiting = turn < end
+    while waiting.any():
+        points, labels, frames, turn, end = (a[waiting] for a in (points, labels, frames, turn, end))
+        waiting = np.ones(len(points), dtype=bool)
+        chosen = np.flatnonzero(labels == target_labels[turn])
+        difference = points[chosen] - targets[turn[chosen]]
+        distance = difference[:, 0] ** 2 + difference[:, 1] ** 2
+        if len(chosen):
+            begin, lengths = _runs(frames[chosen])
+            least = np.repeat(np.minimum.reduceat(distance, begin), lengths)
+            # NaN is the least of all, as it is for argmin
+            nearest = np.flatnonzero((distance == least) | np.isnan(distance))
+            nearest = nearest[_runs(frames[chosen[nearest]])[0]]
+            offsets[turn[chosen[nearest]]] = difference[nearest]
+            waiting[chosen[nearest]] = False
+        turn = turn + 1
+        waiting &= turn < end
     return offsets
