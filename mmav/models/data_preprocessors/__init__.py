@@ -1,4 +1,5 @@
 from .audio_visual_data_preprocessor import AudioVisualDataPreprocessor
 from .segment_data_preprocessor import SegmentDataPreprocessor
+from .sound_localization_data_preprocessor import SoundLocalizationDataPreprocessor
 
-__all__ = ['AudioVisualDataPreprocessor', 'SegmentDataPreprocessor']
+__all__ = ['AudioVisualDataPreprocessor', 'SegmentDataPreprocessor', 'SoundLocalizationDataPreprocessor']

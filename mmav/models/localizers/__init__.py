@@ -1,0 +1,3 @@
+from .avc_localizer import AVCLocalizer
+
+__all__ = ['AVCLocalizer']

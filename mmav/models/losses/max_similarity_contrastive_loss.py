@@ -1,0 +1,150 @@
+"""The contrastive loss of pictures and sounds by their most similar pixel: eq. (1) of Yaghoubi, Kelm,
+Gerkmann and Frintrop, "Acoustic and visual knowledge distillation for contrastive audio-visual localization"
+(ICMI 2023), after EZ-VSL (Mo and Morgado, ECCV 2022).
+
+Letters: B pairs of a batch, A sounds, V pictures, C length of an embedding, h, w size of a feature map.
+"""
+
+import torch
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from mmengine.dist import all_gather, get_rank, get_world_size
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_gather as all_gather_with_gradients
+
+
+def cosine_maps(audio_embeds: Tensor, visual_embeds: Tensor) -> Tensor:
+    """Localization maps o_ij: the cosine of every sound with each pixel of every picture.
+
+    Args:
+        audio_embeds: (A, C).
+        visual_embeds: (V, C, h, w).
+
+    Returns:
+        Tensor: (A, V, h, w), in -1..1.
+    """
+    audio = F.normalize(audio_embeds, dim=1)
+    visual = F.normalize(visual_embeds, dim=1)
+    return torch.einsum('ac,vchw->avhw', audio, visual)
+
+
+def paired_cosine_maps(audio_embeds: Tensor, visual_embeds: Tensor) -> Tensor:
+    """Localization maps o_ii of matching pairs alone.
+
+    Args:
+        audio_embeds: (B, C).
+        visual_embeds: (B, C, h, w).
+
+    Returns:
+        Tensor: (B, h, w), in -1..1: the diagonal of :func:`cosine_maps`.
+    """
+    audio = F.normalize(audio_embeds, dim=1)
+    visual = F.normalize(visual_embeds, dim=1)
+    return torch.einsum('bc,bchw->bhw', audio, visual)
+
+
+def max_similarity_contrastive_loss(
+    similarity: Tensor,
+    temperature: float = 0.03,
+    reverse_similarity: Tensor | None = None,
+    first: int = 0,
+) -> Tensor:
+    """Symmetric contrastive loss, eq. (1).
+
+    -log(softmax of a sound's pair among all pictures) - log(softmax of a picture's pair among all sounds),
+    each a mean over the pairs.
+
+    Args:
+        similarity: S, (B, V): of each sound with every picture; the pair of sound i is picture ``first + i``.
+        temperature: tau.
+        reverse_similarity: (B, A): of each picture with every sound. Defaults to the transpose of
+            ``similarity``; another where pictures and sounds beyond the B pairs are negatives.
+        first: Place of the first pair among the V pictures and the A sounds. Defaults to 0.
+
+    Returns:
+        Tensor: Scalar.
+    """
+    if reverse_similarity is None:
+        reverse_similarity = similarity.t()
+    targets = torch.arange(first, first + len(similarity), device=similarity.device)
+    return F.cross_entropy(similarity / temperature, targets) + F.cross_entropy(
+        reverse_similarity / temperature, targets
+    )
+
+
+@MODELS.register_module()
+class MaxSimilarityContrastiveLoss(nn.Module):
+    """:func:`max_similarity_contrastive_loss` of embeddings: S_ij is the maximum of map o_ij.
+
+    Args:
+        temperature: tau. Defaults to 0.03.
+        gather: Whether the pictures and sounds of all processes are negatives. Gradients flow back to the
+            process that they come from, so that N processes with batches of B, gradients averaged, train like
+            one with a batch of N B (but for batch normalisation). Every process needs the same B. Defaults to
+            False, the paper: each process its own batch.
+        loss_weight: alpha_1. Defaults to 1.0.
+
+    Raises:
+        ValueError: If ``temperature`` is not positive.
+    """
+
+    def __init__(self, temperature: float = 0.03, gather: bool = False, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        if temperature <= 0:
+            raise ValueError(f'MaxSimilarityContrastiveLoss: temperature must be positive, got {temperature}')
+        self.temperature = temperature
+        self.gather = gather
+        self.loss_weight = loss_weight
+
+    def forward(self, audio_embeds: Tensor, visual_embeds: Tensor) -> Tensor:
+        """Compute the loss of the pairs (sound i, picture i).
+
+        Args:
+            audio_embeds: (B, C); of any length, they are normalised here.
+            visual_embeds: (B, C, h, w).
+
+        Returns:
+            Tensor: Scalar, weighted.
+
+        Raises:
+            ValueError: If the shapes do not agree, the batch is empty or, with ``gather``, the processes have
+                batches of different shapes.
+        """
+        if (
+            audio_embeds.dim() != 2
+            or visual_embeds.dim() != 4
+            or audio_embeds.shape != visual_embeds.shape[:2]
+            or not len(audio_embeds)
+        ):
+            raise ValueError(
+                'MaxSimilarityContrastiveLoss: expected sounds (B, C) and pictures (B, C, h, w) of the same '
+                f'B > 0, got {tuple(audio_embeds.shape)} and {tuple(visual_embeds.shape)}'
+            )
+        # Half precision resolves a cosine over tau no finer than 0.03.
+        with torch.autocast(audio_embeds.device.type, enabled=False):
+            dtype = torch.float64 if audio_embeds.dtype == torch.float64 else torch.float32
+            audio, visual = audio_embeds.to(dtype), visual_embeds.to(dtype)
+            if not self.gather or get_world_size() == 1:
+                similarity = cosine_maps(audio, visual).amax((2, 3))
+                loss = max_similarity_contrastive_loss(similarity, self.temperature)
+            else:
+                loss = self._gathered_loss(audio, visual)
+        return self.loss_weight * loss
+
+    def _gathered_loss(self, audio: Tensor, visual: Tensor) -> Tensor:
+        """The loss of this process's pairs among those of all."""
+        shape = torch.tensor(visual.shape, device=visual.device)
+        shapes = [tuple(each.tolist()) for each in all_gather(shape)]
+        if len(set(shapes)) > 1:
+            raise ValueError(
+                'MaxSimilarityContrastiveLoss: with gather=True all processes need batches of one shape, '
+                f'but they have {shapes}: set drop_last=True in the training dataloader'
+            )
+        all_audio = torch.cat(all_gather_with_gradients(audio))
+        all_visual = torch.cat(all_gather_with_gradients(visual))
+        return max_similarity_contrastive_loss(
+            cosine_maps(audio, all_visual).amax((2, 3)),
+            self.temperature,
+            cosine_maps(all_audio, visual).amax((2, 3)).t(),
+            first=get_rank() * len(audio),
+        )
