@@ -7,14 +7,18 @@ from typing import Any
 from torch import Tensor
 
 from ..checkpoint import select_state_dict
+from .avc import convert_avc
 from .efficientdet import convert_efficientdet_d2
 
 __all__ = ['CONVERTERS', 'convert_official_state_dict']
 
 # By name: takes the published state dict, returns ours.
 CONVERTERS: dict[str, Callable[..., dict[str, Tensor]]] = {
-    f'efficientdet_d2_{modality}': convert_efficientdet_d2(in_channels)
-    for modality, in_channels in dict(audio=8, rgb=3, thermal=1, depth=3).items()
+    'avc': convert_avc,
+    **{
+        f'efficientdet_d2_{modality}': convert_efficientdet_d2(in_channels)
+        for modality, in_channels in dict(audio=8, rgb=3, thermal=1, depth=3).items()
+    },
 }
 
 
@@ -27,7 +31,8 @@ def convert_official_state_dict(
 
     Args:
         name: Which network it is of: ``efficientdet_d2_audio`` (the MM-DistillNet student),
-            ``efficientdet_d2_rgb``, ``efficientdet_d2_thermal``, ``efficientdet_d2_depth`` (its teachers).
+            ``efficientdet_d2_rgb``, ``efficientdet_d2_thermal``, ``efficientdet_d2_depth`` (its teachers),
+            ``avc`` (sound localizers in EZ-VSL's layout).
         state_dict: Names and tensors as published: a bare state dict or a checkpoint that holds one under
             ``state_dict`` or ``model``, with or without a ``module.`` before all names. Not changed.
         **options: Of the network's converter; EfficientDet: ``classes``, the published classes to keep, in
