@@ -1,0 +1,64 @@
+"""Attentive multimodal multiple instance learning (MMIL) pooling of HAN: Tian, Li and Xu, "Unified
+multisensory perception: weakly-supervised audio-visual video parsing" (ECCV 2020).
+
+Shape letters: B videos, T segments, 2 modalities (sound, picture), D channels, C classes.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+def attentive_mmil_pooling(
+    frame_prob: Tensor, temporal_logits: Tensor, modality_logits: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Probabilities of a video from those of its segments.
+
+    Args:
+        frame_prob: Probabilities of segments, (B, T, 2, C), the modalities in the order sound, picture.
+        temporal_logits: (B, T, 2, C); their softmax over T weighs the segments of a modality.
+        modality_logits: (B, T, 2, C); their softmax over the modalities weighs these.
+
+    Returns:
+        tuple[Tensor, Tensor, Tensor]: Probabilities of the video, of its sound, of its picture, (B, C) each.
+    """
+    weighted = temporal_logits.softmax(1) * frame_prob
+    global_prob = (weighted * modality_logits.softmax(2)).sum((1, 2))
+    audio_prob, visual_prob = weighted.sum(1).unbind(1)
+    return global_prob, audio_prob, visual_prob
+
+
+class AttentiveMMILPooling(nn.Module):
+    """Classes of segments, and of the video by :func:`attentive_mmil_pooling`.
+
+    One classifier serves both modalities.
+
+    Args:
+        embed_dims: D. Defaults to 512.
+        num_classes: C. Defaults to 25.
+    """
+
+    def __init__(self, embed_dims: int = 512, num_classes: int = 25) -> None:
+        super().__init__()
+        self.classifier = nn.Linear(embed_dims, num_classes)
+        self.temporal_attention = nn.Linear(embed_dims, num_classes)
+        self.modality_attention = nn.Linear(embed_dims, num_classes)
+
+    def forward(self, audio: Tensor, visual: Tensor) -> dict[str, Tensor]:
+        """Classify.
+
+        Args:
+            audio: Features of the sound's segments, (B, T, D).
+            visual: Features of the picture's segments, (B, T, D).
+
+        Returns:
+            dict[str, Tensor]: Probabilities ``global_prob``, ``audio_prob``, ``visual_prob`` (B, C) and
+            ``frame_prob`` (B, T, 2, C).
+        """
+        features = torch.stack((audio, visual), dim=2)
+        frame_prob = self.classifier(features).sigmoid()
+        global_prob, audio_prob, visual_prob = attentive_mmil_pooling(
+            frame_prob, self.temporal_attention(features), self.modality_attention(features)
+        )
+        return dict(
+            global_prob=global_prob, audio_prob=audio_prob, visual_prob=visual_prob, frame_prob=frame_prob
+        )

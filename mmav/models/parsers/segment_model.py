@@ -1,0 +1,124 @@
+"""What models of a video's segments have in common."""
+
+from collections.abc import Sequence
+
+import torch
+from mmdet.registry import MODELS
+from mmdet.utils import OptConfigType, OptMultiConfig
+from mmengine.model import BaseModel
+from torch import Tensor
+
+from ...structures import SegmentDataSample
+
+Inputs = dict[str, Tensor]
+Samples = Sequence[SegmentDataSample]
+
+
+class SegmentModel(BaseModel):
+    """A model whose modes 'loss', 'predict' and 'tensor' are its ``loss``, ``predict`` and ``outputs``.
+
+    Args:
+        data_preprocessor: Config of the data preprocessor. Defaults to ``SegmentDataPreprocessor``.
+        init_cfg: Initialisation config. Defaults to None.
+    """
+
+    def __init__(self, data_preprocessor: OptConfigType = None, init_cfg: OptMultiConfig = None) -> None:
+        preprocessor = MODELS.build(data_preprocessor or dict(type='SegmentDataPreprocessor'))
+        super().__init__(data_preprocessor=preprocessor, init_cfg=init_cfg)
+
+    def forward(
+        self, inputs: Inputs, data_samples: Samples | None = None, mode: str = 'tensor'
+    ) -> dict[str, Tensor] | list[SegmentDataSample]:
+        """Run the model.
+
+        Args:
+            inputs: Features by name, batch first.
+            data_samples: Ground truth for 'loss'; for 'predict' what receives the predictions, or None.
+            mode: 'loss': dict of losses. 'predict': list of data samples. 'tensor': dict of tensors.
+
+        Raises:
+            ValueError: If ``mode`` is another.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            return self.outputs(inputs)
+        raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
+
+
+def take_inputs(inputs: Inputs, channels: dict[str, int]) -> list[Tensor]:
+    """The features that a model reads.
+
+    Args:
+        inputs: Features by name, (B, S, channels).
+        channels: Names and their channels.
+
+    Returns:
+        list[Tensor]: In the order of ``channels``.
+
+    Raises:
+        KeyError: If one is missing.
+        ValueError: If one is not (B, S, channels).
+    """
+    missing = [name for name in channels if name not in inputs]
+    if missing:
+        raise KeyError(
+            f'the inputs lack {", ".join(missing)} (they have {", ".join(inputs)}): mend the keys of '
+            'PackSegmentInputs'
+        )
+    for name, number in channels.items():
+        if inputs[name].ndim != 3 or inputs[name].shape[2] != number:
+            raise ValueError(
+                f'{name} is {tuple(inputs[name].shape)}, not (videos, segments, {number}): set '
+                f'model.{name}_channels to what the features have'
+            )
+    return [inputs[name] for name in channels]
+
+
+def mean_per_segment(frames: Tensor, num_segments: int, name: str) -> Tensor:
+    """Mean over the frames of each segment.
+
+    Args:
+        frames: (B, F, D), F a multiple of the number of segments.
+        num_segments: T.
+        name: What error messages call the frames.
+
+    Returns:
+        Tensor: (B, T, D).
+
+    Raises:
+        ValueError: If F is no multiple of T.
+    """
+    if frames.shape[1] % num_segments:
+        raise ValueError(
+            f'{name} has {frames.shape[1]} frames, no multiple of the {num_segments} segments of audio'
+        )
+    return frames.unflatten(1, (num_segments, -1)).mean(2)
+
+
+def stack_labels(samples: Samples | None, name: str, like: Tensor) -> Tensor:
+    """Ground truth of a batch.
+
+    Args:
+        samples: Data samples.
+        name: Data field, e.g. 'gt_events'.
+        like: Gives device and, unless it is half precision, type.
+
+    Returns:
+        Tensor: (B, ...).
+
+    Raises:
+        ValueError: If a sample lacks the field or none are given; the message names the videos.
+    """
+    if not samples:
+        raise ValueError(f'training needs data samples with {name}')
+    lacking = [str(sample.metainfo.get('video_id')) for sample in samples if name not in sample]
+    if lacking:
+        raise ValueError(
+            f'{name} is missing in videos {", ".join(lacking)}: the dataset must read it and '
+            'PackSegmentInputs.gt_keys must name it'
+        )
+    dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
+    return torch.stack([sample.get(name) for sample in samples]).to(like.device, dtype)
