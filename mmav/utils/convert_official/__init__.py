@@ -9,6 +9,7 @@ from torch import Tensor
 from ..checkpoint import select_state_dict
 from .avc import convert_avc
 from .efficientdet import convert_efficientdet_d2
+from .han import convert_han
 
 __all__ = ['CONVERTERS', 'convert_official_state_dict']
 
@@ -19,6 +20,7 @@ CONVERTERS: dict[str, Callable[..., dict[str, Tensor]]] = {
         f'efficientdet_d2_{modality}': convert_efficientdet_d2(in_channels)
         for modality, in_channels in dict(audio=8, rgb=3, thermal=1, depth=3).items()
     },
+    'han': convert_han,
 }
 
 
@@ -32,7 +34,7 @@ def convert_official_state_dict(
     Args:
         name: Which network it is of: ``efficientdet_d2_audio`` (the MM-DistillNet student),
             ``efficientdet_d2_rgb``, ``efficientdet_d2_thermal``, ``efficientdet_d2_depth`` (its teachers),
-            ``avc`` (sound localizers in EZ-VSL's layout).
+            ``avc`` (sound localizers in EZ-VSL's layout), ``han`` (the parser of videos).
         state_dict: Names and tensors as published: a bare state dict or a checkpoint that holds one under
             ``state_dict`` or ``model``, with or without a ``module.`` before all names. Not changed.
         **options: Of the network's converter; EfficientDet: ``classes``, the published classes to keep, in
