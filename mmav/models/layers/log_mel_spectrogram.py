@@ -24,7 +24,7 @@ class LogMelSpectrogram(nn.Module):
     """Waveform to mel spectrogram in decibel, equal to librosa's.
 
     The same as ``librosa.feature.melspectrogram`` (Slaney's filters, Hann window, centred frames,
-    zero padding, power) followed by ``librosa.power_to_db``, to 1e-3 dB, on any device, for any number
+    power) followed by ``librosa.power_to_db``, to 1e-3 dB, on any device, for any number
     of clips and microphones. Computed in full precision under autocast, too; differentiable.
 
     Args:
@@ -45,6 +45,8 @@ class LogMelSpectrogram(nn.Module):
             -1..1, all cosines first. Defaults to False.
         double_precision (bool): Take the Fourier transform in float64, as librosa does. False (float32): half
             as much again as fast, and up to 0.01 dB off in cells 80 dB below a strong tone. Defaults to True.
+        pad_mode (str): What the frames at the edges see beyond the clip: 'constant': silence; 'reflect': its
+            mirror image, as PANNs do. Defaults to 'constant'.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -63,6 +65,7 @@ class LogMelSpectrogram(nn.Module):
         top_db: float | None = 80.0,
         phase_channels: bool = False,
         double_precision: bool = True,
+        pad_mode: str = 'constant',
     ) -> None:
         super().__init__()
         if isinstance(reference, str):
@@ -72,6 +75,8 @@ class LogMelSpectrogram(nn.Module):
             raise ValueError(f'a fixed reference is a power above 0, got {reference}')
         if min(sample_rate, n_fft, hop_length, n_mels) <= 0 or not amin > 0:
             raise ValueError('sample_rate, n_fft, hop_length, n_mels and amin must be above 0')
+        if pad_mode not in ('constant', 'reflect'):
+            raise ValueError(f"pad_mode must be 'constant' or 'reflect', got {pad_mode!r}")
         self.sample_rate = sample_rate
         self.n_fft = n_fft
         self.hop_length = hop_length
@@ -82,6 +87,7 @@ class LogMelSpectrogram(nn.Module):
         self.amin = amin
         self.top_db = top_db
         self.phase_channels = phase_channels
+        self.pad_mode = pad_mode
 
         # Importing librosa's filters costs a second (numba): paid by those who build this layer.
         from librosa.filters import mel
@@ -107,6 +113,8 @@ class LogMelSpectrogram(nn.Module):
         """What determines the values, as plain types: the constructor's arguments."""
         names = ('sample_rate', 'n_fft', 'hop_length', 'n_mels', 'reference', 'f_min', 'f_max', 'amin')
         names += ('top_db', 'phase_channels')
+        if self.pad_mode != 'constant':  # stores older than the option do not name it
+            names += ('pad_mode',)
         return {name: getattr(self, name) for name in names}
 
     def num_frames(self, num_samples: int) -> int:
@@ -124,13 +132,18 @@ class LogMelSpectrogram(nn.Module):
             (B, C + 2 (C - 1), M, T).
 
         Raises:
-            ValueError: If the waveform has another shape or no samples.
+            ValueError: If the waveform has another shape or no samples, or is too short to be mirrored.
             TypeError: If it is not of a floating-point type.
         """
         if waveform.dim() != 3 or 0 in waveform.shape:
             raise ValueError(f'expected a waveform of shape (B, C, L), got {tuple(waveform.shape)}')
         if not waveform.is_floating_point():
             raise TypeError(f'expected float samples in -1..1, got {waveform.dtype}; divide int16 by 32768')
+        if self.pad_mode == 'reflect' and waveform.shape[-1] <= self.n_fft // 2:
+            raise ValueError(
+                f"{waveform.shape[-1]} samples are too few for pad_mode='reflect': it takes more than "
+                f'{self.n_fft // 2}'
+            )
         with torch.autocast(waveform.device.type, enabled=False):
             needs_grad = torch.is_grad_enabled() and waveform.requires_grad
             streamed = waveform.device.type == 'cpu' and not needs_grad
@@ -142,7 +155,8 @@ class LogMelSpectrogram(nn.Module):
 
     def _spectrum(self, waveform: Tensor) -> Tensor:
         """(N, L) to (N, T, F) complex."""
-        padded = nn.functional.pad(waveform.to(self.fft_dtype), (self.n_fft // 2, self.n_fft // 2))
+        half = self.n_fft // 2
+        padded = nn.functional.pad(waveform.to(self.fft_dtype), (half, half), mode=self.pad_mode)
         return torch.fft.rfft(padded.unfold(-1, self.n_fft, self.hop_length) * self.window)
 
     def _mel_power(self, waveform: Tensor) -> Tensor:
@@ -178,6 +192,9 @@ class LogMelSpectrogram(nn.Module):
         power = self.filters.new_empty(num_mics, num_frames, self.n_mels)
         for row, mel in zip(waveform, power):
             padded[half : half + num_samples] = row
+            if self.pad_mode == 'reflect':
+                padded[:half] = row[1 : half + 1].flip(0)
+                padded[half + num_samples :] = row[num_samples - half - 1 : -1].flip(0)
             for start in range(0, num_frames, count):
                 some = frames[start : start + count]
                 n = len(some)

@@ -62,6 +62,19 @@ def test_frequency_limits_equal_librosa():
     np.testing.assert_allclose(out[0, 0].numpy(), expected, atol=1e-3)
 
 
+@pytest.mark.parametrize('n_fft', [1024, 1023])
+def test_mirrored_edges_equal_librosa(n_fft):
+    waveform = signal(2, 3000)
+    kwargs = dict(n_fft=n_fft, pad_mode='reflect')
+    expected = librosa.power_to_db(librosa_power(waveform[1], **kwargs), ref=np.max)
+    layer = LogMelSpectrogram(**kwargs)
+    rows = torch.from_numpy(waveform)[None].requires_grad_()
+    for out in (layer(rows.detach()), layer(rows)):  # a CPU has a way of its own without gradients
+        np.testing.assert_allclose(out[0, 1].detach().numpy(), expected, atol=1e-3)
+    with pytest.raises(ValueError, match='511 samples are too few|512 samples are too few'):
+        layer(rows.detach()[..., : n_fft // 2])
+
+
 def test_silence_equals_librosa():
     expected = librosa.power_to_db(librosa_power(np.zeros(44100, np.float32)), ref=np.max)
     out = LogMelSpectrogram()(torch.zeros(1, 1, 44100))
