@@ -1,6 +1,18 @@
 from . import transforms
 from .errors import SampleError
+from .flickr_soundnet import FlickrSoundNetDataset
 from .mavd import MAVDDataset
 from .microphones import OCTAGON_POSITIONS, mirror_permutation
+from .vggsound import VGGSoundDataset
+from .vggss import VGGSSDataset
 
-__all__ = ['OCTAGON_POSITIONS', 'MAVDDataset', 'SampleError', 'mirror_permutation', 'transforms']
+__all__ = [
+    'OCTAGON_POSITIONS',
+    'FlickrSoundNetDataset',
+    'MAVDDataset',
+    'SampleError',
+    'VGGSSDataset',
+    'VGGSoundDataset',
+    'mirror_permutation',
+    'transforms',
+]

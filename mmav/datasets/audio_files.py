@@ -4,8 +4,9 @@ Letters: C channels, L samples, M mel bands, T spectrogram frames.
 """
 
 import io
+import struct
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
@@ -124,12 +125,33 @@ def audio_length(path: str, backend_args: dict | None = None) -> tuple[int, int]
 
 
 def _open(file, path: str) -> soundfile.SoundFile:
-    if isinstance(file, (str, Path)) and not Path(file).is_file():
-        raise SampleError(path, 'the file is missing')
+    if isinstance(file, (str, Path)):
+        if not Path(file).is_file():
+            raise SampleError(path, 'the file is missing')
+        with open(file, 'rb') as header:
+            _check_wav_length(header, path)
+    else:
+        _check_wav_length(file, path)
     try:
         return soundfile.SoundFile(file)
     except soundfile.LibsndfileError as error:
         raise SampleError(path, f'not a readable sound file ({error.error_string})') from error
+
+
+def _check_wav_length(file: BinaryIO, path: str) -> None:
+    """Refuse a wav file that ends before its sound does: libsndfile would read a shorter one instead."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    magic = file.read(12)
+    if magic[:4] == b'RIFF' and magic[8:] == b'WAVE':
+        while len(header := file.read(8)) == 8:
+            name, length = struct.unpack('<4sI', header)
+            end = file.tell() + length
+            # Programs that write to a pipe cannot come back to fill in the length.
+            if name == b'data' and length != 0xFFFFFFFF and end > size:
+                raise SampleError(path, f'truncated: {end - size} of {length} bytes of sound are missing')
+            file.seek(end + length % 2)
+    file.seek(0)
 
 
 def _read(file: soundfile.SoundFile, path: str, length: int) -> np.ndarray:

@@ -2,15 +2,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from logging import WARNING
 
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
-from mmengine.dist import broadcast_object_list, get_dist_info
 from mmengine.fileio import exists, join_path, load
 from mmengine.logging import print_log
-from tqdm import tqdm
 
 from .box_fault import box_fault
 from .errors import SampleError
@@ -27,6 +24,7 @@ from .mavd_layout import (
 from .microphones import OCTAGON_POSITIONS
 from .prepared_store import PreparedStore
 from .transforms import LoadMultichannelAudio, LoadVisualModalities
+from .verification import find_faults
 
 _INSTANCE_KEYS = ('track_id', 'visibility', 'distance', 'azimuth', 'audible', 'kind', 'score', 'modality')
 
@@ -340,26 +338,12 @@ class MAVDDataset(CocoDataset):
         """Number of each frame that a loading transform cannot read, with the reason."""
         loaders = self._loaders()
 
-        def fault(info: dict) -> str | None:
-            try:
-                results = self._complete(dict(info))
-                for loader in loaders:
-                    results = loader(results)
-            except SampleError as error:
-                return str(error)
-            return None
+        def read(info: dict) -> None:
+            results = self._complete(dict(info))
+            for loader in loaders:
+                results = loader(results)
 
-        rank, world_size = get_dist_info()
-        answer = [None]
-        if rank == 0:
-            with ThreadPoolExecutor() as pool:
-                reasons = tqdm(
-                    pool.map(fault, data_list), 'verifying', len(data_list), disable=None, leave=False
-                )
-                answer = [{number: reason for number, reason in enumerate(reasons) if reason is not None}]
-        if world_size > 1:
-            broadcast_object_list(answer)
-        return answer[0]
+        return find_faults(data_list, read)
 
     # one frame
 

@@ -1,11 +1,14 @@
 from .background_mix import BackgroundMix, mix_at_snr
 from .count_instances import CountInstances
+from .load_audio_segment import LoadAudioSegment
+from .load_clip_frame import LoadClipFrame
 from .load_multichannel_audio import LoadMultichannelAudio
 from .load_visual_modalities import LoadVisualModalities
 from .microphone_dropout import MicrophoneDropout
 from .mirror_flip import MirrorFlip
 from .pack_audio_visual_inputs import PackAudioVisualInputs
 from .pack_class_inputs import PackClassInputs
+from .pack_localization_inputs import PackLocalizationInputs
 from .pack_segment_inputs import PackSegmentInputs
 from .random_gain import RandomGain
 from .resize_modalities import ResizeModalities
@@ -14,12 +17,15 @@ from .spec_augment import SpecAugment, mask_spectrogram
 __all__ = [
     'BackgroundMix',
     'CountInstances',
+    'LoadAudioSegment',
+    'LoadClipFrame',
     'LoadMultichannelAudio',
     'LoadVisualModalities',
     'MicrophoneDropout',
     'MirrorFlip',
     'PackAudioVisualInputs',
     'PackClassInputs',
+    'PackLocalizationInputs',
     'PackSegmentInputs',
     'RandomGain',
     'ResizeModalities',

@@ -11,11 +11,19 @@ from ..audio_files import read_bytes
 from ..errors import SampleError
 
 
-def read_image(path: str, backend_args: dict | None = None) -> np.ndarray:
-    """Decode an image file as it is: (H, W) or (H, W, C), BGR, 8 or 16 bit.
+def read_image(path: str, backend_args: dict | None = None, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
+    """Decode an image file, by default as it is: (H, W) or (H, W, C), BGR, 8 or 16 bit.
 
     OpenCV fills the missing part of a truncated file with grey and says nothing, so the end marks of
     jpg and png files are looked for.
+
+    Args:
+        path (str): The file.
+        backend_args (dict, optional): Of mmengine's file backends.
+        flags (int): Of cv2.imdecode; ``cv2.IMREAD_COLOR`` gives (H, W, 3) of 8 bits, turned as the file asks.
+
+    Returns:
+        np.ndarray: The picture.
 
     Raises:
         SampleError: If the file is missing, empty, truncated or no image.
@@ -28,7 +36,7 @@ def read_image(path: str, backend_args: dict | None = None) -> np.ndarray:
     ):
         raise SampleError(path, 'truncated image: its end mark is missing')
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise SampleError(path, f'not a readable image ({error})') from error
     if image is None:

@@ -77,7 +77,7 @@ def pack_inputs(results: dict) -> dict[str, torch.Tensor]:
         )
     inputs = {key: torch.from_numpy(results[key]) for key in ('audio', 'spectrogram') if key in results}
     for name in results.get('visual_modalities', ()):
-        inputs[name] = _channels_first(results[name])
+        inputs[name] = channels_first(results[name])
     if not inputs:
         raise KeyError(
             'the sample holds neither sound nor pictures: '
@@ -86,7 +86,7 @@ def pack_inputs(results: dict) -> dict[str, torch.Tensor]:
     return inputs
 
 
-def _channels_first(image: np.ndarray) -> torch.Tensor:
+def channels_first(image: np.ndarray) -> torch.Tensor:
     """(H, W, C) uint8 array to (C, H, W) tensor."""
     planes = np.empty((image.shape[2], *image.shape[:2]), image.dtype)
     cv2.split(image, list(planes))  # several times faster than a strided copy

@@ -1,0 +1,262 @@
+"""What the data sets of sound localization have in common: clips of a picture and its sound.
+
+Letters: n boxes.
+"""
+
+import csv
+import io
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Container, Sequence
+from logging import INFO, WARNING
+
+import cv2
+import numpy as np
+from mmengine.dataset import BaseDataset
+from mmengine.fileio import join_path, list_dir_or_file
+from mmengine.logging import print_log
+
+from .audio_files import read_bytes
+from .errors import SampleError
+from .transforms import LoadAudioSegment, LoadClipFrame
+from .verification import find_faults
+
+IMAGE_EXTENSIONS = ('jpg', 'jpeg', 'png')
+AUDIO_EXTENSIONS = ('wav', 'flac', 'mp3')
+VIDEO_EXTENSIONS = ('mp4', 'mkv', 'webm', 'mov', 'avi')
+
+
+class ClipPairDataset(BaseDataset):
+    """Clips, each with the files ``<stem>.jpg`` and ``<stem>.wav`` (or the like) in two folders.
+
+    What the data set will yield is fixed and logged at start-up; no clip ever takes another one's place.
+
+    A sample has ``img_id`` (position in the list), ``clip`` (file stem), ``img_path``, ``audio_path`` or
+    ``video_path``, ``category`` (str or None), ``gt_label`` (place of the category among the classes, where
+    these are known), ``split`` (str or None) and, in annotated sets, ``gt_boxes`` (n, 4) float64 x1 y1 x2 y2,
+    relative to the picture (0..1), and ``annotator`` (n,) int or None.
+
+    Args:
+        ann_file (str): Annotations, as the subclass says. Defaults to ''.
+        split_file (str, optional): List of clip stems: a text file with one a line, or a csv file with them
+            in its first column. None: every annotated clip or, without annotations, every pair in the
+            folders.
+        data_prefix (dict, optional): Folders ``img``, ``audio`` and ``video``. Defaults to frames, audio,
+            videos.
+        from_video (bool): The sound lies in the clip's video, not in a file of its own. Defaults to False.
+        on_missing (str): What becomes of clips that lack picture, sound or annotation: 'skip' leaves them
+            out, with their number in the log; 'raise' is an error. Defaults to 'skip', as few have every clip
+            of the lists.
+        on_error (str): 'raise': a bad annotation is an error at start-up, a file that cannot be read is one
+            when its turn comes. 'skip': they are left out at start-up, with their number and the first names
+            in the log; for this every file is read once (see ``verify``). Defaults to 'raise'.
+        verify (bool, optional): Read every file at start-up; in distributed runs the first process does it
+            for all. None: as ``on_error`` needs.
+        backend_args (dict, optional): Of mmengine's file backends.
+        **kwargs: Of mmengine's BaseDataset (data_root, pipeline, metainfo, filter_cfg, indices, ...).
+            ``filter_cfg=dict(filter_empty_gt=True)`` leaves out annotated clips without a box.
+
+    Raises:
+        SampleError: Naming the file, and what is wrong with it.
+        ValueError: For bad or contradicting arguments.
+    """
+
+    annotated = True  # whether only clips with an annotation belong to the set
+    folders = dict(img='frames', audio='audio', video='videos')
+
+    def __init__(
+        self,
+        ann_file: str = '',
+        split_file: str | None = None,
+        data_prefix: dict | None = None,
+        from_video: bool = False,
+        on_missing: str = 'skip',
+        on_error: str = 'raise',
+        verify: bool | None = None,
+        backend_args: dict | None = None,
+        **kwargs,
+    ) -> None:
+        for name, value in (('on_missing', on_missing), ('on_error', on_error)):
+            if value not in ('raise', 'skip'):
+                raise ValueError(f"{name} must be 'raise' or 'skip', got {value!r}")
+        if on_error == 'skip' and verify is False:
+            raise ValueError("on_error='skip' must read every file at start-up: leave verify alone")
+        self.split_file = split_file
+        self.from_video = from_video
+        self.on_missing = on_missing
+        self.on_error = on_error
+        self.verify = on_error == 'skip' if verify is None else verify
+        self.backend_args = backend_args
+        self.left_out = Counter()
+        unknown = set(data_prefix or {}) - set(self.folders)
+        if unknown:
+            raise ValueError(f'unknown data_prefix {sorted(unknown)}, expected {sorted(self.folders)}')
+        super().__init__(ann_file=ann_file, data_prefix={**self.folders, **(data_prefix or {})}, **kwargs)
+
+    # what the data set yields
+
+    @abstractmethod
+    def read_annotations(self, stems: Sequence[str] | None) -> dict[str, dict]:
+        """What is known of clips.
+
+        Args:
+            stems (Sequence[str], optional): The clips that ``split_file`` lists; others may be left out.
+
+        Returns:
+            dict: Stem to ``category``, ``split``, ``gt_boxes``, ``annotator``, as far as known.
+        """
+
+    def load_data_list(self) -> list[dict]:
+        """Clips in the order of ``split_file``, else of the annotations, else of their names."""
+        self.left_out = Counter()
+        listed = self._read_split(self._below_root(self.split_file)) if self.split_file else None
+        annotations = self.read_annotations(listed)
+        kind, extensions = ('video', VIDEO_EXTENSIONS) if self.from_video else ('audio', AUDIO_EXTENSIONS)
+        pictures = self._list(self.data_prefix['img'], IMAGE_EXTENSIONS)
+        sounds = self._list(self.data_prefix[kind], extensions)
+        if listed is None:
+            listed = list(annotations) if self.annotated else sorted({*pictures, *sounds})
+        stems = self._keep_those_with('a picture', pictures, listed)
+        stems = self._keep_those_with('a sound', sounds, stems)
+        if self.annotated:
+            stems = self._keep_those_with('an annotation', annotations, stems)
+        split = self.split_file and self.split_file.rsplit('/', 1)[-1].rsplit('.', 1)[0]
+        classes = {name: label for label, name in enumerate(self._metainfo.get('classes', ()))}
+        numbers = {stem: number for number, stem in enumerate(listed)}
+        data_list = []
+        for stem in stems:
+            info = dict(img_id=numbers[stem], clip=stem, img_path=pictures[stem], category=None, split=split)
+            info[f'{kind}_path'] = sounds[stem]
+            info.update(annotations.get(stem, {}))
+            if classes and info['category'] is not None:
+                if info['category'] not in classes:
+                    raise SampleError(f'clip {stem}', f'its class {info["category"]!r} is not in metainfo')
+                info['gt_label'] = classes[info['category']]
+            data_list.append(info)
+        return data_list
+
+    def _keep_those_with(self, what: str, present: Container, stems: Sequence[str]) -> list[str]:
+        missing = [stem for stem in stems if stem not in present]
+        if missing and self.on_missing == 'raise':
+            raise SampleError(
+                self._source(),
+                f'{len(missing)} of {len(stems)} clips lack {what} ({", ".join(missing[:10])}): '
+                "get them, or leave them out by on_missing='skip'",
+            )
+        self.left_out[f'without {what}'] += len(missing)
+        return [stem for stem in stems if stem in present]
+
+    def _list(self, folder: str, extensions: Sequence[str]) -> dict[str, str]:
+        """Stem to path of the files in a folder; of two files the one with the earlier extension."""
+        suffixes = tuple(f'.{extension}' for extension in extensions)
+        try:
+            names = list(
+                list_dir_or_file(folder, list_dir=False, suffix=suffixes, backend_args=self.backend_args)
+            )
+        except OSError as error:
+            raise SampleError(folder, f'the folder cannot be listed ({error})') from error
+        # the last one of a stem wins
+        names.sort(key=lambda name: -suffixes.index(f'.{name.rsplit(".", 1)[1]}'))
+        return {name.rsplit('.', 1)[0]: join_path(folder, name) for name in names}
+
+    def _read_split(self, path: str) -> list[str]:
+        if path.endswith('.csv'):
+            lines = [row[0] for row in self._read_rows(path) if row]
+        else:
+            lines = self._read_text(path).splitlines()
+        stems = [line.strip() for line in lines if line.strip()]
+        unique = list(dict.fromkeys(stems))
+        self.left_out['listed twice'] += len(stems) - len(unique)
+        return unique
+
+    def _read_text(self, path: str) -> str:
+        try:
+            return read_bytes(path, self.backend_args).decode()
+        except UnicodeDecodeError as error:
+            raise SampleError(path, f'no text file ({error})') from error
+
+    def _read_rows(self, path: str) -> list[list[str]]:
+        return list(csv.reader(io.StringIO(self._read_text(path))))
+
+    def _below_root(self, path: str) -> str:
+        if path.startswith('/') or '://' in path or not self.data_root:
+            return path
+        return join_path(self.data_root, path)
+
+    def _source(self) -> str:
+        return self.split_file or self.ann_file or self.data_prefix['img']
+
+    def _sound_boxes(self, boxes: Sequence, source: str) -> np.ndarray:
+        """Relative boxes (n, 4), clipped to the picture; those without area, which mark nothing, left out.
+
+        Raises:
+            SampleError: If one is not four finite numbers and ``on_error`` is 'raise'.
+        """
+        sound = []
+        for box in boxes:
+            try:
+                corners = np.array([float(value) for value in box])
+                bad = corners.shape != (4,) or not np.isfinite(corners).all()
+            except (TypeError, ValueError):
+                bad = True
+            if bad and self.on_error == 'raise':
+                raise SampleError(source, f'its box {box} is not [x1, y1, x2, y2]')
+            corners = None if bad else corners.clip(0, 1)
+            if bad:
+                self.left_out['bad boxes'] += 1
+            elif (corners[2:] > corners[:2]).all():
+                sound.append(corners)
+            else:
+                self.left_out['boxes without area'] += 1
+        return np.array(sound).reshape(-1, 4)
+
+    def filter_data(self) -> list[dict]:
+        """The filter, then the verification if asked for, then one line in the log."""
+        data_list = self.data_list
+        if (self.filter_cfg or {}).get('filter_empty_gt', False):
+            kept = [info for info in data_list if 'gt_boxes' not in info or len(info['gt_boxes'])]
+            self.left_out['without a box'] += len(data_list) - len(kept)
+            data_list = kept
+        if self.verify:
+            faults = find_faults(data_list, self._read_files)
+            reasons = list(faults.values())
+            if faults and self.on_error == 'raise':
+                raise SampleError(
+                    f'{len(faults)} of {len(data_list)} clips cannot be used', '; '.join(reasons[:10])
+                )
+            for reason in reasons[:10]:
+                print_log(f'left out: {reason}', 'current', WARNING)
+            self.left_out['unreadable'] += len(faults)
+            data_list = [info for number, info in enumerate(data_list) if number not in faults]
+        left_out = ', '.join(f'{number} {what}' for what, number in self.left_out.items() if number)
+        print_log(
+            f'{self._source()}: {len(data_list)} clips' + (f'; left out: {left_out}' if left_out else ''),
+            'current',
+            WARNING if left_out else INFO,
+        )
+        if not data_list:
+            raise SampleError(self._source(), f'no clip is left; left out: {left_out or "none"}')
+        return data_list
+
+    def _read_files(self, info: dict) -> None:
+        LoadClipFrame(self.backend_args)(dict(info))
+        LoadAudioSegment(from_video=self.from_video, backend_args=self.backend_args)(dict(info))
+
+    # one clip
+
+    def prepare_data(self, idx: int) -> dict:
+        """Clip ``idx`` through the pipeline.
+
+        Raises:
+            SampleError: If one of its files cannot be read, or a transform gives nothing: mmengine would draw
+                another clip at random.
+        """
+        info = self.get_data_info(idx)
+        clip = info['clip']
+        try:
+            results = self.pipeline(info)
+        except (AssertionError, cv2.error) as error:  # of mmcv's LoadImageFromFile; OpenCV's tell no file
+            raise SampleError(info['img_path'], f'clip {clip} cannot be loaded ({error})') from error
+        if results is None:
+            raise SampleError(info['img_path'], f'a transform of the pipeline gave nothing for clip {clip}')
+        return results

@@ -1,0 +1,50 @@
+"""VGG-SS: the boxes of what sounds in clips of VGG-Sound."""
+
+import json
+from collections.abc import Sequence
+
+from mmdet.registry import DATASETS
+
+from .clip_pairs import ClipPairDataset
+from .errors import SampleError
+
+
+@DATASETS.register_module()
+class VGGSSDataset(ClipPairDataset):
+    """Clips of VGG-Sound with boxes around what sounds, ``frames/<stem>.jpg`` and ``audio/<stem>.wav``.
+
+    ``vggss.json`` is a list of ``{file, class, bbox}``, ``bbox`` a list of [x1, y1, x2, y2] relative to the
+    picture. The published file holds boxes that stick out of the picture, which are clipped, and some without
+    area, which are left out with their number in the log; a clip may then have none, and its ``gt_map`` is 0,
+    as in the published evaluation. The classes are all that the file names, sorted, unless ``metainfo`` names
+    them.
+
+    Args:
+        ann_file (str): The boxes. Defaults to 'vggss.json'.
+        **kwargs: Of :class:`ClipPairDataset`; ``split_file`` takes a part of the clips (heard, unheard).
+
+    Raises:
+        SampleError: Naming the file or clip, and what is wrong with it.
+        ValueError: For bad or contradicting arguments.
+    """
+
+    def __init__(self, ann_file: str = 'vggss.json', **kwargs) -> None:
+        super().__init__(ann_file=ann_file, **kwargs)
+
+    def read_annotations(self, stems: Sequence[str] | None) -> dict[str, dict]:
+        """Category and boxes of every clip of the file."""
+        try:
+            entries = json.loads(self._read_text(self.ann_file))
+            rows = [(str(entry['file']), entry['class'], list(entry['bbox'])) for entry in entries]
+        except (ValueError, KeyError, TypeError) as error:
+            raise SampleError(
+                self.ann_file, f'not a list of file, class and bbox ({type(error).__name__}: {error})'
+            ) from error
+        self._metainfo.setdefault('classes', tuple(sorted({category for _, category, _ in rows})))
+        annotations = {}
+        for stem, category, boxes in rows:
+            if stem in annotations:
+                raise SampleError(f'{self.ann_file}, {stem}', 'the clip comes twice')
+            boxes = self._sound_boxes(boxes, f'{self.ann_file}, {stem}')
+            annotations[stem] = dict(category=category, gt_boxes=boxes, annotator=None)
+        return annotations
