@@ -1,14 +1,21 @@
 from .center_distance import center_distance
+from .ciou import ciou, ciou_at_thresholds, region_ciou, summarize_ciou
 from .count_scores import count_scores
 from .hota import hota, hota_counts
+from .maps_on import maps_on
 from .mean_box import mean_box_predictions
 from .tracking import tracking_metrics
 
 __all__ = [
     'center_distance',
+    'ciou',
+    'ciou_at_thresholds',
     'count_scores',
     'hota',
     'hota_counts',
+    'maps_on',
     'mean_box_predictions',
+    'region_ciou',
+    'summarize_ciou',
     'tracking_metrics',
 ]

@@ -1,6 +1,7 @@
 from .center_distance_metric import CenterDistanceMetric
+from .ciou_metric import CIoUMetric
 from .count_metric import CountMetric
 from .mavd_metric import MAVDMetric
 from .tracking_metric import TrackingMetric
 
-__all__ = ['CenterDistanceMetric', 'CountMetric', 'MAVDMetric', 'TrackingMetric']
+__all__ = ['CIoUMetric', 'CenterDistanceMetric', 'CountMetric', 'MAVDMetric', 'TrackingMetric']

@@ -1,0 +1,168 @@
+"""Consensus IoU of heat maps that say which pixels make a sound.
+
+N maps, H height and W width in pixels, P = H W pixels, K thresholds.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from scipy.integrate import trapezoid
+
+# Maps of a few hundred kilobytes are gone through in chunks that stay in the processor's cache, so the memory
+# needed beside the arguments does not grow with N.
+_CHUNK_PIXELS = 2**18
+_SUCCESS_THRESHOLDS = 0.05 * np.arange(21)
+
+Maps = np.ndarray | torch.Tensor
+
+
+def ciou(heatmaps: Maps, gt_maps: Maps, threshold: str | float = 'median') -> dict[str, np.ndarray | float]:
+    """Consensus IoU of each map, and its summaries over all maps.
+
+    A pixel is on where the map, scaled to 0..1 by its own minimum and maximum, reaches the threshold. Then
+
+        cIoU = sum of the truth over the pixels that are on
+               / (sum of the truth + number of pixels that are on where the truth is 0).
+
+    A map without contrast scales to 0: by the median all of it is on, by a threshold above 0 nothing is.
+    Where the truth is empty, cIoU is 0.
+
+    Args:
+        heatmaps (np.ndarray or torch.Tensor): (N, H, W), of any scale.
+        gt_maps (np.ndarray or torch.Tensor): (N, H, W) from 0 to 1: 1 within a box, or the annotators'
+            consensus.
+        threshold (str or float): ``'median'``: the value at rank P // 2 of each map's sorted pixels, so half
+            of the pixels or a little more are on (the papers'); or one value from 0 to 1 for all maps.
+            Defaults to ``'median'``.
+
+    Returns:
+        dict: ``ciou``, float64 (N,), of each map; ``ciou_at_50``, the share of maps whose cIoU is at least
+        0.5 (what the papers' tables call cIoU); ``auc``, the area below that share as a function of the
+        required cIoU, 0, 0.05 ... 1, by trapezoids. All from 0 to 1; the latter two are NaN for N = 0.
+
+    Raises:
+        ValueError: Unknown threshold, shapes that are not (N, H, W) or differ, NaN or infinity, or truth
+            outside of 0..1.
+
+    Source: Senocak et al., "Learning to localize sound source in visual scenes" (CVPR 2018); the median from
+    Mo and Morgado, "Localizing visual sounds the easy way" (ECCV 2022), as used by Yaghoubi et al., "Acoustic
+    and visual knowledge distillation for contrastive audio-visual localization" (ICMI 2023), section 4.1.
+    """
+    if threshold != 'median':
+        scores = ciou_at_thresholds(heatmaps, gt_maps, [threshold])[:, 0]
+    else:
+        chunks = _chunks(heatmaps, gt_maps)
+        scores = np.concatenate([np.zeros(0), *(_scores(_above_median(maps), gts) for maps, gts in chunks)])
+    summary = summarize_ciou(scores)
+    return dict(ciou=scores, ciou_at_50=summary['ciou_at_50'], auc=summary['auc'])
+
+
+def ciou_at_thresholds(heatmaps: Maps, gt_maps: Maps, thresholds: Sequence[float]) -> np.ndarray:
+    """Consensus IoU of each map at each of some fixed thresholds; see :func:`ciou`.
+
+    Args:
+        heatmaps (np.ndarray or torch.Tensor): (N, H, W), of any scale.
+        gt_maps (np.ndarray or torch.Tensor): (N, H, W) from 0 to 1.
+        thresholds (Sequence[float]): K values from 0 to 1, compared with the maps scaled to 0..1.
+
+    Returns:
+        np.ndarray: (N, K) float64 from 0 to 1.
+
+    Raises:
+        ValueError: As :func:`ciou`.
+    """
+    for value in thresholds:
+        if isinstance(value, (str, bool)) or not 0 <= value <= 1:
+            raise ValueError(f"threshold must be 'median' or a number from 0 to 1, got {value!r}")
+    parts = [np.zeros((0, len(thresholds)))]
+    for maps, gts in _chunks(heatmaps, gt_maps):
+        scaled = _scale(maps)
+        parts.append(np.stack([_scores(scaled >= float(value), gts) for value in thresholds], axis=1))
+    return np.concatenate(parts)
+
+
+def region_ciou(region: np.ndarray, gt_maps: Maps) -> np.ndarray:
+    """Consensus IoU of one region that is given for every picture: a yardstick that neither sees nor hears.
+
+    Args:
+        region (np.ndarray): (H, W) bool, the pixels that are on.
+        gt_maps (np.ndarray or torch.Tensor): (N, H, W) from 0 to 1.
+
+    Returns:
+        np.ndarray: (N,) float64 from 0 to 1.
+
+    Raises:
+        ValueError: As :func:`ciou`.
+    """
+    gt_maps = _as_array(gt_maps)
+    heatmaps = np.broadcast_to(region.astype(np.float32), (len(gt_maps), *region.shape))
+    return np.concatenate([np.zeros(0), *(_scores(on > 0, gts) for on, gts in _chunks(heatmaps, gt_maps))])
+
+
+def summarize_ciou(scores: np.ndarray) -> dict[str, float]:
+    """Summaries of the consensus IoU of many maps.
+
+    Args:
+        scores (np.ndarray): (N,) from 0 to 1.
+
+    Returns:
+        dict[str, float]: ``ciou_at_50`` and ``auc``, see :func:`ciou`, and ``mean_ciou``; from 0 to 1, NaN
+        for N = 0.
+    """
+    if not len(scores):
+        return dict.fromkeys(('ciou_at_50', 'auc', 'mean_ciou'), float('nan'))
+    success = (scores[:, None] >= _SUCCESS_THRESHOLDS).mean(axis=0)
+    return dict(
+        ciou_at_50=float((scores >= 0.5).mean()),
+        auc=float(trapezoid(success, _SUCCESS_THRESHOLDS)),
+        mean_ciou=float(scores.mean()),
+    )
+
+
+def _chunks(heatmaps: Maps, gt_maps: Maps) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Some maps and their truth at a time, (n, P) each, floating point; checked."""
+    heatmaps, gt_maps = _as_array(heatmaps), _as_array(gt_maps)
+    if heatmaps.ndim != 3 or heatmaps.shape != gt_maps.shape or not all(heatmaps.shape[1:]):
+        raise ValueError(
+            'heatmaps and gt_maps must both have the shape (N, H, W), '
+            f'got {heatmaps.shape} and {gt_maps.shape}'
+        )
+    pixels = heatmaps.shape[1] * heatmaps.shape[2]
+    step = max(_CHUNK_PIXELS // pixels, 1)
+    for start in range(0, len(heatmaps), step):
+        maps, gts = (_as_float(part[start : start + step]) for part in (heatmaps, gt_maps))
+        for index in np.flatnonzero(~np.isfinite(maps.max(axis=1)) | ~np.isfinite(maps.min(axis=1))):
+            raise ValueError(f'heatmaps[{start + index}] holds NaN or infinity')
+        for index in np.flatnonzero(~((gts.min(axis=1) >= 0) & (gts.max(axis=1) <= 1))):
+            raise ValueError(f'gt_maps[{start + index}] holds values outside of 0..1')
+        yield maps, gts
+
+
+def _as_array(maps: Maps) -> np.ndarray:
+    return maps.detach().cpu().numpy() if isinstance(maps, torch.Tensor) else np.asarray(maps)
+
+
+def _as_float(maps: np.ndarray) -> np.ndarray:
+    maps = maps.reshape(len(maps), -1)
+    return maps if maps.dtype in (np.float32, np.float64) else maps.astype(np.float32)
+
+
+def _above_median(maps: np.ndarray) -> np.ndarray:
+    """Pixels at or above the value at rank P // 2; scaling would not change the order."""
+    rank = maps.shape[1] // 2
+    return maps >= np.partition(maps, rank, axis=1)[:, rank, None]
+
+
+def _scale(maps: np.ndarray) -> np.ndarray:
+    low, high = maps.min(axis=1, keepdims=True), maps.max(axis=1, keepdims=True)
+    return (maps - low) / np.where(high > low, high - low, 1)
+
+
+def _scores(on: np.ndarray, gts: np.ndarray) -> np.ndarray:
+    """(n,) cIoU of the pixels (n, P) that are on."""
+    on = on.astype(gts.dtype)[:, None]
+    inside = np.matmul(on, gts[..., None]).ravel().astype(float)
+    outside = np.matmul(on, (gts == 0).astype(gts.dtype)[..., None]).ravel().astype(float)
+    union = gts.sum(axis=1).astype(float) + outside
+    return inside / np.where(union > 0, union, 1)

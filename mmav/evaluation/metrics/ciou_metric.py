@@ -1,0 +1,292 @@
+"""How well maps find the pixels that make the sound, and whether they listen at all.
+
+H, W: height and width of a map in pixels; K: thresholds.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmdet.registry import METRICS
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+from terminaltables import AsciiTable
+
+from ...datasets.errors import SampleError
+from ..functional.ciou import ciou, ciou_at_thresholds, region_ciou, summarize_ciou
+from ..functional.maps_on import maps_on
+
+# key in the returned metrics -> column of the table
+COLUMNS = dict(ciou_at_50='cIoU', auc='AUC', mean_ciou='mean cIoU')
+PROTOCOLS = ('median', 'fixed', 'best')
+
+
+@METRICS.register_module()
+class CIoUMetric(BaseMetric):
+    """Consensus IoU of localization maps, see :func:`mmav.evaluation.ciou`, with what keeps it honest.
+
+    Compares ``pred_map`` with ``gt_map`` (both (H, W), of one size) of the data samples. All figures are in
+    percent:
+
+    - ``ciou/ciou_at_50`` (the papers' tables call it cIoU: share of clips whose cIoU is at least 0.5),
+      ``ciou/auc`` and ``ciou/mean_ciou`` by the protocol's threshold;
+    - ``ciou/sweep/<threshold>``: the share at each fixed threshold of ``sweep``;
+    - ``ciou/class/<class>/...``: the first three of each class (metainfo ``category``), with ``classwise``;
+    - ``ciou/whole_image/...`` and ``ciou/centred_box/...``: of two regions that are the same for every clip,
+      and so neither see nor hear. A figure that does not stand above them shows nothing;
+    - ``ciou/<negative>/stays_on`` and ``ciou/<negative>/auroc``: where there are clips with a sound that does
+      not belong to the picture, of each kind of it, see below.
+
+    **Negatives** are samples whose metainfo ``negative`` names a kind of sound ('silence', 'noise', 'other':
+    :class:`mmav.datasets.NegativeSoundDataset`), or whose metainfo ``offscreen`` is true (kind 'offscreen').
+    They have no part in the figures above. A map *is on* if its largest value, before any normalisation,
+    reaches the level ``on_level``, or else the greatest level that the share ``on_recall`` of the clips with
+    their own sound reaches. ``stays_on`` is the share of a kind's maps that are on; ``auroc`` needs no level:
+    how often a clip with its own sound has the larger maximum than a negative one (half counted where equal).
+    A model that ignores the sound has ``stays_on`` = ``on_recall`` and ``auroc`` = 50. Maps that are
+    normalised one by one, as an object-guided model's are, always stay on.
+
+    Args:
+        protocol (str): How a map is cut into on and off. ``'median'``: at its own median; the papers'.
+            ``'fixed'``: at ``threshold``, the same for every map scaled to 0..1. ``'best'``: at the threshold
+            of ``sweep`` that gives the clips of ``validation_split`` the highest share; only the other clips
+            count. Evaluate both splits in one loader, e.g. by mmengine's ``ConcatDataset``. Defaults to
+            ``'median'``.
+        threshold (float, optional): For ``'fixed'``, from 0 to 1; required there. Defaults to None.
+        sweep (Sequence[float]): Fixed thresholds to report. Defaults to 0.05, 0.1 ... 0.95.
+        validation_split (str): For ``'best'``: value of the metainfo ``split`` of the clips that choose the
+            threshold. Defaults to ``'val'``.
+        classwise (bool): Whether to report each class. Defaults to False.
+        center_area (float): Share of the picture that the centred box covers; it has the picture's aspect
+            ratio. Defaults to 0.5, the pixels that the median leaves on.
+        on_level (float, optional): Level at which a map is on, in the units of the map (AVC: cosine). None:
+            by ``on_recall``. Defaults to None.
+        on_recall (float): Share of clips with their own sound that are on, from 0 to 1. Defaults to 0.95.
+        collect_device (str): ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
+        prefix (str, optional): Prefix of the names. Defaults to ``'ciou'``.
+
+    Raises:
+        ValueError: In construction, for arguments out of their range; in use, if there are no clips with
+            their own sound or, with ``'best'``, none to choose the threshold by.
+        SampleError: In use, naming the picture: no map, no truth, or another size.
+
+    Source: the median threshold from Mo and Morgado, "Localizing visual sounds the easy way" (ECCV 2022);
+    negative sounds after Juanola et al., "A critical assessment of visual sound source localization models
+    including negative audio" (arXiv 2410.01020), who cut maps at a level common to all clips, too.
+    """
+
+    default_prefix = 'ciou'
+
+    def __init__(
+        self,
+        protocol: str = 'median',
+        threshold: float | None = None,
+        sweep: Sequence[float] = tuple(round(0.05 * step, 2) for step in range(1, 20)),
+        validation_split: str = 'val',
+        classwise: bool = False,
+        center_area: float = 0.5,
+        on_level: float | None = None,
+        on_recall: float = 0.95,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if protocol not in PROTOCOLS:
+            raise ValueError(f'protocol must be one of {PROTOCOLS}, got {protocol!r}')
+        if (protocol == 'fixed') != (threshold is not None):
+            raise ValueError(f"protocol='fixed' and threshold go together, got {protocol!r} and {threshold}")
+        if protocol == 'best' and not len(sweep):
+            raise ValueError("protocol='best' chooses among the thresholds of sweep, which is empty")
+        values = [*sweep, *([] if threshold is None else [threshold]), on_recall]
+        if not all(0 <= value <= 1 for value in values) or not 0 < center_area <= 1:
+            raise ValueError(
+                'threshold, sweep and on_recall must lie in 0..1 and center_area above 0 up to 1, got '
+                f'{threshold}, {sweep}, {on_recall} and {center_area}'
+            )
+        self.protocol = protocol
+        self.threshold = threshold
+        self.sweep = tuple(sweep)
+        self.validation_split = validation_split
+        self.classwise = classwise
+        self.center_area = center_area
+        self.on_level = on_level
+        self.on_recall = on_recall
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keep the scores of one batch; the maps themselves are not kept.
+
+        Args:
+            data_batch (dict): Unused.
+            data_samples (Sequence[dict]): With ``pred_map``, ``gt_map`` and metainfo.
+
+        Raises:
+            SampleError: See the class.
+        """
+        for sample in data_samples:
+            pred = self._map_of(sample, 'pred_map')
+            kind = sample.get('negative') or ('offscreen' if sample.get('offscreen') else None)
+            result = dict(negative=kind, maximum=float(pred.max()), split=sample.get('split'))
+            if kind is None:
+                gt = self._map_of(sample, 'gt_map')
+                if gt.shape != pred.shape:
+                    raise SampleError(
+                        self._name(sample),
+                        f'pred_map {pred.shape[1:]} and gt_map {gt.shape[1:]} differ in size: the truth must '
+                        'be packed at the size of the picture that the model gets',
+                    )
+                result.update(self._scores(pred, gt), category=sample.get('category'))
+            self.results.append(result)
+
+    def _scores(self, pred: np.ndarray, gt: np.ndarray) -> dict:
+        """Of one map and its truth, (1, H, W) each."""
+        result = dict(sweep=ciou_at_thresholds(pred, gt, self.sweep)[0])
+        if self.protocol != 'best':
+            result['model'] = ciou(pred, gt, 'median' if self.threshold is None else self.threshold)['ciou'][
+                0
+            ]
+        result['whole_image'] = region_ciou(np.ones(gt.shape[1:], bool), gt)[0]
+        result['centred_box'] = region_ciou(centered_box(gt.shape[1:], self.center_area), gt)[0]
+        return result
+
+    def _map_of(self, sample: dict, key: str) -> np.ndarray:
+        if sample.get(key) is None:
+            hint = dict(
+                pred_map='the model must be a localizer in predict mode',
+                gt_map='test clips need boxes, or the metainfo negative or offscreen',
+            )[key]
+            raise SampleError(self._name(sample), f'the sample has no {key}: {hint}')
+        values = sample[key].float().cpu().numpy()
+        if values.ndim != 2 or not np.isfinite(values).all():
+            raise SampleError(
+                self._name(sample), f'{key} must be finite, (H, W), got {values.shape} or NaN or infinity'
+            )
+        return values[None]
+
+    @staticmethod
+    def _name(sample: dict) -> str:
+        return str(sample.get('img_path') or f'sample {sample.get("img_id")}')
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Compute all figures and log the tables.
+
+        Args:
+            results (list[dict]): Scores of each sample.
+
+        Returns:
+            dict[str, float]: Figures by name, in percent, and ``threshold`` where one was chosen.
+
+        Raises:
+            ValueError: See the class.
+        """
+        own = [result for result in results if result['negative'] is None]
+        if not own:
+            raise ValueError('no clip with its own sound among the samples: CIoUMetric has nothing to score')
+        metrics = {}
+        if self.protocol == 'best':
+            own, metrics['threshold'] = self._choose_threshold(own)
+            results = [result for result in results if result['split'] != self.validation_split]
+        rows = dict(model=own)
+        if self.classwise:
+            categories = {result['category'] for result in own} - {None}
+            for name in sorted(categories):
+                rows[f'class/{name}'] = [result for result in own if result['category'] == name]
+        figures = {row: self._summarize(chosen, 'model') for row, chosen in rows.items()}
+        metrics.update(figures['model'])
+        for index, threshold in enumerate(self.sweep):
+            share = np.mean([result['sweep'][index] >= 0.5 for result in own])
+            metrics[f'sweep/{threshold:g}'] = 100 * float(share)
+        for name in ('whole_image', 'centred_box'):
+            figures[name] = self._summarize(own, name)
+        for row, values in figures.items():
+            if row != 'model':
+                metrics.update({f'{row}/{key}': value for key, value in values.items()})
+        counts = {row: len(rows.get(row, own)) for row in figures}
+        tables = [self._scores_table(figures, counts)]
+        if self.sweep:
+            tables.append(self._sweep_table(metrics))
+        negatives = self._negatives(results, own)
+        for kind, values in negatives.items():
+            metrics.update({f'{kind}/{key}': values[key] for key in ('stays_on', 'auroc')})
+        if negatives:
+            tables.append(self._negatives_table(negatives))
+        MMLogger.get_current_instance().info('\n' + '\n'.join(tables))
+        return metrics
+
+    def _choose_threshold(self, own: list[dict]) -> tuple[list[dict], float]:
+        """Clips that are left to be scored, with ``model`` set, and the threshold that the others chose."""
+        chosen_by = [result for result in own if result['split'] == self.validation_split]
+        rest = [result for result in own if result['split'] != self.validation_split]
+        if not chosen_by or not rest:
+            splits = sorted({str(result['split']) for result in own})
+            raise ValueError(
+                f"protocol='best' needs clips of the split {self.validation_split!r} and others; the samples "
+                f'have the splits {splits}. Put both splits into the loader (ConcatDataset), or set '
+                'validation_split'
+            )
+        shares = np.mean([result['sweep'] >= 0.5 for result in chosen_by], axis=0)
+        index = int(shares.argmax())
+        return [dict(result, model=result['sweep'][index]) for result in rest], self.sweep[index]
+
+    @staticmethod
+    def _summarize(results: list[dict], key: str) -> dict[str, float]:
+        summary = summarize_ciou(np.array([result[key] for result in results]))
+        return {name: 100 * summary[name] for name in COLUMNS}
+
+    def _negatives(self, results: list[dict], own: list[dict]) -> dict[str, dict]:
+        kinds = sorted({result['negative'] for result in results} - {None})
+        own_maxima = np.array([result['maximum'] for result in own])
+        return {
+            kind: maps_on(
+                own_maxima,
+                np.array([result['maximum'] for result in results if result['negative'] == kind]),
+                self.on_level,
+                self.on_recall,
+            )
+            for kind in kinds
+        }
+
+    def _scores_table(self, figures: dict[str, dict], counts: dict[str, int]) -> str:
+        cut = f'threshold {self.threshold:g}' if self.protocol == 'fixed' else self.protocol
+        title = dict(model=f'model ({cut})', whole_image='whole image', centred_box='centred box')
+        rows = [['percent', *COLUMNS.values(), 'clips']]
+        for row, values in figures.items():
+            cells = (f'{values[key]:.2f}' for key in COLUMNS)
+            rows.append([title.get(row, row.removeprefix('class/')), *cells, str(counts[row])])
+        return AsciiTable(rows).table
+
+    def _sweep_table(self, metrics: dict[str, float]) -> str:
+        return AsciiTable(
+            [
+                ['threshold', *(f'{value:g}' for value in self.sweep)],
+                ['cIoU', *(f'{metrics[f"sweep/{value:g}"]:.1f}' for value in self.sweep)],
+            ]
+        ).table
+
+    @staticmethod
+    def _negatives_table(negatives: dict[str, dict]) -> str:
+        rows = [['sound', 'maps that are on', 'AUROC', 'level', 'clips']]
+        first = next(iter(negatives.values()))
+        rows.append(['own', f'{first["own_on"]:.2f}', '', f'{first["level"]:.4f}', str(first['own_clips'])])
+        for kind, values in negatives.items():
+            row = [f'{values["stays_on"]:.2f}', f'{values["auroc"]:.2f}', f'{values["level"]:.4f}']
+            rows.append([kind, *row, str(values['clips'])])
+        return AsciiTable(rows).table
+
+
+def centered_box(shape: tuple[int, int], area: float) -> np.ndarray:
+    """A box in the middle of a picture, of its aspect ratio.
+
+    Args:
+        shape (tuple[int]): (H, W) in pixels.
+        area (float): Share of the picture that it covers, above 0 up to 1.
+
+    Returns:
+        np.ndarray: (H, W) bool, true within.
+    """
+    region = np.zeros(shape, bool)
+    bounds = []
+    for length in shape:
+        side = max(round(length * area**0.5), 1)
+        start = (length - side) // 2
+        bounds.append(slice(start, start + side))
+    region[tuple(bounds)] = True
+    return region
