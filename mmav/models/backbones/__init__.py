@@ -1,5 +1,7 @@
 from .audio_efficientnet import AudioEfficientNet
 from .audio_resnet import AudioResNet
 from .cnn14 import CNN14
+from .detr_features import DETRFeatures
+from .vggish import VGGish
 
-__all__ = ['AudioEfficientNet', 'AudioResNet', 'CNN14']
+__all__ = ['CNN14', 'AudioEfficientNet', 'AudioResNet', 'DETRFeatures', 'VGGish']
