@@ -60,7 +60,8 @@ class AVCLocalizer(BaseModel):
             the picture's backbone are ``visual_backbone.init_cfg=dict(type='StrictPretrained', ...)``.
 
     Raises:
-        ValueError: If there are teachers on line and no hint that asks for them.
+        ValueError: If there are teachers on line and no hint that asks for them, or their pictures are
+            normalised in another way.
     """
 
     def __init__(
@@ -95,6 +96,14 @@ class AVCLocalizer(BaseModel):
             )
         # Set past nn.Module: as a submodule they would be in parameters() and in checkpoints.
         object.__setattr__(self, 'teachers', None if teachers is None else MODELS.build(teachers))
+        if self.teachers is not None and data_preprocessor is not None:
+            self.teachers.check_pictures(self.data_preprocessor)
+
+    def init_weights(self) -> None:
+        """Initialise the student and read the checkpoints of teachers on line."""
+        super().init_weights()
+        if self.teachers is not None:
+            self.teachers.init_weights()
 
     def embed(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Embed sounds and pictures, F_a and F_v.
