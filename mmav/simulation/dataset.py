@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import multiprocessing.connection
 import os
 import shutil
-import signal
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import cv2
 from tqdm import tqdm
 
 from ..engine.atomic_backend import AtomicLocalBackend
 from ..utils.claims import claim_folder
+from ..utils.processes import run_in_processes
 from .config import SPLITS, SimulationConfig
 from .geometry import CROP, SAMPLE_RATE, PinholeCamera
 from .recording import make_array
@@ -84,54 +79,16 @@ def simulate_dataset(
         disable=not progress,
     )
     with bar:
-        for _ in _run(root, config, todo, workers):
+        for _ in run_in_processes(partial(_simulate_one, root, config), todo, workers):
             bar.update(config.frames_per_drive)
     _gather(root, jobs)
     return root
 
 
-def _simulate_one(root: Path, config: SimulationConfig, split: str, index: int) -> str:
-    scene = sample_drive(config, split, index)
+def _simulate_one(root: Path, config: SimulationConfig, job: tuple[str, int]) -> str:
+    scene = sample_drive(config, *job)
     write_drive(root, scene, config)
     return scene.name
-
-
-def _prepare_worker() -> None:
-    cv2.setNumThreads(1)
-    # Ctrl-C reaches every process; the parent alone answers, workers finish their drive.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    # An orphan would go on writing into the folder while the next run does.
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
-
-
-def _run(root: Path, config: SimulationConfig, todo, workers: int) -> Iterator[str]:
-    if workers <= 0 or len(todo) == 0:
-        threads = cv2.getNumThreads()
-        cv2.setNumThreads(1)
-        try:
-            for job in todo:
-                yield _simulate_one(root, config, *job)
-        finally:
-            cv2.setNumThreads(threads)
-        return
-    # A fork starts at once; where there is none, a fresh interpreter imports the package again.
-    method = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
-    pool = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context(method), initializer=_prepare_worker
-    )
-    try:
-        pending = [pool.submit(_simulate_one, root, config, *job) for job in todo]
-        for future in as_completed(pending):
-            yield future.result()
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
 
 
 def _gather(root: Path, jobs) -> None:
