@@ -56,8 +56,8 @@ class CNN14(BaseModule):
         f_min: Lowest frequency of the mel filters in hertz. Defaults to 50.
         f_max: Highest, in hertz. Defaults to 14000.
         base_channels: Channels of the first block; the embedding has 32 times as many. Defaults to 64.
-        checkpoint: PANNs checkpoint ('Cnn14_mAP=0.431.pth'), or any state dict of this module; read strictly by
-            ``init_weights``. None: Xavier-uniform weights. Defaults to None.
+        checkpoint: PANNs checkpoint ('Cnn14_mAP=0.431.pth'), or any state dict of this module; read strictly
+            by ``init_weights``. None: Xavier-uniform weights. Defaults to None.
         init_cfg: Initialisation config, instead of ``checkpoint``. Defaults to None.
 
     Raises:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ...utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from ...utils.pseudo_labels import as_label_boxes, map_labels
 from ...utils.visual_teachers import count_classes
+from ..data_preprocessors.picture_normalisation import picture_normalisation
 from .feature_taps import tap_features
 
 OPTIONS = {'config', 'model', 'checkpoint', 'classes', 'class_map'}
@@ -211,27 +212,13 @@ class FrozenTeachers(nn.ModuleDict):
         return boxes if names is None else map_labels(boxes, names, self.targets, self.class_maps[modality])
 
 
-def _normalisation(preprocessor: nn.Module, modality: str) -> tuple[list, list, bool] | None:
-    """Mean, standard deviation and change of channels of a preprocessor; None if it is of no known kind."""
-    if hasattr(preprocessor, f'{modality}_mean'):
-        values = getattr(preprocessor, f'{modality}_mean'), getattr(preprocessor, f'{modality}_std')
-        swap = preprocessor.bgr_to_rgb[modality]
-    elif hasattr(preprocessor, '_enable_normalize'):
-        known = preprocessor._enable_normalize
-        values = (preprocessor.mean, preprocessor.std) if known else (torch.zeros(1), torch.ones(1))
-        swap = preprocessor._channel_conversion
-    else:
-        return None
-    return (*(value.flatten().tolist() for value in values), bool(swap))
-
-
 def _check_normalisation(
     where: str, modality: str, model: ConfigType, teacher: nn.Module, data_preprocessor: nn.Module | None
 ) -> None:
     if model.get('data_preprocessor') is None or data_preprocessor is None:
         return
     trained, given = (
-        _normalisation(preprocessor, modality)
+        picture_normalisation(preprocessor, modality)
         for preprocessor in (teacher.data_preprocessor, data_preprocessor)
     )
     if trained is not None and given is not None and trained != given:

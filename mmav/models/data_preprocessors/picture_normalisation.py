@@ -1,0 +1,29 @@
+"""How a data preprocessor normalises pictures, so that a teacher and its student can be compared."""
+
+import torch
+from torch import nn
+
+
+def picture_normalisation(preprocessor: nn.Module, modality: str = 'rgb') -> tuple[list, list, bool] | None:
+    """Look up what a data preprocessor does to pictures.
+
+    Args:
+        preprocessor: ``AudioVisualDataPreprocessor``, ``SoundLocalizationDataPreprocessor`` or one of mmdet.
+        modality: Which pictures of an ``AudioVisualDataPreprocessor``. Defaults to 'rgb'.
+
+    Returns:
+        tuple or None: Mean and standard deviation, a number or one a channel, of values 0..255, and whether
+        blue and red change places; None if the preprocessor is of no known kind.
+    """
+    if hasattr(preprocessor, f'{modality}_mean'):
+        values = getattr(preprocessor, f'{modality}_mean'), getattr(preprocessor, f'{modality}_std')
+        swap = preprocessor.bgr_to_rgb[modality]
+    elif hasattr(preprocessor, '_enable_normalize'):  # mmengine's ImgDataPreprocessor
+        known = preprocessor._enable_normalize
+        values = (preprocessor.mean, preprocessor.std) if known else (torch.zeros(1), torch.ones(1))
+        swap = preprocessor._channel_conversion
+    elif all(hasattr(preprocessor, name) for name in ('mean', 'std', 'bgr_to_rgb')):
+        values, swap = (preprocessor.mean, preprocessor.std), preprocessor.bgr_to_rgb
+    else:
+        return None
+    return (*(value.flatten().tolist() for value in values), bool(swap))
