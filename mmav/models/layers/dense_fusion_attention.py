@@ -1,0 +1,60 @@
+"""Dense fusion attention (DFA): eq. (12)-(13) of Liu, Quan, Wang, Liu, Liu and Yan, "Dense modality
+interaction network for audio-visual event localization".
+
+Shape letters: B samples (and heads), T queries, S keys, d channels.
+
+A score is not the dot product of query and key but a weighted sum over all d x d pairs of their channels,
+
+    sum_cc' q_c k_c' w_cc',    w_cc = alpha,    w_cc' = b = (1 - alpha) / (d - 1) for c != c'.
+
+As w = (alpha - b) identity + b ones, that is (alpha - b) <q, k> + b (sum_c q_c) (sum_c k_c): no pair is ever
+formed. The released program adds up d shifted dot products and takes their mean in place of the sum:
+protocol='official' is 1 / d of protocol='paper'.
+"""
+
+from torch import Tensor
+
+PROTOCOLS = ('paper', 'official')
+
+
+def check_protocol(name: str, protocol: str) -> None:
+    """Refuse an unknown protocol.
+
+    Args:
+        name: Who asks.
+        protocol: What was given.
+
+    Raises:
+        ValueError: If it is neither 'paper' nor 'official'.
+    """
+    if protocol not in PROTOCOLS:
+        raise ValueError(f'{name}: protocol must be one of {PROTOCOLS}, got {protocol!r}')
+
+
+def dense_fusion_attention(query: Tensor, key: Tensor, alpha: float = 0.5, protocol: str = 'paper') -> Tensor:
+    """Scores of dense fusion attention, eq. (12)-(13), before the division by sqrt(d).
+
+    Args:
+        query: (B, T, d), or with any leading dimensions that broadcast.
+        key: (B, S, d).
+        alpha: Share of the diagonal pairs; alpha = 1 leaves the dot product.
+        protocol: 'paper': the sum over the pairs; 'official': that divided by d.
+
+    Returns:
+        Tensor: (B, T, S).
+
+    Raises:
+        ValueError: If query and key have different channels, or a single one, or ``protocol`` is unknown.
+    """
+    check_protocol('dense_fusion_attention', protocol)
+    channels = query.shape[-1]
+    if channels != key.shape[-1] or channels < 2:
+        raise ValueError(
+            'dense_fusion_attention: query and key must have the same channels, two or more, '
+            f'got {tuple(query.shape)} and {tuple(key.shape)}'
+        )
+    off_diagonal = (1 - alpha) / (channels - 1)
+    share = 1 if protocol == 'paper' else 1 / channels
+    scores = (query * (share * (alpha - off_diagonal))) @ key.transpose(-2, -1)
+    query_sum = query.sum(-1, keepdim=True) * (share * off_diagonal)
+    return scores + query_sum * key.sum(-1).unsqueeze(-2)
