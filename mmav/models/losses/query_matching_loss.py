@@ -1,0 +1,31 @@
+"""Loss of cross-modality localization: eq. (15) over what eq. (19) gives, of Liu, Quan, Wang, Liu, Liu and
+Yan, "Dense modality interaction network for audio-visual event localization".
+
+Shape letters: B videos, T segments, W windows.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..layers.query_matching import window_positions
+
+
+def window_relevance_loss(logits: Tensor, relevant: Tensor, lengths: Tensor) -> Tensor:
+    """Event-relevance loss of windows kept apart: a segment's label holds in every window.
+
+    The mean over the segments of a video's windows, then over the videos: every video counts the same,
+    however many windows it has.
+
+    Args:
+        logits: Of window w and place j, (B, T, T), see :func:`match_windows`.
+        relevant: Labels of the segments, (B, T), 1 where the event is.
+        lengths: K, the query's segments, (B,).
+
+    Returns:
+        Tensor: Scalar.
+    """
+    position, valid = window_positions(lengths, relevant.shape[1])
+    losses = F.binary_cross_entropy_with_logits(logits, relevant[:, position].to(logits), reduction='none')
+    losses = torch.where(valid, losses, 0.0).sum((1, 2))
+    return (losses / valid.sum((1, 2))).mean()
