@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..checkpoint import select_state_dict
 from .avc import convert_avc
+from .dmin import convert_dcmr, convert_dmin
 from .efficientdet import convert_efficientdet_d2
 from .han import convert_han
 
@@ -16,6 +17,10 @@ __all__ = ['CONVERTERS', 'convert_official_state_dict']
 # By name: takes the published state dict, returns ours.
 CONVERTERS: dict[str, Callable[..., dict[str, Tensor]]] = {
     'avc': convert_avc,
+    'dcmr_a2v': convert_dcmr(),
+    'dcmr_v2a': convert_dcmr(),
+    'dmin_supervised': convert_dmin(weakly=False),
+    'dmin_weakly': convert_dmin(weakly=True),
     **{
         f'efficientdet_d2_{modality}': convert_efficientdet_d2(in_channels)
         for modality, in_channels in dict(audio=8, rgb=3, thermal=1, depth=3).items()
@@ -34,7 +39,8 @@ def convert_official_state_dict(
     Args:
         name: Which network it is of: ``efficientdet_d2_audio`` (the MM-DistillNet student),
             ``efficientdet_d2_rgb``, ``efficientdet_d2_thermal``, ``efficientdet_d2_depth`` (its teachers),
-            ``avc`` (sound localizers in EZ-VSL's layout), ``han`` (the parser of videos).
+            ``avc`` (sound localizers in EZ-VSL's layout), ``dmin_supervised``, ``dmin_weakly``, ``dcmr_a2v``,
+            ``dcmr_v2a`` (both directions are published under the same names), ``han`` (the parser of videos).
         state_dict: Names and tensors as published: a bare state dict or a checkpoint that holds one under
             ``state_dict`` or ``model``, with or without a ``module.`` before all names. Not changed.
         **options: Of the network's converter; EfficientDet: ``classes``, the published classes to keep, in
