@@ -11,6 +11,7 @@ from .pack_class_inputs import PackClassInputs
 from .pack_localization_inputs import PackLocalizationInputs
 from .pack_segment_inputs import PackSegmentInputs
 from .random_gain import RandomGain
+from .replace_audio import ReplaceAudio
 from .resize_modalities import ResizeModalities
 from .spec_augment import SpecAugment, mask_spectrogram
 
@@ -28,6 +29,7 @@ __all__ = [
     'PackLocalizationInputs',
     'PackSegmentInputs',
     'RandomGain',
+    'ReplaceAudio',
     'ResizeModalities',
     'SpecAugment',
     'mask_spectrogram',
