@@ -1,5 +1,7 @@
-"""The drive simulator: scenes, sound, pictures and truth in MAVD's layout."""
+"""Simulators: drives in MAVD's layout (scenes, sound, pictures, truth), and clips of things that sound."""
 
+from .clips import CLIP_PRESETS, ClipConfig, make_clip_config, sample_clip
+from .clips_dataset import simulate_clips
 from .config import PRESETS, SimulationConfig, make_config
 from .dataset import make_manifest, simulate_dataset
 from .geometry import MicrophoneArray, PinholeCamera
@@ -10,7 +12,9 @@ from .scene import DriveScene, Road, Scenery, Vehicle, mirror_scene
 from .truth import view_vehicles
 
 __all__ = [
+    'CLIP_PRESETS',
     'PRESETS',
+    'ClipConfig',
     'DriveRenderer',
     'DriveScene',
     'MicrophoneArray',
@@ -19,11 +23,14 @@ __all__ = [
     'Scenery',
     'SimulationConfig',
     'Vehicle',
+    'make_clip_config',
     'make_config',
     'make_manifest',
     'mirror_scene',
     'render_recording',
+    'sample_clip',
     'sample_drive',
+    'simulate_clips',
     'simulate_dataset',
     'view_vehicles',
 ]

@@ -1,0 +1,73 @@
+"""Simulate clips of things that sound in the published layout of VGG-Sound and VGG-SS.
+
+    python tools/dataset_converters/simulate_clips.py data/clips --clips 1000 100 200 400 --workers 2
+
+An interrupted run carries on when called again. See docs/data.md.
+"""
+
+import argparse
+import os
+
+# One thread a process: the pool already fills the processor. Set before numpy is imported.
+for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
+    os.environ[_name] = '1'
+
+from mmav.simulation.clips import CLIP_PRESETS, KINDS, make_clip_config  # noqa: E402
+from mmav.simulation.clips_dataset import simulate_clips  # noqa: E402
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument('out', help='folder of the data set; an interrupted run into it is continued')
+    parser.add_argument(
+        '--preset', choices=sorted(CLIP_PRESETS), default='default', help='where other options start from'
+    )
+    parser.add_argument('--workers', type=int, default=os.cpu_count(), help='number of processes')
+    parser.add_argument('--seed', type=int, help='seed of everything')
+    parser.add_argument('--clips', type=int, nargs=4, metavar=('TRAIN', 'VAL', 'TEST', 'TEACHERS'))
+    parser.add_argument('--kinds', nargs='+', choices=KINDS, help='kinds of things, at least three')
+    parser.add_argument(
+        '--picture', type=int, nargs=2, metavar=('LOW', 'HIGH'), help='sides of pictures in pixels'
+    )
+    parser.add_argument(
+        '--area', type=float, nargs=2, metavar=('LOW', 'HIGH'), help="share of a picture in one thing's box"
+    )
+    parser.add_argument('--two-share', type=float, help='share of clips that show two things')
+    parser.add_argument('--several-share', type=float, help='share of those in which both sound')
+    parser.add_argument('--offscreen-share', type=float, help='share of clips that do not show what sounds')
+    parser.add_argument(
+        '--colour-spread', type=float, help="standard deviation of a kind's hue, turns of the colour circle"
+    )
+    parser.add_argument('--clutter', type=int, help='most random shapes in the background')
+    parser.add_argument(
+        '--snr', type=float, nargs=2, metavar=('LOW', 'HIGH'), help='signal-to-noise ratio in dB'
+    )
+    parser.add_argument('--sample-rate', type=int, help='hertz')
+    parser.add_argument('--duration', type=float, help='seconds of sound')
+    parser.add_argument('--audio-ext', choices=('wav', 'flac'))
+    parser.add_argument('--jpeg-quality', type=int, help='1..100')
+    parser.add_argument('--quiet', action='store_true', default=False, help='no progress bar')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Simulate what the command line asks for."""
+    options = vars(parse_args())
+    out, preset = options.pop('out'), options.pop('preset')
+    workers, quiet = options.pop('workers'), options.pop('quiet')
+    overrides = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+    try:
+        simulate_clips(out, make_clip_config(preset, **overrides), workers=workers, progress=not quiet)
+    except (ValueError, FileExistsError) as error:
+        raise SystemExit(f'simulate_clips: {error}') from error
+    except KeyboardInterrupt:
+        raise SystemExit('simulate_clips: interrupted; the same command goes on where it stopped') from None
+
+
+if __name__ == '__main__':
+    main()
