@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from mmdet.registry import DATASETS
 from mmengine.dataset import DefaultSampler
+from mmengine.registry import DefaultScope
 from torch.utils.data import DataLoader
 
 from mmav.datasets import NegativeSoundDataset, SampleError, VGGSSDataset
@@ -39,7 +40,8 @@ def clips(tmp_path_factory) -> dict:
 
 @pytest.fixture(scope='module')
 def own(clips) -> VGGSSDataset:
-    return DATASETS.build(clips)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        return DATASETS.build(clips)
 
 
 def test_every_clip_with_every_sound(clips, own):
