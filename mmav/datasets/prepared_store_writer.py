@@ -1,9 +1,6 @@
 """Writing of a prepared store (its layout: ``prepared_store.py``)."""
 
 import hashlib
-import json
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -12,21 +9,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
 from tqdm import tqdm
 
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
-from mmav.utils.claims import claim_folder
-from mmav.utils.files import write_json
 
 from .errors import SampleError
 from .mavd import MAVDDataset
-from .prepared_store import INDEX_FILE, STORE_VERSION, file_checksum
+from .shard_store import STORE_VERSION
+from .shard_writer import claim_store, shard_folder, unfinished_shards, write_index, write_shard
 from .transforms.load_multichannel_audio import LoadMultichannelAudio, as_float
 from .transforms.load_visual_modalities import LoadVisualModalities
 from .transforms.resize_modalities import ResizeModalities
 
-_SETTINGS_FILE = 'store.json'
 _AUDIO_KINDS = ('int16', 'float32', 'log_mel', 'spectrogram', 'none')
 
 
@@ -119,28 +113,15 @@ class StoreWriter:
             FileExistsError: If the folder holds a store of other settings or frames.
             SampleError: If a frame cannot be read and ``on_error`` is 'raise'.
         """
-        self._claim()
-        numbers = range(-(-len(self.frames) // self.shard_size))
-        todo = [number for number in numbers if not (self._shard(number) / 'shard.json').is_file()]
+        claim_store(self.path, self.settings, 'prepared store')
+        count = -(-len(self.frames) // self.shard_size)
+        todo = unfinished_shards(self.path, count)
         progress = tqdm(total=len(self.frames), desc='preparing', unit='frame')
         progress.update(len(self.frames) - sum(len(self._rows(number)) for number in todo))
         with progress:
             for number in self._run(todo, workers):
                 progress.update(len(self._rows(number)))
-        shards, failures = [], {}
-        for number in numbers:
-            shard = json.loads((self._shard(number) / 'shard.json').read_text())
-            failures.update(shard.pop('failures'))
-            shards.append(shard)
-        index = dict(version=STORE_VERSION, settings=self.settings, shards=shards, failures=failures)
-        write_json(self.path / INDEX_FILE, index, indent=1)
-
-    def _claim(self) -> None:
-        """Note the settings in the folder, or see that the ones in place are the same."""
-        text = json.dumps(self.settings, indent=1)
-        claim_folder(self.path / _SETTINGS_FILE, text, 'is a prepared store of other settings')
-        for leftover in self.path.glob('*.tmp'):
-            shutil.rmtree(leftover)
+        write_index(self.path, self.settings, count)
 
     def _run(self, todo: Sequence[int], workers: int) -> Iterator[int]:
         if workers <= 1:
@@ -153,9 +134,6 @@ class StoreWriter:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-
-    def _shard(self, number: int) -> Path:
-        return self.path / f'shard_{number:05d}'
 
     def _rows(self, number: int) -> range:
         return range(number * self.shard_size, min((number + 1) * self.shard_size, len(self.frames)))
@@ -172,42 +150,17 @@ class StoreWriter:
         Raises:
             SampleError: If a frame cannot be read and ``on_error`` is 'raise'.
         """
-        folder = self._shard(number).with_suffix('.tmp')
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir()
-        rows, arrays, failures = self._rows(number), {}, {}
-        for place, row in enumerate(rows):
-            try:
-                sample = self._sample(row)
-                for name, values in sample.items():
-                    if name not in arrays:
-                        shape = (len(rows), *values.shape)
-                        arrays[name] = open_memmap(folder / f'{name}.npy', 'w+', values.dtype, shape)
-                    array = arrays[name]
-                    if values.shape != array.shape[1:] or values.dtype != array.dtype:
-                        raise SampleError(
-                            self.names[row],
-                            f'its {name} is {values.dtype} {values.shape}, that of the frames before '
-                            f'{array.dtype} {array.shape[1:]}',
-                        )
-                    array[place] = values
-            except SampleError as error:
-                if self.on_error == 'raise':
-                    raise
-                failures[self.names[row]] = str(error)
-        files = {}
-        for name, array in arrays.items():
-            array.flush()
-            file = folder / f'{name}.npy'
-            with open(file, 'rb+') as handle:
-                os.fsync(handle.fileno())
-            files[file.name] = dict(bytes=file.stat().st_size, sha256=file_checksum(file))
+        rows = self._rows(number)
+        samples = (self._sample_or_error(row) for row in rows)
         names = [self.names[row] for row in rows]
-        content = dict(name=self._shard(number).name, frames=names, files=files, failures=failures)
-        write_json(folder / 'shard.json', content, indent=1)
-        os.replace(folder, self._shard(number))
+        write_shard(shard_folder(self.path, number), names, samples, self.on_error)
         return number
+
+    def _sample_or_error(self, row: int) -> dict[str, np.ndarray] | SampleError:
+        try:
+            return self._sample(row)
+        except SampleError as error:
+            return error
 
     def _sample(self, row: int) -> dict[str, np.ndarray]:
         number, index = self.frames[row]

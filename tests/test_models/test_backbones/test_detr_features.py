@@ -102,7 +102,7 @@ def test_mmdetections_detr_is_the_default():
 
 
 def test_what_has_no_such_features_is_named(toy_detr):
-    with pytest.raises(ValueError, match="source must be one of .*'encoder'.*got 'neck'"):
+    with pytest.raises(ValueError, match=r"source must be one of .*'encoder'.*got 'neck'"):
         build(toy_detr, source='neck')
     with pytest.raises(ValueError, match='model or config'):
         build(toy_detr, config='detr.py')
