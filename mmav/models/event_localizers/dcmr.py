@@ -5,8 +5,6 @@ Shape letters: B videos, T segments, D channels of the embeddings, K segments of
 W = T - K + 1 windows.
 """
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
@@ -19,7 +17,15 @@ from ..layers.dense_fusion_attention import check_protocol
 from ..layers.dense_modality_interaction import DenseModalityInteraction
 from ..layers.query_matching import gather_query, match_cumulatively, match_windows, sum_windows
 from ..losses.query_matching_loss import window_relevance_loss
-from .segment_model import Inputs, SegmentModel, require_inputs, stack_labels
+from ..segment_model import (
+    Inputs,
+    Samples,
+    SegmentModel,
+    check_same_segments,
+    receivers,
+    stack_labels,
+    take_inputs,
+)
 
 # Queried modality and the one that is searched, as the outputs begin.
 DIRECTIONS = dict(a2v=('a', 'v'), v2a=('v', 'a'))
@@ -95,18 +101,22 @@ class DCMR(SegmentModel):
             **(encoder or {}),
         )
         self.relevance_head = nn.Linear(embed_dims, 1)
-        self.match_precision()
+        self.channels = dict(visual=visual_channels, audio=audio_channels)
+        self.to(self.data_preprocessor.dtype)
 
-    def _forward(self, inputs: Inputs) -> dict[str, Tensor]:
-        require_inputs(inputs, dict(visual=3, audio=3, query_mask=2))
-        mask = inputs['query_mask'] > 0.5
-        empty = (~mask.any(1)).nonzero().flatten().tolist()
-        if empty:
-            raise ValueError(f'query_mask marks no segment in sample(s) {empty} of the batch')
+    def outputs(self, inputs: Inputs) -> dict[str, Tensor]:
+        """All named tensors, see the class.
+
+        Args:
+            inputs: See the class.
+        """
+        visual, audio = take_inputs(inputs, self.channels)
+        check_same_segments(visual, audio)
+        mask = query_segments(inputs, audio.shape[:2])
         valid = None if self.query_context else mask
         outputs = self.interaction(
-            inputs['visual'],
-            inputs['audio'],
+            visual,
+            audio,
             visual_valid=valid if self.querying == 'v' else None,
             audio_valid=valid if self.querying == 'a' else None,
         )
@@ -123,33 +133,60 @@ class DCMR(SegmentModel):
             outputs['window_scores'] = sum_windows(logits.sigmoid(), lengths)
         return outputs
 
-    def loss(self, inputs: Inputs, data_samples: Sequence[SegmentDataSample]) -> dict[str, Tensor]:
+    def loss(self, inputs: Inputs, data_samples: Samples | None) -> dict[str, Tensor]:
         """``loss_relevance``: eq. (15), see :func:`window_relevance_loss`.
 
         Args:
             inputs: See the class.
             data_samples: With ``gt_segments`` (T, 1), 1 where the event is.
         """
-        relevant = stack_labels(data_samples, 'gt_segments', (inputs['audio'].shape[1], 1)).squeeze(-1)
-        outputs = self._forward(inputs)
+        audio = inputs['audio']
+        relevant = stack_labels(data_samples, 'gt_segments', audio, (audio.shape[1], 1)).squeeze(-1)
+        outputs = self.outputs(inputs)
         if self.protocol == 'official':
             logits = outputs['official_is_event_logits'].squeeze(-1)
             return dict(loss_relevance=F.binary_cross_entropy_with_logits(logits, relevant.to(logits)))
         lengths = (inputs['query_mask'] > 0.5).sum(1)
         return dict(loss_relevance=window_relevance_loss(outputs['window_logits'], relevant, lengths))
 
-    def predict(self, inputs: Inputs, data_samples: Sequence[SegmentDataSample]) -> list[SegmentDataSample]:
+    def predict(self, inputs: Inputs, data_samples: Samples | None = None) -> list[SegmentDataSample]:
         """Where the query belongs, see the class; labels of the data set are not read.
 
         Args:
             inputs: See the class.
-            data_samples: Receive the predictions.
+            data_samples: Receive the predictions; None: new ones do.
         """
-        scores = self._forward(inputs)['window_scores']
+        scores = self.outputs(inputs)['window_scores']
         lengths = (inputs['query_mask'] > 0.5).sum(1)
+        data_samples = receivers(data_samples, *inputs['audio'].shape[:2])
         for index, sample in enumerate(data_samples):
             windows = scores[index][torch.isfinite(scores[index])]
             sample.pred_start = windows.argmax()
             sample.pred_length = lengths[index]
             sample.pred_window_scores = windows
-        return list(data_samples)
+        return data_samples
+
+
+def query_segments(inputs: Inputs, shape: tuple[int, int]) -> Tensor:
+    """Which segments are the query's.
+
+    Args:
+        inputs: With ``query_mask``.
+        shape: B and T.
+
+    Returns:
+        Tensor: (B, T), bool.
+
+    Raises:
+        KeyError: If there is no mask.
+        ValueError: If it is of another shape or marks no segment of a video.
+    """
+    if 'query_mask' not in inputs:
+        raise KeyError('the inputs lack query_mask: add it to the keys of PackSegmentInputs')
+    mask = inputs['query_mask'] > 0.5
+    if mask.shape != shape:
+        raise ValueError(f'query_mask is {tuple(mask.shape)}, the features have (B, T) {tuple(shape)}')
+    empty = (~mask.any(1)).nonzero().flatten().tolist()
+    if empty:
+        raise ValueError(f'query_mask marks no segment in sample(s) {empty} of the batch')
+    return mask

@@ -5,8 +5,6 @@ Shape letters: B videos, T segments, H and W height and width of a segment's fea
 embeddings, C event categories; class C is background.
 """
 
-from collections.abc import Sequence
-
 import torch
 from mmdet.registry import MODELS
 from mmdet.utils import OptConfigType, OptMultiConfig
@@ -18,7 +16,15 @@ from ..layers.audio_guided_triplet_attention import AudioGuidedTripletAttention
 from ..layers.audio_visual_fusion import AudioVisualFusion
 from ..layers.dense_fusion_attention import check_protocol
 from ..layers.dense_modality_interaction import DenseModalityInteraction
-from .segment_model import Inputs, SegmentModel, require_inputs, stack_labels
+from ..segment_model import (
+    Inputs,
+    Samples,
+    SegmentModel,
+    check_same_segments,
+    receivers,
+    stack_labels,
+    take_inputs,
+)
 
 # What differs between the two ways of supervision, in the paper (lambda) and the released program.
 DEFAULTS = dict(
@@ -144,11 +150,18 @@ class DMIN(SegmentModel):
             self.unimodal_head = nn.Linear(embed_dims, classes)
             if self.weakly:
                 self.unimodal_relevance_head = nn.Linear(embed_dims, 1)
-        self.match_precision()
+        self.channels = dict(visual=visual_channels, audio=audio_channels)
+        self.to(self.data_preprocessor.dtype)
 
-    def _forward(self, inputs: Inputs) -> dict[str, Tensor]:
-        require_inputs(inputs, dict(visual=5, audio=3))
-        visual, audio = self.visual_fc(inputs['visual']), inputs['audio']
+    def outputs(self, inputs: Inputs) -> dict[str, Tensor]:
+        """All named tensors, see the class.
+
+        Args:
+            inputs: ``visual`` and ``audio``.
+        """
+        visual, audio = take_inputs(inputs, self.channels, maps=('visual',))
+        check_same_segments(visual, audio)
+        visual = self.visual_fc(visual)
         if self.agta is None:
             outputs = dict(agta=visual.mean((2, 3)))
         else:
@@ -176,7 +189,7 @@ class DMIN(SegmentModel):
             )
         return outputs
 
-    def loss(self, inputs: Inputs, data_samples: Sequence[SegmentDataSample]) -> dict[str, Tensor]:
+    def loss(self, inputs: Inputs, data_samples: Samples | None) -> dict[str, Tensor]:
         """Losses, see :class:`SupervisedEventLoss` and :class:`WeaklySupervisedEventLoss`.
 
         Args:
@@ -185,11 +198,12 @@ class DMIN(SegmentModel):
         """
         classes = self.num_categories + 1
         if self.weakly:
-            labels = stack_labels(data_samples, 'gt_events', (classes,))
-            outputs = self._forward(inputs)
+            labels = stack_labels(data_samples, 'gt_events', inputs['audio'], (classes,))
+            outputs = self.outputs(inputs)
             return self.event_loss(outputs['event_scores'], outputs.get('event_scores_unimodal'), labels)
-        labels = stack_labels(data_samples, 'gt_segments', (inputs['audio'].shape[1], classes))
-        outputs = self._forward(inputs)
+        audio = inputs['audio']
+        labels = stack_labels(data_samples, 'gt_segments', audio, (audio.shape[1], classes))
+        outputs = self.outputs(inputs)
         return self.event_loss(
             outputs['is_event_logits'].squeeze(-1),
             outputs['event_logits'],
@@ -197,14 +211,15 @@ class DMIN(SegmentModel):
             labels,
         )
 
-    def predict(self, inputs: Inputs, data_samples: Sequence[SegmentDataSample]) -> list[SegmentDataSample]:
+    def predict(self, inputs: Inputs, data_samples: Samples | None = None) -> list[SegmentDataSample]:
         """Labels of the segments, see the class; labels of the data set are not read.
 
         Args:
             inputs: ``visual`` and ``audio``.
-            data_samples: Receive the predictions.
+            data_samples: Receive the predictions; None: new ones do.
         """
-        outputs = self._forward(inputs)
+        outputs = self.outputs(inputs)
+        data_samples = receivers(data_samples, *inputs['audio'].shape[:2])
         relevance = outputs['is_event_logits'].flatten(1).sigmoid()
         logits = outputs['raw_logits' if self.weakly else 'event_logits']
         labels = assign_labels(relevance, logits, self.num_categories, self.relevance_thr)
@@ -214,7 +229,7 @@ class DMIN(SegmentModel):
             sample.pred_scores = logits[index].softmax(-1)
             if 'agta_attention' in outputs:
                 sample.pred_attention = outputs['agta_attention'][index]
-        return list(data_samples)
+        return data_samples
 
 
 def pool_instances(relevance: Tensor, category: Tensor) -> Tensor:

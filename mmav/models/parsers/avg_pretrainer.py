@@ -11,7 +11,7 @@ from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
 from torch import Tensor, nn
 
 from ...structures import SegmentDataSample
-from .segment_model import Inputs, Samples, SegmentModel, mean_per_segment, take_inputs
+from ..segment_model import Inputs, Samples, SegmentModel, mean_per_segment, receivers, take_inputs
 from .similarity_graph import semantic_components
 
 
@@ -145,8 +145,7 @@ class AVGPretrainer(SegmentModel):
         """
         embeds = self.outputs(inputs)
         audio, visual = embeds['audio_embeds'], embeds['visual_embeds']
-        if data_samples is None:
-            data_samples = [SegmentDataSample(metainfo=dict(num_segments=audio.shape[1])) for _ in audio]
+        data_samples = receivers(data_samples, *audio.shape[:2])
         for index, sample in enumerate(data_samples):
             sample.pred_audio_embeds, sample.pred_visual_embeds = audio[index], visual[index]
-        return list(data_samples)
+        return data_samples

@@ -16,7 +16,15 @@ from ..layers.attentive_mmil_pooling import AttentiveMMILPooling
 from ..layers.hybrid_attention import HybridAttentionLayer
 from ..layers.modality_discriminator import ModalityDiscriminator
 from ..losses.video_parsing_loss import modality_adversarial_loss
-from .segment_model import Inputs, Samples, SegmentModel, mean_per_segment, stack_labels, take_inputs
+from ..segment_model import (
+    Inputs,
+    Samples,
+    SegmentModel,
+    mean_per_segment,
+    receivers,
+    stack_labels,
+    take_inputs,
+)
 
 
 @MODELS.register_module()
@@ -186,12 +194,10 @@ class HybridAttentionParser(SegmentModel):
         frame_prob, global_prob = probs['frame_prob'], probs['global_prob']
         if self.video_threshold is not None:
             frame_prob = frame_prob * (global_prob >= self.video_threshold)[:, None, None]
-        if data_samples is None:
-            metainfo = dict(num_segments=frame_prob.shape[1])
-            data_samples = [SegmentDataSample(metainfo=metainfo) for _ in frame_prob]
+        data_samples = receivers(data_samples, *frame_prob.shape[:2])
         for index, sample in enumerate(data_samples):
             sample.pred_audio, sample.pred_visual = frame_prob[index].unbind(1)
             sample.pred_events = global_prob[index]
             sample.pred_audio_events = probs['audio_prob'][index]
             sample.pred_visual_events = probs['visual_prob'][index]
-        return list(data_samples)
+        return data_samples

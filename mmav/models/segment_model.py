@@ -8,7 +8,7 @@ from mmdet.utils import OptConfigType, OptMultiConfig
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from ...structures import SegmentDataSample
+from ..structures import SegmentDataSample
 
 Inputs = dict[str, Tensor]
 Samples = Sequence[SegmentDataSample]
@@ -48,19 +48,20 @@ class SegmentModel(BaseModel):
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
 
 
-def take_inputs(inputs: Inputs, channels: dict[str, int]) -> list[Tensor]:
+def take_inputs(inputs: Inputs, channels: dict[str, int], maps: Sequence[str] = ()) -> list[Tensor]:
     """The features that a model reads.
 
     Args:
-        inputs: Features by name, (B, S, channels).
+        inputs: Features by name, (B, S, channels), or (B, S, H, W, channels).
         channels: Names and their channels.
+        maps: Names of those with height and width.
 
     Returns:
         list[Tensor]: In the order of ``channels``.
 
     Raises:
         KeyError: If one is missing.
-        ValueError: If one is not (B, S, channels).
+        ValueError: If one is of another shape.
     """
     missing = [name for name in channels if name not in inputs]
     if missing:
@@ -69,9 +70,10 @@ def take_inputs(inputs: Inputs, channels: dict[str, int]) -> list[Tensor]:
             'PackSegmentInputs'
         )
     for name, number in channels.items():
-        if inputs[name].ndim != 3 or inputs[name].shape[2] != number:
+        size = 'height, width, ' if name in maps else ''
+        if inputs[name].ndim != (5 if size else 3) or inputs[name].shape[-1] != number:
             raise ValueError(
-                f'{name} is {tuple(inputs[name].shape)}, not (videos, segments, {number}): set '
+                f'{name} is {tuple(inputs[name].shape)}, not (videos, segments, {size}{number}): set '
                 f'model.{name}_channels to what the features have'
             )
     return [inputs[name] for name in channels]
@@ -98,19 +100,23 @@ def mean_per_segment(frames: Tensor, num_segments: int, name: str) -> Tensor:
     return frames.unflatten(1, (num_segments, -1)).mean(2)
 
 
-def stack_labels(samples: Samples | None, name: str, like: Tensor) -> Tensor:
+def stack_labels(
+    samples: Samples | None, name: str, like: Tensor, shape: tuple[int, ...] | None = None
+) -> Tensor:
     """Ground truth of a batch.
 
     Args:
         samples: Data samples.
         name: Data field, e.g. 'gt_events'.
         like: Gives device and, unless it is half precision, type.
+        shape: What every sample's must be. Defaults to any.
 
     Returns:
         Tensor: (B, ...).
 
     Raises:
-        ValueError: If a sample lacks the field or none are given; the message names the videos.
+        ValueError: If a sample lacks the field, none are given, or one is of another shape; the message
+            names the videos.
     """
     if not samples:
         raise ValueError(f'training needs data samples with {name}')
@@ -120,5 +126,44 @@ def stack_labels(samples: Samples | None, name: str, like: Tensor) -> Tensor:
             f'{name} is missing in videos {", ".join(lacking)}: the dataset must read it and '
             'PackSegmentInputs.gt_keys must name it'
         )
+    for sample in samples:
+        found = tuple(sample.get(name).shape)
+        if shape is not None and found != shape:
+            raise ValueError(
+                f'{name} of video {sample.metainfo.get("video_id")} is {found}, but the model needs {shape}'
+            )
     dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
     return torch.stack([sample.get(name) for sample in samples]).to(like.device, dtype)
+
+
+def receivers(samples: Samples | None, num_videos: int, num_segments: int) -> list[SegmentDataSample]:
+    """What receives predictions.
+
+    Args:
+        samples: Data samples; None: new ones are made.
+        num_videos: B.
+        num_segments: T.
+
+    Returns:
+        list[SegmentDataSample]: One for each video.
+    """
+    if samples is None:
+        return [SegmentDataSample(metainfo=dict(num_segments=num_segments)) for _ in range(num_videos)]
+    return list(samples)
+
+
+def check_same_segments(visual: Tensor, audio: Tensor) -> None:
+    """Refuse features of both modalities that are not of the same videos and segments.
+
+    Args:
+        visual: (B, T, ...).
+        audio: (B, T, ...).
+
+    Raises:
+        ValueError: If they differ in B or T.
+    """
+    if visual.shape[:2] != audio.shape[:2]:
+        raise ValueError(
+            f'visual has (videos, segments) {tuple(visual.shape[:2])}, audio {tuple(audio.shape[:2])}: '
+            'both must be of the same seconds'
+        )
