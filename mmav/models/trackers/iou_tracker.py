@@ -10,6 +10,9 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from scipy.optimize import linear_sum_assignment
 
+# Up to this many pairs of tracklets and boxes, plain loops are quicker than arrays.
+FEW_PAIRS = 200
+
 
 @MODELS.register_module()
 class IoUTracker:
@@ -63,15 +66,16 @@ class IoUTracker:
         """Forget all tracklets; ids begin at 1 again."""
         self._last_id = 0
         self._drive = None
-        self._ids = np.zeros(0, dtype=np.int64)
-        self._labels = np.zeros(0, dtype=np.int64)
-        self._missed = np.zeros(0, dtype=np.int64)
-        self._bboxes = np.zeros((0, 4))
+        # of each active tracklet: its id, its class, its last box, for how many frames it has had none
+        self._ids: list[int] = []
+        self._labels: list[int] = []
+        self._bboxes: list[list[float]] = []
+        self._missed: list[int] = []
 
     @property
     def active_ids(self) -> list[int]:
         """Ids of the tracklets that the next frame may continue."""
-        return self._ids.tolist()
+        return list(self._ids)
 
     def step(
         self,
@@ -90,44 +94,57 @@ class IoUTracker:
             np.ndarray: (n,) int64, the tracklet of each box, from 1; -1 for a box of none.
 
         Raises:
-            ValueError: The arrays differ in length.
+            ValueError: The arrays differ in length, or a box that overlaps a tracklet holds NaN.
         """
-        bboxes = _to_numpy(bboxes).reshape(-1, 4)
+        corners = _to_numpy(bboxes).reshape(-1, 4)
+        bboxes = corners.tolist()
         scores = _to_numpy(scores)
-        labels = np.zeros(len(bboxes), dtype=np.int64) if labels is None else _to_numpy(labels)
+        labels = [0] * len(bboxes) if labels is None else _to_numpy(labels).tolist()
         if not len(bboxes) == len(scores) == len(labels):
             raise ValueError(f'{len(bboxes)} boxes, {len(scores)} scores and {len(labels)} labels')
 
-        ids = np.full(len(bboxes), -1, dtype=np.int64)
-        self._missed += 1
-        usable = np.flatnonzero(scores >= self.score_thr)
-        tracklets, places = self._associate(bboxes[usable], labels[usable])
-        boxes = usable[places]
-        ids[boxes] = self._ids[tracklets]
-        self._bboxes[tracklets] = bboxes[boxes]
-        self._missed[tracklets] = 0
+        ids = [-1] * len(bboxes)
+        missed = [count + 1 for count in self._missed]
+        # compared in the precision of the scores
+        usable = [box for box, use in enumerate((scores >= self.score_thr).tolist()) if use]
+        for tracklet, box in self._associate(corners, bboxes, labels, usable):
+            ids[box] = self._ids[tracklet]
+            self._bboxes[tracklet] = bboxes[box]
+            missed[tracklet] = 0
+        self._missed = missed
+        ended = [tracklet for tracklet, count in enumerate(missed) if count > self.patience]
+        for tracklet in reversed(ended):
+            del self._ids[tracklet], self._labels[tracklet], self._bboxes[tracklet], missed[tracklet]
+        for box, sure in enumerate((scores > self.init_score_thr).tolist()):
+            if sure and ids[box] < 0:
+                self._last_id += 1
+                ids[box] = self._last_id
+                self._ids.append(self._last_id)
+                self._labels.append(labels[box])
+                self._bboxes.append(bboxes[box])
+                self._missed.append(0)
+        return np.array(ids, dtype=np.int64)
 
-        started = np.flatnonzero((ids < 0) & (scores > self.init_score_thr))
-        ids[started] = self._last_id + 1 + np.arange(len(started))
-        self._last_id += len(started)
-        kept = self._missed <= self.patience
-        if len(started) or not kept.all():
-            self._ids = np.concatenate([self._ids[kept], ids[started]])
-            self._labels = np.concatenate([self._labels[kept], labels[started]])
-            self._bboxes = np.concatenate([self._bboxes[kept], bboxes[started]])
-            self._missed = np.concatenate([self._missed[kept], np.zeros(len(started), dtype=np.int64)])
-        return ids
-
-    def _associate(self, bboxes: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs of active tracklets and boxes of the greatest total IoU, as indices of both."""
-        if len(self._ids) == 0 or len(bboxes) == 0:
-            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        iou = _box_iou(self._bboxes, bboxes)
+    def _associate(
+        self, corners: np.ndarray, bboxes: list[list[float]], labels: list[int], usable: list[int]
+    ) -> list[tuple[int, int]]:
+        """Pairs of active tracklets and usable boxes of the greatest total IoU, as indices of both."""
+        if len(self._bboxes) * len(usable) <= FEW_PAIRS:
+            overlaps = _overlaps(self._bboxes, [bboxes[box] for box in usable], self.iou_thr)
+        else:
+            overlaps = _overlaps_of_many(np.array(self._bboxes), corners[usable], self.iou_thr)
+        pairs = [pair for pair in overlaps if self._labels[pair[0]] == labels[usable[pair[1]]]]
+        if any(iou != iou for _, _, iou in pairs):
+            raise ValueError('boxes that hold NaN cannot be tracked')
+        if len({pair[0] for pair in pairs}) == len({pair[1] for pair in pairs}) == len(pairs):
+            return [(tracklet, usable[place]) for tracklet, place, _ in pairs]  # nothing to choose
         # other pairs must not take part in the sum
-        iou *= (iou > self.iou_thr) & (self._labels[:, None] == labels)
-        tracklets, boxes = linear_sum_assignment(iou, maximize=True)
-        linked = iou[tracklets, boxes] > 0
-        return tracklets[linked], boxes[linked]
+        table = np.zeros((len(self._ids), len(usable)))
+        for tracklet, place, iou in pairs:
+            table[tracklet, place] = iou
+        tracklets, places = linear_sum_assignment(table, maximize=True)
+        linked = table[tracklets, places] > 0
+        return [(t, usable[p]) for t, p in zip(tracklets[linked].tolist(), places[linked].tolist())]
 
     def track(self, data_sample: DetDataSample, **kwargs) -> InstanceData:
         """Take the next frame as MMDetection's tracking models give it.
@@ -153,14 +170,36 @@ class IoUTracker:
         return tracked[ids >= 0]
 
 
-def _box_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """IoU (k, n), as mmdet's ``bbox_overlaps``, which takes several times as long for a handful of boxes."""
-    x1, y1, x2, y2 = first.T[:, :, None]
-    u1, v1, u2, v2 = second.T.astype(first.dtype)
+def _overlaps(
+    first: list[list[float]], second: list[list[float]], iou_thr: float
+) -> list[tuple[int, int, float]]:
+    """Pairs (i, j, IoU) of first and second boxes whose IoU is above the threshold, or NaN."""
+    pairs = []
+    for i, (x1, y1, x2, y2) in enumerate(first):
+        area = (x2 - x1) * (y2 - y1)
+        for j, (u1, v1, u2, v2) in enumerate(second):
+            width = (x2 if x2 < u2 else u2) - (x1 if x1 > u1 else u1)
+            height = (y2 if y2 < v2 else v2) - (y1 if y1 > v1 else v1)
+            if width <= 0 or height <= 0:
+                continue
+            both = width * height
+            iou = both / max(area + (u2 - u1) * (v2 - v1) - both, 1e-6)
+            if not iou <= iou_thr:
+                pairs.append((i, j, iou))
+    return pairs
+
+
+def _overlaps_of_many(first: np.ndarray, second: np.ndarray, iou_thr: float) -> list[tuple[int, int, float]]:
+    """:func:`_overlaps` with arrays."""
+    # coordinates that lie in one piece: a third of the time less
+    x1, y1, x2, y2 = first.T.astype(float, order='C')[:, :, None]
+    u1, v1, u2, v2 = second.T.astype(float, order='C')
     width = np.maximum(np.minimum(x2, u2) - np.maximum(x1, u1), 0)
     both = width * np.maximum(np.minimum(y2, v2) - np.maximum(y1, v1), 0)
     union = (x2 - x1) * (y2 - y1) + (u2 - u1) * (v2 - v1) - both
-    return both / np.maximum(union, 1e-6)
+    iou = both / np.maximum(union, 1e-6)
+    pairs = np.nonzero(~(iou <= iou_thr))
+    return list(zip(*(indices.tolist() for indices in pairs), iou[pairs].tolist()))
 
 
 def _to_numpy(values: np.ndarray | torch.Tensor) -> np.ndarray:

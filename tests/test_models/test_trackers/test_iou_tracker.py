@@ -9,8 +9,7 @@ from mmdet.structures.bbox import bbox_overlaps
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
-from mmav.models.trackers import IoUTracker
-from mmav.models.trackers.iou_tracker import _box_iou
+from mmav.models.trackers import IoUTracker, iou_tracker
 
 WIDTH = 40.0
 
@@ -132,14 +131,54 @@ def test_agrees_with_every_assignment_tried(seed):
     assert len({number for number in after.tolist() if number > 0}) == (after > 0).sum()
 
 
-def test_overlaps_are_those_of_mmdet():
+@pytest.mark.parametrize('few', [True, False])
+def test_overlaps_are_those_of_mmdet(few):
     rng = np.random.default_rng(0)
     corner = rng.uniform(0, 60, (12, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(0, 50, (12, 2))], axis=1)
     boxes[3, 2:] = boxes[3, :2]  # of no size
+    boxes[4, 2] = boxes[4, 0] - 5  # turned around
     first, second = boxes[:5], boxes[3:].astype(np.float32)
-    expected = bbox_overlaps(torch.from_numpy(first), torch.from_numpy(second).double())
-    np.testing.assert_allclose(_box_iou(first, second), expected, rtol=1e-9)
+    expected = bbox_overlaps(torch.from_numpy(first), torch.from_numpy(second).double()).numpy()
+    pairs = (
+        iou_tracker._overlaps(first.tolist(), second.tolist(), 0.1)
+        if few
+        else iou_tracker._overlaps_of_many(first, second, 0.1)
+    )
+    assert [pair[:2] for pair in pairs] == [tuple(pair) for pair in np.argwhere(expected > 0.1).tolist()]
+    np.testing.assert_allclose([pair[2] for pair in pairs], expected[expected > 0.1], rtol=1e-9)
+
+
+@pytest.mark.parametrize('patience', [0, 2])
+@pytest.mark.parametrize('whole', [False, True])  # whole pixels: many overlaps are the same
+def test_loops_and_arrays_link_the_same(monkeypatch, patience, whole):
+    rng = np.random.default_rng(3)
+    frames = []
+    for _ in range(60):
+        count = rng.integers(0, 9)
+        corner, size = rng.uniform(0, 12, (count, 2)), rng.uniform(4, 9, (count, 2))
+        corner, size = (np.round(part) if whole else part for part in (corner, size))
+        bboxes = np.concatenate([corner, corner + size], axis=1).astype(np.float32)
+        frames.append((bboxes, rng.random(count, dtype=np.float32), rng.integers(0, 2, count)))
+
+    def ids() -> list[list[int]]:
+        tracker = IoUTracker(iou_thr=0.1, init_score_thr=0.4, score_thr=0.2, patience=patience)
+        return [tracker.step(*frame).tolist() for frame in frames]
+
+    in_loops = ids()
+    monkeypatch.setattr(iou_tracker, 'FEW_PAIRS', 0)
+    assert ids() == in_loops
+    numbers = np.concatenate(in_loops)
+    assert len(set(numbers[numbers > 0])) < 0.75 * (numbers > 0).sum()  # many boxes continue one
+
+
+@pytest.mark.parametrize('few_pairs', [0, 200])
+def test_not_a_number_is_no_box(monkeypatch, few_pairs):
+    monkeypatch.setattr(iou_tracker, 'FEW_PAIRS', few_pairs)
+    tracker = IoUTracker()
+    step(tracker, (box(0), 0.9))
+    with pytest.raises(ValueError, match='NaN'):
+        step(tracker, ([0, 0, np.nan, 40], 0.9))
 
 
 def test_classes_are_kept_apart():
