@@ -8,9 +8,8 @@ Letters: B pairs of a batch, A sounds, V pictures, C length of an embedding, h, 
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
-from mmengine.dist import all_gather, get_rank, get_world_size
+from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_gather as all_gather_with_gradients
 
 
 def cosine_maps(audio_embeds: Tensor, visual_embeds: Tensor) -> Tensor:
@@ -70,6 +69,27 @@ def max_similarity_contrastive_loss(
     return F.cross_entropy(similarity / temperature, targets) + F.cross_entropy(
         reverse_similarity / temperature, targets
     )
+
+
+class GatherWithGradients(torch.autograd.Function):
+    """Rows of all processes, (n, ...) each, as one (n x processes, ...); gradients return to their process.
+
+    What ``torch.distributed.nn.functional.all_gather`` is meant for, but its backward pass reads gradients as
+    if they were contiguous, which those of an einsum are not.
+    """
+
+    @staticmethod
+    def forward(ctx, rows: Tensor) -> Tensor:
+        """Gather."""
+        ctx.first, ctx.number = get_rank() * len(rows), len(rows)
+        return torch.cat(all_gather(rows.contiguous()))
+
+    @staticmethod
+    def backward(ctx, grads: Tensor) -> Tensor:
+        """Sum what all processes' losses ask of this process's rows."""
+        grads = grads.clone(memory_format=torch.contiguous_format)
+        all_reduce(grads, op='sum')
+        return grads[ctx.first : ctx.first + ctx.number]
 
 
 @MODELS.register_module()
@@ -140,8 +160,8 @@ class MaxSimilarityContrastiveLoss(nn.Module):
                 'MaxSimilarityContrastiveLoss: with gather=True all processes need batches of one shape, '
                 f'but they have {shapes}: set drop_last=True in the training dataloader'
             )
-        all_audio = torch.cat(all_gather_with_gradients(audio))
-        all_visual = torch.cat(all_gather_with_gradients(visual))
+        all_audio = GatherWithGradients.apply(audio)
+        all_visual = GatherWithGradients.apply(visual)
         return max_similarity_contrastive_loss(
             cosine_maps(audio, all_visual).amax((2, 3)),
             self.temperature,
