@@ -3,6 +3,7 @@ from .count_instances import CountInstances
 from .load_audio_segment import LoadAudioSegment
 from .load_clip_frame import LoadClipFrame
 from .load_multichannel_audio import LoadMultichannelAudio
+from .load_teacher_embeddings import LoadTeacherEmbeddings
 from .load_visual_modalities import LoadVisualModalities
 from .microphone_dropout import MicrophoneDropout
 from .mirror_flip import MirrorFlip
@@ -21,6 +22,7 @@ __all__ = [
     'LoadAudioSegment',
     'LoadClipFrame',
     'LoadMultichannelAudio',
+    'LoadTeacherEmbeddings',
     'LoadVisualModalities',
     'MicrophoneDropout',
     'MirrorFlip',

@@ -1,0 +1,47 @@
+"""Reading of stored embeddings of teachers: what they say of each clip, computed once.
+
+It is a store of ``shard_store.py`` that holds, of the teachers that there were::
+
+    shard_00000/audio.npy        (clips, C) float32 or float16
+    shard_00000/visual.npy       (clips, C, h, w) of the whole picture, without augmentation
+
+``tools/extract_teacher_embeddings.py`` writes it, ``LoadTeacherEmbeddings`` reads it.
+
+Letters: C length of an embedding; h, w size of a feature map.
+"""
+
+import numpy as np
+
+from .shard_store import ShardStore
+
+
+class EmbeddingStore(ShardStore):
+    """A finished store of embeddings on a local disk; a clip's name is its file stem.
+
+    Args:
+        path (str): Its folder.
+
+    Raises:
+        SampleError: If it is missing, unfinished, of another kind or version, or a file of it is missing or
+            truncated.
+    """
+
+    KIND = 'store of teacher embeddings'
+    TOOL = 'tools/extract_teacher_embeddings.py'
+
+    def read(self, clip: str, name: str) -> np.ndarray:
+        """A teacher's embedding of a clip.
+
+        Args:
+            clip (str): File stem.
+            name (str): 'audio' or 'visual'.
+
+        Returns:
+            np.ndarray: (C,) or (C, h, w), float32.
+
+        Raises:
+            SampleError: If the clip is not there, or could not be read when the store was made.
+            KeyError: If there was no such teacher.
+        """
+        shard, row = self.row(clip)
+        return np.array(self.array(shard, name)[row], dtype=np.float32)
