@@ -166,11 +166,13 @@ class HybridAttentionParser(SegmentModel):
         features = self.extract_feat(inputs)
         probs = self.pooling(*features)
         frame_prob = probs.pop('frame_prob')
-        labels = stack_labels(data_samples, 'gt_events', frame_prob)
+        _, segments, _, classes = frame_prob.shape
+        labels = stack_labels(data_samples, 'gt_events', frame_prob, (classes,))
         losses, guides = {}, {}
         if self.pseudo_loss is not None:
             names = ('pseudo_audio', 'pseudo_visual')
-            pseudo = [stack_labels(data_samples, name, frame_prob) for name in names]
+            shape = (segments, classes)
+            pseudo = [stack_labels(data_samples, name, frame_prob, shape) for name in names]
             losses.update(self.pseudo_loss(frame_prob, *pseudo))
             if self.guide_by_pseudo_labels:
                 audio_labels, visual_labels = (labels * soft.amax(1) for soft in pseudo)

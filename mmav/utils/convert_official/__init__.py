@@ -1,5 +1,6 @@
 """Checkpoints that the papers' authors published, under this project's names."""
 
+import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -58,6 +59,9 @@ def convert_official_state_dict(
         raise ValueError(
             f'no published network is called {name!r}; there are {", ".join(sorted(CONVERTERS))}'
         )
+    unknown = sorted(options.keys() - inspect.signature(CONVERTERS[name]).parameters.keys())
+    if unknown:
+        raise ValueError(f'{name}: there is no option {", ".join(unknown)} for this network')
     try:
         published = select_state_dict(state_dict, source=f'the checkpoint of {name}')
     except KeyError as error:
