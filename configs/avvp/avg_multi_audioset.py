@@ -1,0 +1,7 @@
+# Pretraining by audio-visual grounding, multimodal, eq. (5).
+_base_ = [
+    '../_base_/models/avg.py',
+    '../_base_/datasets/audioset_features.py',
+    '../_base_/schedules/avg_20e.py',
+    '../_base_/default_runtime.py',
+]

@@ -1,0 +1,10 @@
+# Pretrain (cross): all of the paper, on representations that avg_cross_sim.py has learned and
+# tools/write_avg_representations.py has written to feats_avg_cross. Small, on simulated data.
+_base_ = './adv_skip_gcaa_sim.py'
+
+model = dict(audio_channels=128, visual_channels=128)
+
+features = dict(audio='feats_avg_cross/audio', visual='feats_avg_cross/visual')
+train_dataloader = dict(dataset=dict(data_prefix=features))
+val_dataloader = dict(dataset=dict(data_prefix=features))
+test_dataloader = dict(dataset=dict(data_prefix=features))
