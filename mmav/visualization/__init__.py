@@ -1,10 +1,13 @@
+from .heatmap_visualizer import HeatmapLocalVisualizer, blend_heatmap
 from .local_visualizer import MAVDLocalVisualizer, crop_to_sample
 from .spectrogram_strip import draw_spectrogram_strip
 from .track_video import VideoWriter, draw_tracks, track_colour
 
 __all__ = [
+    'HeatmapLocalVisualizer',
     'MAVDLocalVisualizer',
     'VideoWriter',
+    'blend_heatmap',
     'crop_to_sample',
     'draw_spectrogram_strip',
     'draw_tracks',

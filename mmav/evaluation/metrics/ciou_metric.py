@@ -37,8 +37,8 @@ class CIoUMetric(BaseMetric):
       not belong to the picture, of each kind of it, see below.
 
     **Negatives** are samples whose metainfo ``negative`` names a kind of sound ('silence', 'noise', 'other':
-    :class:`mmav.datasets.NegativeSoundDataset`), or whose metainfo ``offscreen`` is true (kind 'offscreen').
-    They have no part in the figures above. A map *is on* if its largest value, before any normalisation,
+    :class:`mmav.datasets.NegativeSoundDataset`), and those of which nothing in the picture makes the sound:
+    whose metainfo ``offscreen`` is true or whose ``split`` is 'offscreen' (kind 'offscreen'). They have no part in the figures above. A map *is on* if its largest value, before any normalisation,
     reaches the level ``on_level``, or else the greatest level that the share ``on_recall`` of the clips with
     their own sound reaches. ``stays_on`` is the share of a kind's maps that are on; ``auroc`` needs no level:
     how often a clip with its own sound has the larger maximum than a negative one (half counted where equal).
@@ -123,7 +123,8 @@ class CIoUMetric(BaseMetric):
         """
         for sample in data_samples:
             pred = self._map_of(sample, 'pred_map')
-            kind = sample.get('negative') or ('offscreen' if sample.get('offscreen') else None)
+            offscreen = sample.get('offscreen') or sample.get('split') == 'offscreen'
+            kind = sample.get('negative') or ('offscreen' if offscreen else None)
             result = dict(negative=kind, maximum=float(pred.max()), split=sample.get('split'))
             if kind is None:
                 gt = self._map_of(sample, 'gt_map')
