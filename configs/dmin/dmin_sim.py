@@ -1,0 +1,9 @@
+# DMIN, small, fully supervised, on simulated data.
+_base_ = [
+    '../_base_/models/dmin_small.py',
+    '../_base_/datasets/ave_simulated.py',
+    '../_base_/schedules/dmin_simulated.py',
+    '../_base_/default_runtime.py',
+]
+
+default_hooks = dict(logger=dict(interval=5), checkpoint=dict(max_keep_ckpts=1))

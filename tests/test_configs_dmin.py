@@ -1,0 +1,175 @@
+"""Every config of event localization builds, trains a step and predicts; the paper's rows are pinned."""
+
+import copy
+import functools
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet.registry import DATASETS, HOOKS, METRICS, MODELS, RUNNERS, TRANSFORMS, VISUALIZERS
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper
+from mmengine.registry import init_default_scope
+
+from mmav.structures import SegmentDataSample
+
+ROOT = Path(__file__).parents[1] / 'configs' / 'dmin'
+NAMES = sorted(path.stem for path in ROOT.glob('*.py'))
+VIDEOS, SEGMENTS, SIDE, VISUAL, AUDIO = 3, 4, 2, 8, 6
+
+# What a row of the paper's tables changes in the model; each holds for both ways of supervision.
+ROWS = {
+    # Table III
+    'no_agta': dict(use_agta=False),
+    'agta_no_lstm': dict(agta=dict(lstm=False)),
+    'agta_no_mfb': dict(agta=dict(mfb=False)),
+    'agta_no_channel': dict(agta=dict(channel=False)),
+    'agta_no_spatial': dict(agta=dict(spatial=False)),
+    # Table IV
+    'no_dima': dict(use_dima=False),
+    # Tables IV ("CMRA") and V
+    'dot_product': dict(dima=dict(own_score='dot', other_score='dot')),
+    'dfa_own': dict(dima=dict(own_score='dense', other_score='dot')),
+    'dfa_both': dict(dima=dict(own_score='dense', other_score='dense')),
+    # Table VI
+    **{
+        f'lambda{100 * weight:03.0f}': dict(unimodal_weight=weight)
+        for weight in (0, 0.02, 0.04, 0.06, 0.08, 0.1)
+    },
+}
+# The row of lambda that is the main config.
+MAIN = dict(dmin_ave='lambda010', dmin_ave_weakly='lambda008')
+
+
+@functools.cache
+def load(name: str) -> Config:
+    """A shipped config, not to be changed."""
+    return Config.fromfile(ROOT / f'{name}.py')
+
+
+def toy(name: str) -> Config:
+    """The config with narrow layers and features."""
+    cfg = copy.deepcopy(load(name))
+    cfg.model.update(visual_channels=VISUAL, audio_channels=AUDIO, embed_dims=8)
+    cfg.merge_from_dict({'model.encoder': dict(num_heads=2, num_layers=1, feedforward_channels=8)})
+    if cfg.model.type == 'DMIN':
+        cfg.model.fusion_heads = 2
+        if cfg.model.get('use_agta', True):
+            cfg.merge_from_dict({'model.agta': dict(embed_dims=4, squeeze_channels=4)})
+    return cfg
+
+
+def toy_batch(cfg: Config) -> dict:
+    """What the pipeline would pack: for each video an event of two seconds."""
+    generator = torch.Generator().manual_seed(0)
+    pictures = (SEGMENTS, SIDE, SIDE, VISUAL) if cfg.model.type == 'DMIN' else (SEGMENTS, VISUAL)
+    inputs, samples = dict(visual=[], audio=[]), []
+    for index in range(VIDEOS):
+        inputs['visual'].append(torch.rand(pictures, generator=generator))
+        inputs['audio'].append(torch.rand(SEGMENTS, AUDIO, generator=generator))
+        sample = SegmentDataSample(metainfo=dict(video_id=f'video {index}', num_segments=SEGMENTS))
+        relevant = torch.zeros(SEGMENTS)
+        relevant[index : index + 2] = 1
+        if cfg.model.type == 'DCMR':
+            inputs.setdefault('query_mask', []).append(relevant)
+            sample.gt_segments = relevant[:, None]
+        else:
+            sample.gt_segments = torch.zeros(SEGMENTS, 29)
+            sample.gt_segments[:, index], sample.gt_segments[:, 28] = relevant, 1 - relevant
+            sample.gt_events = sample.gt_segments.amax(0)
+        samples.append(sample)
+    keys = cfg.train_dataloader.dataset.pipeline[-1]['keys']
+    return dict(inputs={key: inputs[key] for key in keys}, data_samples=samples)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_config_trains_a_step_and_predicts(name):
+    cfg = toy(name)
+    init_default_scope('mmdet')
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    before = {key: parameter.detach().clone() for key, parameter in model.named_parameters()}
+    reached = set()
+    for key, parameter in model.named_parameters():
+        parameter.register_post_accumulate_grad_hook(lambda _, key=key: reached.add(key))
+
+    optimizer = OptimWrapper(torch.optim.SGD(model.parameters(), lr=1.0))
+    logs = model.train().train_step(toy_batch(cfg), optimizer)
+
+    assert all(torch.as_tensor(value).isfinite().all() for value in logs.values())
+    # a parameter without a gradient would stop distributed training
+    assert reached == set(before)
+    changed = {key for key, parameter in model.named_parameters() if not torch.equal(parameter, before[key])}
+    assert {key.split('.')[0] for key in changed} == {key.split('.')[0] for key in before}
+    double = name.endswith('official')
+    assert {value.dtype for value in before.values()} == {torch.float64 if double else torch.float32}
+
+    with torch.no_grad():
+        results = model.eval().test_step(toy_batch(cfg))
+
+    assert len(results) == VIDEOS
+    for result in results:
+        if cfg.model.type == 'DCMR':
+            assert 0 <= result.pred_start <= SEGMENTS - 2 and result.pred_window_scores.shape == (3,)
+        else:
+            assert result.pred_labels.shape == (SEGMENTS,) and result.pred_relevance.isfinite().all()
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_config_names_what_exists_and_survives_a_dump(name, tmp_path):
+    cfg = load(name)
+    assert cfg.default_scope == 'mmdet' and cfg.custom_imports.imports == ['mmav']
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        assert DATASETS.get(loader.dataset.type) is not None
+        for step in loader.dataset.pipeline:
+            TRANSFORMS.build(step)
+    for evaluator in (*cfg.val_evaluator, *cfg.test_evaluator):
+        METRICS.build(evaluator)
+    for hook in cfg.default_hooks.values():
+        assert HOOKS.get(hook.type) is not None
+    for part, registry in ((cfg.runner_type, RUNNERS), (cfg.visualizer.type, VISUALIZERS)):
+        assert registry.get(part) is not None
+    cfg.dump(tmp_path / 'dumped.py')
+    assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == cfg.to_dict()
+
+
+def test_every_row_of_the_tables_has_a_config_that_changes_that_alone():
+    rows = {f'{base}_{row}': (base, row) for base in MAIN for row in ROWS if row != MAIN[base]}
+    assert len(rows) == 28
+    variants = {name for name in NAMES if name.startswith('dmin_ave') and name not in MAIN}
+    assert variants - {f'{base}_official' for base in MAIN} == set(rows)
+    for name, (base, row) in rows.items():
+        expected = load(base).to_dict()
+        expected['model'].update(ROWS[row])
+        assert load(name).to_dict() == expected
+    assert load('dmin_ave').model.unimodal_weight == 0.1
+    assert load('dmin_ave_weakly').model.unimodal_weight == 0.08
+
+
+@pytest.mark.parametrize('name', ['dmin_ave', 'dmin_ave_weakly', 'dcmr_ave_a2v', 'dcmr_ave_v2a'])
+def test_paper_configs_hold_the_papers_settings(name):
+    cfg = load(name)
+    assert cfg.model.protocol == 'paper'
+    optimizer, schedule = cfg.optim_wrapper.optimizer, cfg.param_scheduler[0]
+    assert (optimizer.type, optimizer.lr, cfg.optim_wrapper.clip_grad.max_norm) == ('Adam', 5e-5, 0.1)
+    assert (schedule.type, schedule.milestones, schedule.gamma) == ('MultiStepLR', [10, 20, 30], 0.5)
+    assert cfg.train_dataloader.batch_size == cfg.auto_scale_lr.base_batch_size == 32
+    assert cfg.randomness.seed == 456
+    supervision = dict(dmin_ave='fully', dmin_ave_weakly='weakly').get(name, 'cross_modality')
+    assert {
+        loader.dataset.supervision
+        for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader)
+    } == {supervision}
+    if name.startswith('dcmr'):
+        assert cfg.model.direction == name[-3:]
+
+
+def test_defaults_are_the_papers_network():
+    """Sizes as published: tests/data/official_keys lists them; here what has no weights."""
+    model = MODELS.build(dict(type='DMIN'))
+    assert model.fusion.attention.num_heads == model.interaction.dima['audio'].attention.num_heads == 4
+    assert MODELS.build(dict(type='DMIN', supervision='weakly')).fusion.attention.num_heads == 2
+    assert (model.visual_fc[2].p, model.agta.dropout, model.fusion.dropout.p) == (0.2, 0.1, 0.1)
+    assert model.interaction.dima['visual'].attention.alpha == 0.5
+    assert model.event_loss.unimodal_weight == 0.1
