@@ -1,0 +1,290 @@
+"""Features of videos in the published layout of AVE or LLP.
+
+AVE: rows in the order of the list, which must be the one that the labels follow:
+    python tools/extract_features.py data/ave --layout ave --videos AVE --list data/ave/Annotations.txt
+
+LLP: a file a clip, in vggish/, res152/ and r2plus1d_18/:
+    python tools/extract_features.py data/llp/feats --layout llp --videos LLP --list data/llp/AVVP_train.csv
+
+Four processes share the clips: ``torchrun --nproc_per_node 4 tools/... --launcher pytorch``. A stopped run
+carries on when it is started again, by any number of processes. See docs/features.md.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+from mmengine.dist import all_gather_object, barrier, broadcast_object_list, get_dist_info
+from tqdm import tqdm
+
+import mmav  # noqa: F401  (registers everything)
+from mmav.apis.segment_feature_extractor import AVE_FEATURES, LLP_FEATURES, SegmentFeatureExtractor
+from mmav.datasets.errors import SampleError
+from mmav.engine import close_launcher, open_gloo
+from mmav.utils.feature_files import ArrayFolder, is_written, read_clip_names, write_h5
+from mmav.utils.files import write_json
+from mmav.utils.visual_teachers import hash_json
+
+FEATURES = dict(ave=AVE_FEATURES, llp=LLP_FEATURES)
+# feature -> file (AVE) or folder (LLP), as published
+PLACES = dict(
+    ave=dict(visual='visual_feature', audio='audio_feature'),
+    llp=dict(audio='vggish', visual='res152', visual_st='r2plus1d_18'),
+)
+VIDEO_SUFFIXES = ('.mp4', '.mkv', '.webm', '.avi', '.mov')
+AUDIO_SUFFIXES = ('.wav', '.flac', '.mp3', '.ogg', '.m4a')
+# The first to finish waits for the last one, however slow its machine.
+PATIENCE = timedelta(days=7)
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('out', type=Path, help='folder of the features')
+    parser.add_argument('--layout', choices=list(FEATURES), required=True)
+    parser.add_argument('--videos', type=Path, help=f'folder of <clip>{{{",".join(VIDEO_SUFFIXES)}}}')
+    parser.add_argument(
+        '--frames', type=Path, help="instead of the videos' pictures: folders <clip>/ of pictures"
+    )
+    parser.add_argument('--frames-fps', type=float, help='pictures a second in those folders')
+    parser.add_argument(
+        '--audio',
+        type=Path,
+        help=f"instead of the videos' sound: folder of <clip>{{{','.join(AUDIO_SUFFIXES)}}}",
+    )
+    parser.add_argument(
+        '--list',
+        type=Path,
+        help='Annotations.txt of AVE, a csv of LLP, or names, one a line; default: all files',
+    )
+    parser.add_argument('--num-segments', type=int, default=10, help='seconds of a clip; default: 10')
+    parser.add_argument(
+        '--other-length',
+        choices=['error', 'fit'],
+        default='error',
+        help="clips a second or more too long or short: list them as failed (default), or 'fit' them",
+    )
+    parser.add_argument('--only', nargs='+', help='of the features of the layout: visual, audio, visual_st')
+    parser.add_argument(
+        '--weights',
+        nargs='+',
+        default=[],
+        metavar='NETWORK=FILE',
+        help='vggish, vgg19, resnet152, r2plus1d_18; default: the public ones are downloaded; none: random',
+    )
+    parser.add_argument('--allow-untrained', action='store_true', help='admit random weights, for a trial')
+    parser.add_argument('--postprocess', choices=['pca', 'quantize'], help='of VGGish; default: none')
+    parser.add_argument('--pca-params', help='public parameter file of VGGish, for --postprocess')
+    parser.add_argument('--suffix', default='', help="of AVE's file names: _noisy for the background videos")
+    parser.add_argument(
+        '--zero-failed', action='store_true', help='AVE: rows of zeros for clips that cannot be read'
+    )
+    parser.add_argument(
+        '--device',
+        default='cuda' if torch.cuda.is_available() else 'cpu',
+        help="'cuda' with a launcher: each process takes its own GPU",
+    )
+    parser.add_argument('--batch-size', type=int, default=32, help='pictures that a network takes at a time')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    # torch.distributed.launch passes --local-rank
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args(argv)
+    if args.frames and not args.frames_fps:
+        parser.error('--frames needs --frames-fps')
+    if any('=' not in pair for pair in args.weights):
+        parser.error('--weights takes pairs like vgg19=FILE')
+    args.only = args.only or list(FEATURES[args.layout])
+    unknown = set(args.only) - set(FEATURES[args.layout])
+    if unknown:
+        parser.error(f'--only: {args.layout} has {list(FEATURES[args.layout])}, not {sorted(unknown)}')
+    args.sees, args.hears = set(args.only) != {'audio'}, 'audio' in args.only
+    if (args.sees and not (args.videos or args.frames)) or (args.hears and not (args.videos or args.audio)):
+        parser.error('give --videos, or --frames and --audio')
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def list_clips(args: argparse.Namespace) -> list[str]:
+    """Names of the clips, from the list or from what is in the folder.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    if args.list:
+        return read_clip_names(args.list)
+    folder = args.videos or args.frames or args.audio
+    suffixes = VIDEO_SUFFIXES if args.videos else AUDIO_SUFFIXES
+    if folder == args.frames:
+        names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    else:
+        names = sorted({file.stem for file in folder.iterdir() if file.suffix.lower() in suffixes})
+    if not names:
+        raise ValueError(f'nothing to extract in {folder}')
+    return names
+
+
+def find_source(args: argparse.Namespace, name: str) -> dict:
+    """Where the pictures and the sound of a clip are, as the extractor takes it.
+
+    Raises:
+        SampleError: If a file is missing.
+    """
+
+    def find(folder: Path, suffixes: Sequence[str]) -> Path:
+        for suffix in suffixes:
+            if (file := folder / f'{name}{suffix}').is_file():
+                return file
+        raise SampleError(str(folder / name), f'there is no such file ({", ".join(suffixes)})')
+
+    source: dict = {}
+    if (args.sees and not args.frames) or (args.hears and not args.audio):
+        source['video'] = find(args.videos, VIDEO_SUFFIXES)
+    if args.sees and args.frames:
+        source.update(frames=args.frames / name, frames_fps=args.frames_fps)
+    if args.hears and args.audio:
+        source['audio'] = find(args.audio, AUDIO_SUFFIXES)
+    return source
+
+
+def build_extractor(args: argparse.Namespace) -> SegmentFeatureExtractor:
+    """The networks that the command line asks for."""
+    features = FEATURES[args.layout]
+    weights = dict(pair.split('=', 1) for pair in args.weights)
+    return SegmentFeatureExtractor(
+        {key: features[key] for key in features if key in args.only},
+        {name: None if file == 'none' else file for name, file in weights.items()},
+        num_segments=args.num_segments,
+        device=args.device,
+        batch_size=args.batch_size,
+        allow_untrained=args.allow_untrained,
+        other_length=args.other_length,
+        vggish=dict(postprocess=args.postprocess, pca_params=args.pca_params),
+    )
+
+
+def extract_share(
+    extractor: SegmentFeatureExtractor,
+    args: argparse.Namespace,
+    names: Sequence[str],
+    folders: Mapping[str, ArrayFolder],
+) -> dict[str, str]:
+    """Extract and keep what is missing of this process's clips.
+
+    Returns:
+        dict: Reasons by names of the clips that could not be used.
+    """
+    rank, world_size = get_dist_info()
+    todo = [[name for name in dict.fromkeys(names) if any(name not in folder for folder in folders.values())]]
+    broadcast_object_list(todo)  # the first process's view counts: folders on a network lag
+    share = todo[0][rank::world_size]
+    title = 'features' if world_size == 1 else f'features, process 1 of {world_size}'
+    failures = {}
+    for name in tqdm(share, desc=title, unit='clip', disable=rank > 0):
+        missing = [key for key, folder in folders.items() if name not in folder]
+        try:
+            features = extractor(**find_source(args, name), only=missing)
+        except SampleError as error:
+            failures[name] = str(error)
+            continue
+        for key, array in features.items():
+            folders[key].write(name, array)
+    return failures
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Extract; see the module's description.
+
+    Args:
+        argv: Command line, without the program's name.
+
+    Returns:
+        int: Exit status: 1 if clips could not be used.
+
+    Raises:
+        FileExistsError: If what is there was made with other parameters.
+    """
+    args = parse_args(argv)
+    if args.launcher != 'none':
+        open_gloo(args.launcher, PATIENCE)
+        if args.device == 'cuda':
+            torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
+    names = list_clips(args)
+    extractor = build_extractor(args)
+    described = extractor.describe()
+    places = {key: f'{PLACES[args.layout][key]}{args.suffix}' for key in described}
+    is_ave = args.layout == 'ave'
+    if is_ave:
+        final = {
+            key: dict(value, clips=hash_json(names), zero_failed=args.zero_failed)
+            for key, value in described.items()
+        }
+        written = [key for key in described if is_written(args.out / f'{places[key]}.h5', final[key])]
+        described = {key: value for key, value in described.items() if key not in written}
+        for key in written:
+            print(f'{args.out / places[key]}.h5 is whole already')
+    folders = {
+        key: ArrayFolder(args.out / (f'{places[key]}.parts' if is_ave else places[key]), value)
+        for key, value in described.items()
+    }
+    barrier()  # all have looked what is there before anybody writes
+    rank, _ = get_dist_info()
+    if rank == 0:
+        for folder in folders.values():
+            folder.claim()
+    barrier()
+    failures = extract_share(extractor, args, names, folders)
+    failures = {name: reason for part in all_gather_object(failures) for name, reason in part.items()}
+    barrier()
+    if rank == 0:
+        finish(args, names, folders, failures, places, final if is_ave else {})
+    barrier()
+    return 1 if failures else 0
+
+
+def finish(
+    args: argparse.Namespace,
+    names: Sequence[str],
+    folders: Mapping[str, ArrayFolder],
+    failures: Mapping[str, str],
+    places: Mapping[str, str],
+    final: Mapping[str, Mapping],
+) -> None:
+    """Write the list of failures and, for AVE, the HDF5 files."""
+    report = args.out / f'failed{args.suffix}.json'
+    report.unlink(missing_ok=True)
+    if failures:
+        write_json(report, dict(sorted(failures.items())), indent=1)
+        print(f'{len(failures)} of {len(set(names))} clips could not be used: {report}')
+    if args.layout != 'ave':
+        return
+    if failures and not args.zero_failed:
+        print(
+            'no HDF5 file is written: mend the clips and start again, or use --zero-failed for rows of zeros'
+        )
+        return
+    for key, folder in folders.items():
+        if key == 'visual':
+            vectors = args.out / f'visual_feature_vec{args.suffix}.h5'
+            write_h5(vectors, folder, names, final[key], args.zero_failed, spatial_mean=True)
+            print(vectors)
+        path = args.out / f'{places[key]}.h5'
+        write_h5(path, folder, names, final[key], args.zero_failed)
+        print(path)
+        if not failures:
+            shutil.rmtree(folder.folder)
+
+
+if __name__ == '__main__':
+    try:
+        status = main()
+    except (ValueError, FileExistsError, RuntimeError) as error:
+        raise SystemExit(f'extract_features: {error}') from error
+    close_launcher()
+    sys.exit(status)
