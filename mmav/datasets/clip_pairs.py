@@ -228,7 +228,8 @@ class ClipPairDataset(BaseDataset):
                 print_log(f'left out: {reason}', 'current', WARNING)
             self.left_out['unreadable'] += len(faults)
             data_list = [info for number, info in enumerate(data_list) if number not in faults]
-        left_out = ', '.join(f'{number} {what}' for what, number in self.left_out.items() if number)
+        self.left_out = +self.left_out  # without what was not left out
+        left_out = ', '.join(f'{number} {what}' for what, number in self.left_out.items())
         print_log(
             f'{self._source()}: {len(data_list)} clips' + (f'; left out: {left_out}' if left_out else ''),
             'current',

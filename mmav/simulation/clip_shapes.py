@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-# Each part is a polygon (P, 2) and its colour: lightness against the thing's own (1 = as it is), or the name of a
-# colour that does not change with the thing.
+# Each part is a polygon (P, 2) and its colour: lightness against the thing's own (1 = as it is), or the name
+# of a colour that does not change with the thing.
 Part = tuple[np.ndarray, float | str]
 
 

@@ -1,5 +1,6 @@
 import pytest
 from mmengine.registry import init_default_scope
+from tiny_clips import TinyClips
 from tiny_mavd import CROP, TinyMAVD
 
 from mmav.datasets import MAVDDataset
@@ -44,3 +45,13 @@ def load_mavd():
         return MAVDDataset(ann_file=ann_file, data_root=str(data.root), pipeline=list(pipeline), **kwargs)
 
     return load
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """Three clips, of wav, flac and mp3."""
+    data = TinyClips(tmp_path)
+    data.add('aaaaaaaaaaa_000010')
+    data.add('bbbbbbbbbbb_000020', audio_ext='flac', img_ext='png')
+    data.add('ccccccccccc_000030', audio_ext='mp3')
+    return data

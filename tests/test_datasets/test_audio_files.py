@@ -6,7 +6,7 @@ import scipy.io.wavfile
 import soundfile
 
 from mmav.datasets import SampleError
-from mmav.datasets.audio_files import read_audio, read_audio_segment
+from mmav.datasets.audio_files import audio_length, read_audio, read_audio_segment
 
 
 @pytest.fixture
@@ -124,3 +124,20 @@ def test_npy_that_is_a_pickle_is_not_run(tmp_path):
     np.save(tmp_path / 'a.npy', np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(SampleError, match='not a readable npy'):
         read_audio(str(tmp_path / 'a.npy'))
+
+
+def test_torn_wav_is_an_error(tmp_path, sound):
+    """libsndfile reads what is left of it, and says nothing."""
+    path = tmp_path / 'a.wav'
+    soundfile.write(path, sound.T, 16000)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    assert len(soundfile.read(path)[0]) == 4975
+    for read in (read_audio, audio_length, lambda name: read_audio_segment(name, 0.1, 0.1)):
+        with pytest.raises(SampleError, match=r'a\.wav: truncated: 100 of 20000 bytes of sound are missing'):
+            read(str(path))
+    # further chunks may follow; a program that wrote to a pipe could not fill in the length
+    path.write_bytes(whole + b'LIST\x04\x00\x00\x00abcd')
+    np.testing.assert_array_equal(read_audio(str(path)).values, sound)
+    path.write_bytes(whole.replace(b'data' + (20000).to_bytes(4, 'little'), b'data\xff\xff\xff\xff'))
+    np.testing.assert_array_equal(read_audio(str(path)).values, sound)

@@ -99,9 +99,9 @@ def boxes_in_view(results: dict) -> np.ndarray:
     if matrix is None:
         return boxes
     (old_height, old_width), (height, width) = results['ori_shape'][:2], results['img'].shape[:2]
-    matrix = np.diag([1 / width, 1 / height, 1]) @ np.asarray(matrix, np.float64)
-    matrix = matrix @ np.diag([old_width, old_height, 1])
-    if np.allclose(matrix, np.eye(3), rtol=0, atol=1e-5):  # only resized: spare the boxes the rounding
-        return boxes
+    matrix = np.asarray(matrix, np.float64) @ np.diag([old_width, old_height, 1])
+    if np.allclose(matrix, np.diag([width, height, 1]), rtol=1e-5, atol=1e-3):
+        return boxes  # only resized: spare them the rounding
     corners = boxes.reshape(-1, 2, 2) @ matrix[:2, :2].T + matrix[:2, 2]
-    return np.concatenate((corners.min(1), corners.max(1)), axis=1)
+    corners = corners.round(3) + 1e-4  # a border between two pixels shall not fall into the one before it
+    return np.concatenate((corners.min(1), corners.max(1)), axis=1) / [width, height, width, height]
