@@ -3,7 +3,6 @@
 C: microphones; L: samples of a recording; N: samples of a window; H, W: height and width of the camera image.
 """
 
-import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,12 +11,10 @@ import mmcv
 import numpy as np
 import torch
 from mmcv.transforms import Compose
-from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine import Config, ConfigDict
 from mmengine.fileio import dump, get
 from mmengine.infer import BaseInferencer
-from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmengine.visualization import Visualizer
 from torch import nn
@@ -26,10 +23,9 @@ from tqdm import tqdm
 from ..datasets.errors import SampleError
 from ..engine.atomic_backend import AtomicLocalBackend
 from ..models.detectors import VISUAL_PREFIXES
-from ..utils.checkpoint import load_strict, read_checkpoint, select_state_dict
-from ..utils.config_text import parse_config_text
 from ..visualization import crop_to_sample, draw_spectrogram_strip
 from .audio_clips import Source, collect_clips, windows
+from .model_loading import load_model
 
 _LOADERS = ('LoadMultichannelAudio', 'LoadVisualModalities', 'LoadAnnotations')
 _DEFAULT_CROP = (200, 0, 1720, 650)  # MAVD's
@@ -86,26 +82,15 @@ class AudioDetInferencer(BaseInferencer):
         super().__init__(model, weights, device, scope='mmdet', show_progress=show_progress)
 
     def _init_model(self, cfg: ConfigDict, weights: str | None, device: str = 'cpu') -> nn.Module:
-        checkpoint = None if weights is None else read_checkpoint(str(weights))
-        if not cfg:
-            text = checkpoint.get('meta', {}).get('cfg')
-            if text is None:
-                raise ValueError(f'{weights} holds no config: give the config as model')
-            cfg.update(parse_config_text(text, f'the config in {weights}')._cfg_dict)
-        model = MODELS.build(copy.deepcopy(cfg.model))
+        model, meta = load_model(cfg, weights, device, self._allow_missing)
         dataset_cfg = self._test_dataset(cfg)
         classes = dataset_cfg.get('metainfo', {}).get('classes', ('vehicle',))
         model.dataset_meta = dict(
             classes=tuple(classes), palette=dataset_cfg.get('metainfo', {}).get('palette')
         )
-        if checkpoint is not None:
-            state_dict = select_state_dict(checkpoint, source=str(weights))
-            load_strict(model, state_dict, str(weights), allow_missing=self._allow_missing)
-            meta = checkpoint.get('meta', {}).get('dataset_meta') or {}
-            model.dataset_meta.update({key: meta[key] for key in ('classes', 'palette') if meta.get(key)})
-        model = revert_sync_batchnorm(model)
-        model.cfg = cfg
-        return model.to(device).eval()
+        stored = meta.get('dataset_meta') or {}
+        model.dataset_meta.update({key: stored[key] for key in ('classes', 'palette') if stored.get(key)})
+        return model
 
     @staticmethod
     def _test_dataset(cfg: ConfigDict) -> ConfigDict:

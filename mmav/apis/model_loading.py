@@ -1,0 +1,60 @@
+"""The model of an inferencer: from a config, a checkpoint, or a checkpoint alone."""
+
+import copy
+from collections.abc import Sequence
+
+from mmdet.registry import MODELS
+from mmengine import ConfigDict
+from mmengine.model import revert_sync_batchnorm
+from torch import nn
+
+from ..utils.checkpoint import load_strict, read_checkpoint, select_state_dict
+from ..utils.config_text import parse_config_text
+
+
+def load_model(
+    cfg: ConfigDict,
+    weights: str | None,
+    device: str,
+    allow_missing: Sequence[str] = (),
+    left_out: Sequence[str] = (),
+) -> tuple[nn.Module, dict]:
+    """Build a model and load its checkpoint, safely and strictly.
+
+    Args:
+        cfg (ConfigDict): Config. An empty one is filled with that of the checkpoint, which is read as plain
+            values and not run.
+        weights (str, optional): Checkpoint. None: random weights.
+        device (str): Where the model goes.
+        allow_missing (Sequence[str]): Prefixes of parameters that the checkpoint may lack. Defaults to none.
+        left_out (Sequence[str]): Parts of the model's config that only training needs, as dotted keys; they
+            become None where they occur. Defaults to none.
+
+    Returns:
+        tuple: The model, in evaluation mode, with the config as ``cfg``; and the checkpoint's ``meta``.
+
+    Raises:
+        ValueError: The checkpoint is damaged, or there is no config.
+        RuntimeError: The checkpoint does not fit the config; the message lists the parameters.
+    """
+    checkpoint = None if weights is None else read_checkpoint(str(weights))
+    meta = {} if checkpoint is None else checkpoint.get('meta', {})
+    if not cfg:
+        if meta.get('cfg') is None:
+            raise ValueError(f'{weights} holds no config: give the config as model')
+        cfg.update(parse_config_text(meta['cfg'], f'the config in {weights}')._cfg_dict)
+    model_cfg = copy.deepcopy(cfg.model)
+    for key in left_out:
+        *parents, last = key.split('.')
+        node = model_cfg
+        for parent in parents:
+            node = node.get(parent) or {}
+        if last in node:
+            node[last] = None
+    model = MODELS.build(model_cfg)
+    if checkpoint is not None:
+        state_dict = select_state_dict(checkpoint, source=str(weights))
+        load_strict(model, state_dict, str(weights), allow_missing=allow_missing)
+    model = revert_sync_batchnorm(model)
+    model.cfg = cfg
+    return model.to(device).eval(), meta
