@@ -14,9 +14,7 @@ another model has written to is refused.
 
 import argparse
 import hashlib
-import io
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -30,11 +28,10 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
-from mmav.engine.atomic_backend import AtomicLocalBackend
 from mmav.models.parsers import AVGPretrainer
 from mmav.structures import SegmentDataSample
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
-from mmav.utils.claims import claim_folder
+from mmav.utils.feature_files import ArrayFolder
 
 STREAMS = ('audio', 'visual')
 
@@ -64,8 +61,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def build_model(args: argparse.Namespace) -> tuple[AVGPretrainer, str]:
-    """Build the model and load its checkpoint strictly; also gives what the results depend on, as json."""
+def build_model(args: argparse.Namespace) -> tuple[AVGPretrainer, dict]:
+    """Build the model and load its checkpoint strictly; also gives what the results depend on."""
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     init_default_scope('mmdet')
@@ -78,7 +75,7 @@ def build_model(args: argparse.Namespace) -> tuple[AVGPretrainer, str]:
     for name, value in sorted(state_dict.items()):
         digest.update(name.encode())
         digest.update(value.contiguous().numpy().tobytes())
-    identity = json.dumps(dict(weights=digest.hexdigest(), sources=[args.audio_dir, args.visual_dir]))
+    identity = dict(weights=digest.hexdigest(), sources=[args.audio_dir, args.visual_dir])
     return model.to(args.device).eval(), identity
 
 
@@ -138,13 +135,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     folders = [args.features / args.audio_dir, args.features / args.visual_dir]
     clips = list_clips(folders, args.skip_missing)
     model, identity = build_model(args)
-    claim_folder(args.out / 'representations.json', identity, 'was written by another model')
-    targets = {stream: args.out / stream for stream in STREAMS}
-    for folder in targets.values():
-        AtomicLocalBackend.remove_leftovers(folder)
-    todo = [
-        name for name in clips if not all((folder / f'{name}.npy').is_file() for folder in targets.values())
-    ]
+    targets = {stream: ArrayFolder(args.out / stream, dict(identity, stream=stream)) for stream in STREAMS}
+    for target in targets.values():
+        target.claim()
+    todo = [name for name in clips if any(name not in target for target in targets.values())]
     progress = tqdm(total=len(clips), initial=len(clips) - len(todo), desc='representations', unit='clip')
     with torch.no_grad(), progress:
         for names, inputs in read_batches(folders, todo, args.batch_size):
@@ -152,10 +146,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             data = model.data_preprocessor(dict(inputs=inputs, data_samples=samples))
             embeds = model(data['inputs'], mode='tensor')
             for index, name in enumerate(names):
-                for stream, folder in targets.items():
-                    content = io.BytesIO()
-                    np.save(content, embeds[f'{stream}_embeds'][index].float().cpu().numpy())
-                    AtomicLocalBackend().put(content.getvalue(), folder / f'{name}.npy')
+                for stream, target in targets.items():
+                    target.write(name, embeds[f'{stream}_embeds'][index].float().cpu().numpy())
             progress.update(len(names))
     print(f'{args.out}: {len(clips)} clips, {len(todo)} of them now')
 

@@ -4,7 +4,6 @@ _base_ = './han_llp.py'
 model = dict(pseudo_loss=dict(type='SegmentPseudoLabelLoss', loss_weight=1.0))
 
 train_pipeline = [
-    dict(type='LoadSegmentFeatures'),
     dict(
         type='PackSegmentInputs',
         keys=('audio', 'visual', 'visual_st'),

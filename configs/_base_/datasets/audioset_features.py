@@ -13,9 +13,6 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='train.csv',
         data_prefix=dict(audio='feats/vggish', visual='feats/res152'),
-        pipeline=[
-            dict(type='LoadSegmentFeatures'),
-            dict(type='PackSegmentInputs', keys=('audio', 'visual'), gt_keys=()),
-        ],
+        pipeline=[dict(type='PackSegmentInputs', keys=('audio', 'visual'), gt_keys=())],
     ),
 )

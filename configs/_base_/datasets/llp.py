@@ -2,10 +2,7 @@
 data_root = 'data/llp/'
 features = dict(audio='feats/vggish', visual='feats/res152', visual_st='feats/r2plus1d_18')
 
-pipeline = [
-    dict(type='LoadSegmentFeatures'),
-    dict(type='PackSegmentInputs', keys=('audio', 'visual', 'visual_st')),
-]
+pipeline = [dict(type='PackSegmentInputs', keys=('audio', 'visual', 'visual_st'))]
 
 train_dataloader = dict(
     batch_size=64,
