@@ -1,5 +1,5 @@
 from .atomic_backend import AtomicLocalBackend
-from .distributed import close_launcher, open_gloo, prepare_launcher
+from .distributed import close_launcher, join_launcher, open_gloo, prepare_launcher
 from .hooks import AtomicCheckpointHook, ExactResumeHook, ProgressBarHook
 from .runner import StrictRunner
 
@@ -10,6 +10,7 @@ __all__ = [
     'ProgressBarHook',
     'StrictRunner',
     'close_launcher',
+    'join_launcher',
     'open_gloo',
     'prepare_launcher',
 ]

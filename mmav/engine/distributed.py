@@ -41,6 +41,24 @@ def open_gloo(launcher: str, timeout: timedelta | None = None) -> None:
         torch_dist.init_process_group(backend='gloo', timeout=timeout)
 
 
+def join_launcher(launcher: str, device: str, timeout: timedelta | None = None) -> None:
+    """Meet the launcher's other processes, with gloo, and choose this one's GPU; for tools without a runner.
+
+    Args:
+        launcher (str): 'none': nothing happens; 'pytorch', 'slurm' or 'mpi'.
+        device (str): Where this process computes; 'cuda': each process of a machine takes its own GPU.
+        timeout (timedelta, optional): How long processes wait for each other. None: PyTorch's 30 minutes.
+
+    Raises:
+        RuntimeError: The launcher's environment variables are missing.
+    """
+    if launcher == 'none':
+        return
+    open_gloo(launcher, timeout)
+    if device == 'cuda':
+        torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
+
+
 def prepare_launcher(cfg: Config) -> None:
     """Make ``cfg.launcher`` work where there is no GPU: the same commands, with gloo on the CPU.
 

@@ -23,7 +23,7 @@ from mmengine.dist import barrier, broadcast_object_list, get_dist_info
 from tqdm import tqdm
 
 import mmav  # noqa: F401  registers what configs name
-from mmav.engine import close_launcher, open_gloo
+from mmav.engine import close_launcher, join_launcher
 from mmav.utils.claims import refuse_other_parameters
 from mmav.utils.files import write_json
 from mmav.utils.labelling import LabelRules, cut_batches, label_batches, write_shards
@@ -91,15 +91,6 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def join_processes(args: argparse.Namespace) -> None:
-    """Meet the launcher's other processes and choose this one's GPU."""
-    if args.launcher == 'none':
-        return
-    open_gloo(args.launcher, PATIENCE)
-    if args.device == 'cuda':
-        torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
-
-
 def main(argv: Sequence[str] | None = None) -> dict:
     """Label this process's share of the frames; the first process writes the COCO json.
 
@@ -114,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> dict:
         RuntimeError: If shards of other processes cannot be seen.
     """
     args = parse_args(argv)
-    join_processes(args)
+    join_launcher(args.launcher, args.device, PATIENCE)
     rank, world_size = get_dist_info()
     human = json.loads(Path(args.keep_ann_file).read_text()) if args.keep_ann_file else None
     frames = dict(data_root=args.data_root, ann_file=args.ann_file, split_file=args.split_file)
