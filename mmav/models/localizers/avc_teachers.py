@@ -75,7 +75,10 @@ class AVCTeachers(nn.ModuleDict):
             return
         lacking = [name for name, cfg in self.configs.items() if _checkpoint(cfg) is None]
         if lacking and not self.allow_untrained:
-            options = ' '.join(f'teachers.{name}.checkpoint=FILE' for name in lacking)
+            options = ' '.join(
+                f'teachers.{name}.{"init_cfg." * ("init_cfg" in self.configs[name])}checkpoint=FILE'
+                for name in lacking
+            )
             raise ValueError(
                 f'the teachers {lacking} have no weights: --cfg-options {options} (with model. before it for '
                 'teachers on line); prediction does not need them'

@@ -73,6 +73,9 @@ def test_teachers_without_weights_are_refused_when_asked(weights, inputs):
     teachers = MODELS.build(dict(type='AVCTeachers', visual=configs['visual'], audio=CNN14))
     with pytest.raises(ValueError, match=r"\['audio'\] have no weights: .* teachers\.audio\.checkpoint=FILE"):
         teachers(inputs)
+    named = dict(RESNET, init_cfg=dict(type='StrictPretrained', checkpoint=None))
+    with pytest.raises(ValueError, match=r'teachers\.visual\.init_cfg\.checkpoint=FILE'):
+        MODELS.build(dict(type='AVCTeachers', visual=named)).init_weights()
     untrained = dict(type='AVCTeachers', audio=CNN14, allow_untrained=True)
     assert MODELS.build(untrained)(inputs).keys() == {'teacher_audio'}
     with pytest.raises(ValueError, match='there is no teacher'):
