@@ -25,13 +25,18 @@ warnings.filterwarnings('ignore', message='faster_coco_eval')
 import mmav  # noqa: F401  (registers everything)
 
 # isort: split
+from benchmarks.avc_step import avc_step
+from benchmarks.ciou import ciou_metric
 from benchmarks.detectors import avd_step, inference
 from benchmarks.distillation import distill_step
+from benchmarks.event_localization import agta, dfa, dmin_step
 from benchmarks.loader import bytes_per_sample, loader
 from benchmarks.log_mel import log_mel
+from benchmarks.log_spectrogram import log_spectrogram
 from benchmarks.metrics import metrics
 from benchmarks.pairs import CLOCKS, Comparison, describe_machine
 from benchmarks.tracking import tracker
+from benchmarks.vggish import vggish_log_mel
 from mmengine.config import DictAction
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
@@ -40,6 +45,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 PAPER_CONFIG = str(CONFIGS / 'avd' / 'faster_rcnn_r50_fpn_mavd.py')
 SMALL_CONFIG = str(CONFIGS / 'avd' / 'av_faster_rcnn_r18_sim.py')
 DISTILL_CONFIG = str(CONFIGS / 'mm_distillnet' / 'distillnet_effdet_d2_mavd.py')
+AVC_TEACHERS = str(CONFIGS / '_base_' / 'models' / 'avc_teachers.py')
 SMALL_DISTILL_CONFIG = str(CONFIGS / 'mm_distillnet' / 'distillnet_r18_sim.py')
 
 
@@ -52,7 +58,9 @@ def parse_args(args: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--repeats', type=int, help='pairs; default: as many as each benchmark needs')
     parser.add_argument('--threads', type=int, default=1, help='of the detectors; default: 1')
     parser.add_argument('--size', type=int, help="side of the network's input; default: 576, loaders 768")
-    parser.add_argument('--batch', type=int, default=1, help='samples of the detectors; default: 1')
+    parser.add_argument(
+        '--batch', type=int, help='samples; default: 1 of the detectors, 32 of DMIN, 4 of AVC'
+    )
     parser.add_argument('--config', help=f'of the detector; default: {Path(PAPER_CONFIG).name}')
     parser.add_argument(
         '--cfg-options',
@@ -79,7 +87,7 @@ def _given(**options: object) -> dict:
 def _detector_options(args: argparse.Namespace, paper: str = PAPER_CONFIG, small: str = SMALL_CONFIG) -> dict:
     return dict(
         config=args.config or (small if args.quick else paper),
-        batch=args.batch,
+        batch=args.batch or 1,
         threads=args.threads,
         device=args.device,
         options=args.cfg_options,
@@ -105,6 +113,31 @@ def _frames_options(args: argparse.Namespace) -> dict:
     )
 
 
+def _event_options(args: argparse.Namespace) -> dict:
+    return dict(
+        batch=args.batch or (2 if args.quick else 32),
+        threads=args.threads,
+        device=args.device,
+        clock=args.clock,
+        **_given(repeats=args.repeats),
+    )
+
+
+def _localization_options(args: argparse.Namespace) -> dict:
+    return dict(
+        config=args.config or AVC_TEACHERS,
+        threads=args.threads,
+        device=args.device,
+        options=args.cfg_options,
+        clock=args.clock,
+        **_given(
+            size=args.size or (64 if args.quick else None),
+            batch=args.batch or (2 if args.quick else None),
+            repeats=args.repeats,
+        ),
+    )
+
+
 BENCHMARKS = {
     'avd-step': lambda args: avd_step(**_detector_options(args)),
     'distill-step': lambda args: distill_step(
@@ -112,10 +145,31 @@ BENCHMARKS = {
     ),
     'inference': lambda args: inference(**_detector_options(args)),
     'log-mel': lambda args: log_mel(**_given(repeats=args.repeats, clock=args.clock)),
+    'vggish-log-mel': lambda args: vggish_log_mel(
+        device=args.device,
+        threads=args.threads,
+        clock=args.clock,
+        **_given(clips=1 if args.quick else None, repeats=args.repeats),
+    ),
     'loader': lambda args: loader(**_loader_options(args)),
     'bytes': lambda args: bytes_per_sample(**_given(size=args.size)),
     'tracker': lambda args: tracker(**_frames_options(args)),
     'metrics': lambda args: metrics(**_frames_options(args)),
+    'ciou': lambda args: ciou_metric(
+        **_given(maps=50 if args.quick else None, repeats=args.repeats),
+        threads=args.threads,
+        clock=args.clock,
+    ),
+    'log-spectrogram': lambda args: log_spectrogram(
+        **_given(clips=2 if args.quick else None, repeats=args.repeats),
+        threads=args.threads,
+        device=args.device,
+        clock=args.clock,
+    ),
+    'avc-step': lambda args: avc_step(**_localization_options(args)),
+    'dfa': lambda args: dfa(**_event_options(args)),
+    'agta': lambda args: agta(**_event_options(args)),
+    'dmin-step': lambda args: dmin_step(**_event_options(args)),
 }
 
 

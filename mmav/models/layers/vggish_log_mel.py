@@ -15,6 +15,10 @@ N_MELS = 64
 F_MIN, F_MAX = 125.0, 7500.0  # hertz
 OFFSET = 0.01
 
+# Frames taken at a time: on a CPU few, whose arrays stay in its cache; elsewhere as many as bounds the memory.
+_FRAMES_PER_STEP = dict(cpu=256)
+_MANY_FRAMES = 16384
+
 
 def mel_filters() -> np.ndarray:
     """Triangles that are straight over the mel axis, mel(f) = 1127 ln(1 + f / 700).
@@ -44,14 +48,15 @@ class VGGishLogMel(nn.Module):
     0.01. (:class:`LogMelSpectrogram` gives librosa's: centred windows, powers, decibel.) Hershey et al.,
     *CNN architectures for large-scale audio classification*, ICASSP 2017.
 
-    It is computed in float64, or a quiet band beside a loud one would be off by more than 1e-4.
+    The Fourier transform is taken in float64, or a quiet band beside a loud one would be off by more than
+    1e-4.
     """
 
     def __init__(self) -> None:
         super().__init__()
         window = torch.hann_window(WINDOW, periodic=True, dtype=torch.float64)
         self.register_buffer('window', window, persistent=False)
-        self.register_buffer('filters', torch.from_numpy(mel_filters()), persistent=False)
+        self.register_buffer('filters', torch.from_numpy(mel_filters()).float(), persistent=False)
 
     def num_frames(self, num_samples: int) -> int:
         """Whole frames in a waveform of ``num_samples`` samples."""
@@ -75,6 +80,14 @@ class VGGishLogMel(nn.Module):
         if not waveform.is_floating_point():
             raise TypeError(f'expected float samples in -1..1, got {waveform.dtype}; divide int16 by 32768')
         with torch.autocast(waveform.device.type, enabled=False):
-            frames = waveform.double().unfold(-1, WINDOW, HOP) * self.window.double()
-            magnitudes = torch.fft.rfft(frames, N_FFT).abs()
-            return (magnitudes @ self.filters.double() + OFFSET).log().float()
+            frames = waveform.double().unfold(-1, WINDOW, HOP)  # a view
+            step = _FRAMES_PER_STEP.get(waveform.device.type, _MANY_FRAMES)
+            parts = frames.split(max(1, step // len(waveform)), dim=1)
+            return torch.cat([self._log_mel(part) for part in parts], dim=1)
+
+    def _log_mel(self, frames: Tensor) -> Tensor:
+        """(B, T, 400) to (B, T, 64)."""
+        spectrum = torch.fft.rfft(frames * self.window.double(), N_FFT)
+        real, imaginary = torch.view_as_real(spectrum).float().unbind(-1)
+        magnitudes = torch.addcmul(real.square(), imaginary, imaginary).sqrt()
+        return (magnitudes @ self.filters.float() + OFFSET).log()

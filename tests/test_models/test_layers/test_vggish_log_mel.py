@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmav.models.layers import vggish_log_mel
 from mmav.models.layers.vggish_log_mel import VGGishLogMel, mel_filters
 
 
@@ -89,3 +90,12 @@ def test_what_it_cannot_take_is_named():
     for shape in ((500,), (1, 399), (1, 2, 500)):
         with pytest.raises(ValueError, match='expected a waveform'):
             layer(torch.zeros(shape))
+
+
+@pytest.mark.parametrize('step', [1, 5, 10**6])
+def test_frames_taken_together_do_not_matter(step, monkeypatch):
+    waves = torch.from_numpy(np.stack([sounds()['noise'], sounds()['tone']]).astype(np.float32))
+    layer = VGGishLogMel()
+    expected = layer(waves)
+    monkeypatch.setitem(vggish_log_mel._FRAMES_PER_STEP, 'cpu', step)
+    torch.testing.assert_close(layer(waves), expected)
