@@ -15,7 +15,7 @@ N_MELS = 64
 F_MIN, F_MAX = 125.0, 7500.0  # hertz
 OFFSET = 0.01
 
-# Frames taken at a time: on a CPU few, whose arrays stay in its cache; elsewhere as many as bounds the memory.
+# Frames taken at a time: on a CPU few, which stay in its cache; elsewhere as many as the memory shall hold.
 _FRAMES_PER_STEP = dict(cpu=256)
 _MANY_FRAMES = 16384
 
