@@ -53,7 +53,9 @@ def ciou(heatmaps: Maps, gt_maps: Maps, threshold: str | float = 'median') -> di
         scores = ciou_at_thresholds(heatmaps, gt_maps, [threshold])[:, 0]
     else:
         chunks = _chunks(heatmaps, gt_maps)
-        scores = np.concatenate([np.zeros(0), *(_scores(_above_median(maps), gts) for maps, gts in chunks)])
+        scores = np.concatenate(
+            [np.zeros(0), *(_scores(_above_median(maps), truth) for maps, truth in chunks)]
+        )
     summary = summarize_ciou(scores)
     return dict(ciou=scores, ciou_at_50=summary['ciou_at_50'], auc=summary['auc'])
 
@@ -76,9 +78,9 @@ def ciou_at_thresholds(heatmaps: Maps, gt_maps: Maps, thresholds: Sequence[float
         if isinstance(value, (str, bool)) or not 0 <= value <= 1:
             raise ValueError(f"threshold must be 'median' or a number from 0 to 1, got {value!r}")
     parts = [np.zeros((0, len(thresholds)))]
-    for maps, gts in _chunks(heatmaps, gt_maps):
+    for maps, truth in _chunks(heatmaps, gt_maps):
         scaled = _scale(maps)
-        parts.append(np.stack([_scores(scaled >= float(value), gts) for value in thresholds], axis=1))
+        parts.append(np.stack([_scores(scaled >= float(value), truth) for value in thresholds], axis=1))
     return np.concatenate(parts)
 
 
@@ -97,7 +99,9 @@ def region_ciou(region: np.ndarray, gt_maps: Maps) -> np.ndarray:
     """
     gt_maps = _as_array(gt_maps)
     heatmaps = np.broadcast_to(region.astype(np.float32), (len(gt_maps), *region.shape))
-    return np.concatenate([np.zeros(0), *(_scores(on > 0, gts) for on, gts in _chunks(heatmaps, gt_maps))])
+    return np.concatenate(
+        [np.zeros(0), *(_scores(on > 0, truth) for on, truth in _chunks(heatmaps, gt_maps))]
+    )
 
 
 def summarize_ciou(scores: np.ndarray) -> dict[str, float]:
@@ -120,8 +124,8 @@ def summarize_ciou(scores: np.ndarray) -> dict[str, float]:
     )
 
 
-def _chunks(heatmaps: Maps, gt_maps: Maps) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Some maps and their truth at a time, (n, P) each, floating point; checked."""
+def _chunks(heatmaps: Maps, gt_maps: Maps) -> Iterator[tuple[np.ndarray, '_Truth']]:
+    """Some maps (n, P), floating point, and their truth at a time; checked."""
     heatmaps, gt_maps = _as_array(heatmaps), _as_array(gt_maps)
     if heatmaps.ndim != 3 or heatmaps.shape != gt_maps.shape or not all(heatmaps.shape[1:]):
         raise ValueError(
@@ -136,7 +140,7 @@ def _chunks(heatmaps: Maps, gt_maps: Maps) -> Iterator[tuple[np.ndarray, np.ndar
             raise ValueError(f'heatmaps[{start + index}] holds NaN or infinity')
         for index in np.flatnonzero(~((gts.min(axis=1) >= 0) & (gts.max(axis=1) <= 1))):
             raise ValueError(f'gt_maps[{start + index}] holds values outside of 0..1')
-        yield maps, gts
+        yield maps, _Truth(gts)
 
 
 def _as_array(maps: Maps) -> np.ndarray:
@@ -159,10 +163,26 @@ def _scale(maps: np.ndarray) -> np.ndarray:
     return (maps - low) / np.where(high > low, high - low, 1)
 
 
-def _scores(on: np.ndarray, gts: np.ndarray) -> np.ndarray:
+class _Truth:
+    """What scores need of some truth maps (n, P), computed once for all thresholds."""
+
+    def __init__(self, gts: np.ndarray) -> None:
+        self.gts = gts
+        self.some = gts > 0
+        self.total = gts.sum(axis=1).astype(float)
+        # Values of 0..1 add up to their number where each is 0 or 1: then pixels are counted, not added.
+        self.whole = bool((self.total == _count(self.some)).all())
+
+
+def _scores(on: np.ndarray, truth: _Truth) -> np.ndarray:
     """(n,) cIoU of the pixels (n, P) that are on."""
-    on = on.astype(gts.dtype)[:, None]
-    inside = np.matmul(on, gts[..., None]).ravel().astype(float)
-    outside = np.matmul(on, (gts == 0).astype(gts.dtype)[..., None]).ravel().astype(float)
-    union = gts.sum(axis=1).astype(float) + outside
+    inside = hits = _count(on & truth.some)
+    if not truth.whole:
+        inside = np.matmul(on[:, None].astype(truth.gts.dtype), truth.gts[..., None]).ravel().astype(float)
+    union = truth.total + _count(on) - hits
     return inside / np.where(union > 0, union, 1)
+
+
+def _count(mask: np.ndarray) -> np.ndarray:
+    """True values of each row; several times faster than numpy's count along an axis."""
+    return np.array([np.count_nonzero(row) for row in mask], float)

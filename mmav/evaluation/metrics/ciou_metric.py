@@ -38,12 +38,13 @@ class CIoUMetric(BaseMetric):
 
     **Negatives** are samples whose metainfo ``negative`` names a kind of sound ('silence', 'noise', 'other':
     :class:`mmav.datasets.NegativeSoundDataset`), and those of which nothing in the picture makes the sound:
-    whose metainfo ``offscreen`` is true or whose ``split`` is 'offscreen' (kind 'offscreen'). They have no part in the figures above. A map *is on* if its largest value, before any normalisation,
-    reaches the level ``on_level``, or else the greatest level that the share ``on_recall`` of the clips with
-    their own sound reaches. ``stays_on`` is the share of a kind's maps that are on; ``auroc`` needs no level:
-    how often a clip with its own sound has the larger maximum than a negative one (half counted where equal).
-    A model that ignores the sound has ``stays_on`` = ``on_recall`` and ``auroc`` = 50. Maps that are
-    normalised one by one, as an object-guided model's are, always stay on.
+    whose metainfo ``offscreen`` is true or whose ``split`` is 'offscreen' (kind 'offscreen'). They have no
+    part in the figures above. A map *is on* if its largest value, before any normalisation, reaches the level
+    ``on_level``, or else the greatest level that the share ``on_recall`` of the clips with their own sound
+    reaches. ``stays_on`` is the share of a kind's maps that are on; ``auroc`` needs no level: how often a
+    clip with its own sound has the larger maximum than a negative one (half counted where equal). A model
+    that ignores the sound has ``stays_on`` = ``on_recall`` and ``auroc`` = 50. Maps that are normalised one
+    by one, as an object-guided model's are, always stay on.
 
     Args:
         protocol (str): How a map is cut into on and off. ``'median'``: at its own median; the papers'.
