@@ -43,8 +43,8 @@ class CIoUMetric(BaseMetric):
     ``on_level``, or else the greatest level that the share ``on_recall`` of the clips with their own sound
     reaches. ``stays_on`` is the share of a kind's maps that are on; ``auroc`` needs no level: how often a
     clip with its own sound has the larger maximum than a negative one (half counted where equal). A model
-    that ignores the sound has ``stays_on`` = ``on_recall`` and ``auroc`` = 50. Maps that are normalised one
-    by one, as an object-guided model's are, always stay on.
+    that ignores the sound has ``stays_on`` = ``on_recall`` and ``auroc`` = 50. So have maps that are
+    normalised one by one, such as an object-guided model's: what the sound does to their maximum is lost.
 
     Args:
         protocol (str): How a map is cut into on and off. ``'median'``: at its own median; the papers'.
