@@ -25,7 +25,7 @@ from tqdm import tqdm
 import mmav  # noqa: F401  (registers everything)
 from mmav.apis.segment_feature_extractor import AVE_FEATURES, LLP_FEATURES, SegmentFeatureExtractor
 from mmav.datasets.errors import SampleError
-from mmav.engine import close_launcher, open_gloo
+from mmav.engine import close_launcher, join_launcher
 from mmav.utils.feature_files import ArrayFolder, is_written, read_clip_names, write_h5
 from mmav.utils.files import write_json
 from mmav.utils.visual_teachers import hash_json
@@ -211,10 +211,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         FileExistsError: If what is there was made with other parameters.
     """
     args = parse_args(argv)
-    if args.launcher != 'none':
-        open_gloo(args.launcher, PATIENCE)
-        if args.device == 'cuda':
-            torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
+    join_launcher(args.launcher, args.device, PATIENCE)
     names = list_clips(args)
     extractor = build_extractor(args)
     described = extractor.describe()

@@ -22,6 +22,10 @@ from ..datasets.errors import SampleError
 # Containers round times, some to the millisecond: a picture is shown from this much before its time.
 _TOLERANCE = 1e-3
 
+# Kinds of files whose head says how long they are, and seconds that may be missing from that.
+_TELLING = ('mov,', 'matroska,')
+_MISSING = 1.0
+
 
 class VideoInfo(NamedTuple):
     """What a file says of itself.
@@ -147,7 +151,7 @@ def read_video_audio(path: str | Path, sample_rate: int, backend_args: dict | No
             raise SampleError(str(path), 'has no sound')
         as_float = av.AudioResampler(format='fltp')
         parts, rate, before = [], None, 0.0
-        for frame in container.decode(audio=0):
+        for frame in _decode(container, container.streams.audio[0], str(path)):
             if rate is None:
                 rate = frame.sample_rate
                 before = max((frame.time or 0.0) - _origin(container), 0.0)
@@ -222,6 +226,22 @@ def _origin(container: 'av.container.InputContainer') -> float:
     return (container.start_time or 0) / av.time_base
 
 
+def _decode(
+    container: 'av.container.InputContainer', stream: 'av.stream.Stream', path: str
+) -> Iterator['av.VideoFrame | av.AudioFrame']:
+    """Frames of a stream; an error at the end of a file that was cut off, which FFmpeg takes for its end."""
+    reached = 0.0
+    for packet in container.demux():
+        if packet.pts is not None:
+            reached = max(reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        if packet.stream.index == stream.index:
+            yield from packet.decode()
+    # the length in the head of other kinds of files is a guess, or none
+    told = (container.duration or 0) / av.time_base if container.format.name.startswith(_TELLING) else 0.0
+    if reached - _origin(container) < told - _MISSING:
+        raise SampleError(path, f'is torn off at {reached - _origin(container):.2f} of {told:.2f} s')
+
+
 def _shown_frames(
     container: 'av.container.InputContainer', start: float, path: str
 ) -> Iterator[tuple['av.VideoFrame', float]]:
@@ -230,11 +250,11 @@ def _shown_frames(
     stream.thread_type = 'AUTO'
     if start:
         container.seek(round((start + origin) * av.time_base))
-    frames = container.decode(stream)
+    frames = _decode(container, stream, path)
     shown = next(frames, None)
     if start and (shown is None or shown.time is None or shown.time - origin > start + _TOLERANCE):
         container.seek(round(origin * av.time_base))  # its index leads past the start: go there on foot
-        frames = container.decode(stream)
+        frames = _decode(container, stream, path)
         shown = next(frames, None)
     if shown is None:
         raise SampleError(path, 'no picture of it can be decoded')

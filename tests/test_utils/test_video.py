@@ -167,6 +167,29 @@ def test_files_that_cannot_be_used_are_named(ramp, tmp_path):
         read_video_frames(ramp, 0)
 
 
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])
+def test_a_file_that_is_cut_off_is_no_shorter_video(ramp, tmp_path, suffix):
+    path, torn = tmp_path / f'head_first{suffix}', tmp_path / f'torn{suffix}'
+    with (
+        av.open(str(ramp)) as source,
+        av.open(str(path), 'w', options={'movflags': 'faststart'}) as container,
+    ):
+        streams = {s.index: container.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                container.mux(packet)
+    assert len(read_video_frames(path, 10)) in (40, 41)  # mkv: the pictures begin after the sound's lead-in
+    content = path.read_bytes()
+    torn.write_bytes(content[: len(content) // 2])
+    for read in (lambda: read_video_frames(torn, 10), lambda: read_video_audio(torn, RATE)):
+        with pytest.raises(
+            SampleError, match=rf'torn\{suffix}: (is torn off at \d\.\d+ of 4\.\d+ s|.*damaged)'
+        ):
+            read()
+    assert len(read_video_frames(torn, 10, 0, 0.5)) == 5  # what is there can be had
+
+
 def test_a_video_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / 'new' / 'v.mp4'
     with pytest.raises(ValueError, match='one size'):
