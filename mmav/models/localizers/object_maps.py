@@ -29,14 +29,18 @@ class ObjectMap(nn.Module):
         model: Config of the network.
         checkpoint: Its weights, see :func:`mmav.utils.checkpoint.read_checkpoint`; read strictly. None, for
             configs whose users must name theirs, is an error in use.
+        prefix: Name of the part of the checkpoint that is the network; '' for all of it.
         drop: Starts of names in the checkpoint that the network need not have.
     """
 
-    def __init__(self, model: ConfigType, checkpoint: str | None, drop: Sequence[str] = ()) -> None:
+    def __init__(
+        self, model: ConfigType, checkpoint: str | None, prefix: str = '', drop: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         # A copy: mmdet writes into the config it is given.
         self.model = MODELS.build(ConfigDict(copy.deepcopy(model)))
         self.checkpoint = checkpoint
+        self.prefix = prefix
         self.drop = tuple(drop)
         self.loaded = False
         self.requires_grad_(False).eval()
@@ -60,7 +64,7 @@ class ObjectMap(nn.Module):
                 f'{kind} needs the weights of its {type(self.model).__name__}: set its checkpoint in the '
                 'config, as in --cfg-options model.detector.checkpoint=FILE'
             )
-        state_dict = select_state_dict(read_checkpoint(self.checkpoint), source=self.checkpoint)
+        state_dict = select_state_dict(read_checkpoint(self.checkpoint), self.prefix, self.checkpoint)
         load_strict(self.model, state_dict, source=self.checkpoint, allow_unexpected=self.drop)
         self.loaded = True
         print_log(f'{kind}: loaded {self.checkpoint}', logger='current')
@@ -93,11 +97,14 @@ class FeatureObjectMap(ObjectMap):
     Args:
         model: Config of a backbone; its last output counts.
         checkpoint: See :class:`ObjectMap`, e.g. 'torchvision://resnet18'.
+        prefix: See there. Defaults to ''.
         drop: See there. Defaults to the classifier of torchvision's ResNets.
     """
 
-    def __init__(self, model: ConfigType, checkpoint: str | None, drop: Sequence[str] = ('fc.',)) -> None:
-        super().__init__(model, checkpoint, drop)
+    def __init__(
+        self, model: ConfigType, checkpoint: str | None, prefix: str = '', drop: Sequence[str] = ('fc.',)
+    ) -> None:
+        super().__init__(model, checkpoint, prefix, drop)
 
     def make_maps(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, h, w)."""
