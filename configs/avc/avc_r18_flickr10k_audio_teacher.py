@@ -1,0 +1,10 @@
+# AVC trained on 10,000 pairs of Flickr-SoundNet with the audio teacher alone (Table 2: cIoU/AUC 74.5/58.4).
+_base_ = './avc_r18_flickr10k.py'
+
+model = dict(visual_hint=None)
+train_pipeline = [
+    *_base_.train_pipeline[:-2],
+    dict(_base_.train_pipeline[-2], names=('audio',)),
+    _base_.train_pipeline[-1],
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

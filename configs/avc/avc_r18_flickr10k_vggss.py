@@ -1,0 +1,9 @@
+# AVC trained on 10,000 pairs of Flickr-SoundNet, tested on VGG-SS (Table 1: cIoU/AUC 29.4/35.0).
+_base_ = [
+    '../_base_/models/avc_r18.py',
+    '../_base_/models/avc_teachers.py',
+    '../_base_/datasets/flickr_soundnet_train.py',
+    '../_base_/datasets/vggss_test.py',
+    '../_base_/schedules/avc_100e.py',
+    '../_base_/localization_runtime.py',
+]

@@ -1,0 +1,6 @@
+# Tested, too, with silence, noise and other clips' sounds: does the map stay on?
+_base_ = './avc_r18_vggsound144k.py'
+
+test_dataloader = dict(
+    dataset=dict(_delete_=True, type='NegativeSoundDataset', dataset=_base_.test_dataloader.dataset)
+)

@@ -1,0 +1,9 @@
+# OG-AVC trained on 10,000 pairs of Flickr-SoundNet, tested there (Tables 2, 3 and 7: cIoU/AUC 82.7/62.8).
+_base_ = [
+    '../_base_/models/og_avc_r18.py',
+    '../_base_/models/avc_teachers.py',
+    '../_base_/datasets/flickr_soundnet_train.py',
+    '../_base_/datasets/flickr_soundnet_test.py',
+    '../_base_/schedules/avc_100e.py',
+    '../_base_/localization_runtime.py',
+]
