@@ -118,10 +118,10 @@ class SegmentFeatureExtractor:
             if isinstance(network, PictureNetwork):
                 state, more = network.net.state_dict(), dict(normalization=network.normalization)
             else:
-                state, more = (
-                    network.state_dict(),
-                    dict(framing=network.framing, postprocess=network.postprocess),
-                )
+                state, more = network.state_dict(), dict(postprocess=network.postprocess)
+                more['final_relu'] = isinstance(network.embeddings[-1], torch.nn.ReLU)
+                if network.postprocess is not None:
+                    state.update(pca=network.pca_eigen_vectors, pca_means=network.pca_means)
             described[key] = dict(
                 feature=_name(self.features[key]),
                 weights=hash_weights({name: value.cpu() for name, value in state.items()}),
