@@ -254,7 +254,8 @@ def finish(
     final: Mapping[str, Mapping],
 ) -> None:
     """Write the list of failures and, for AVE, the HDF5 files."""
-    report = args.out / f'failed{args.suffix}.json'
+    # a run on another list leaves this one's report alone
+    report = args.out / (f'failed_{args.list.stem}.json' if args.list else 'failed.json')
     report.unlink(missing_ok=True)
     if failures:
         write_json(report, dict(sorted(failures.items())), indent=1)

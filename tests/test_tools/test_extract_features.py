@@ -159,7 +159,7 @@ def test_clips_that_cannot_be_read_are_listed(fast, videos, tmp_path):
         'ave', tmp_path / 'out', source, '--list', tmp_path / 'names.txt', '--suffix', '_noisy'
     )
     assert fast.main(options) == 1
-    failed = json.loads((tmp_path / 'out' / 'failed_noisy.json').read_text())
+    failed = json.loads((tmp_path / 'out' / 'failed_names.json').read_text())
     assert list(failed) == ['missing0000', 'torn0000000']
     assert 'no such file' in failed['missing0000'] and 'torn0000000.mp4' in failed['torn0000000']
     assert not list((tmp_path / 'out').glob('*.h5'))
