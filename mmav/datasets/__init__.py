@@ -1,6 +1,7 @@
 from . import transforms
 from .errors import SampleError
 from .flickr_soundnet import FlickrSoundNetDataset
+from .llp import LLP_CLASSES, LLPDataset
 from .mavd import MAVDDataset
 from .microphones import OCTAGON_POSITIONS, mirror_permutation
 from .negative_sounds import NegativeSoundDataset
@@ -8,8 +9,10 @@ from .vggsound import VGGSoundDataset
 from .vggss import VGGSSDataset
 
 __all__ = [
+    'LLP_CLASSES',
     'OCTAGON_POSITIONS',
     'FlickrSoundNetDataset',
+    'LLPDataset',
     'MAVDDataset',
     'NegativeSoundDataset',
     'SampleError',

@@ -2,6 +2,7 @@ from .center_distance import center_distance
 from .ciou import ciou, ciou_at_thresholds, region_ciou, summarize_ciou
 from .count_scores import count_scores
 from .hota import hota, hota_counts
+from .llp_f1 import llp_counts, llp_f1
 from .maps_on import maps_on
 from .mean_box import mean_box_predictions
 from .tracking import tracking_metrics
@@ -13,6 +14,8 @@ __all__ = [
     'count_scores',
     'hota',
     'hota_counts',
+    'llp_counts',
+    'llp_f1',
     'maps_on',
     'mean_box_predictions',
     'region_ciou',
