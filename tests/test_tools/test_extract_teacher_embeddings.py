@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -136,9 +137,10 @@ def test_a_killed_run_finished_by_two_processes_gives_the_bytes_of_one(tool, set
 
     def run():
         torch.set_num_threads(1)  # a fork has lost the threads of its parent
+        cv2.setNumThreads(0)
         tool.main(arguments(setting, out))
 
-    killed = multiprocessing.get_context('fork').Process(target=run)
+    killed = multiprocessing.get_context('fork').Process(target=run, daemon=True)
     killed.start()
     killed.join(120)
     assert killed.exitcode == -signal.SIGKILL
@@ -149,12 +151,18 @@ def test_a_killed_run_finished_by_two_processes_gives_the_bytes_of_one(tool, set
 
     monkeypatch.delenv('KILL_AT')
     paths = os.pathsep.join([str(tmp_path), str(TOOL.parents[1])])
-    environment = dict(os.environ, PYTHONPATH=paths, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
-    torchrun = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', '--master_port=29541']
-    command = [*torchrun, str(TOOL), *arguments(setting, out), '--launcher', 'pytorch']
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count(f'{NUM_CLIPS} clips; audio, visual') == 1  # the first process alone speaks
+    common = dict(PYTHONPATH=paths, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='', WORLD_SIZE='2')
+    common.update(MASTER_ADDR='127.0.0.1', MASTER_PORT='29541')
+    command = [sys.executable, str(TOOL), *arguments(setting, out), '--launcher', 'pytorch']
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    tasks = [
+        subprocess.Popen(command, env={**os.environ, **common, 'RANK': rank, 'LOCAL_RANK': rank}, **pipes)
+        for rank in '01'
+    ]
+    (first, first_log), (second, second_log) = (task.communicate(timeout=300) for task in tasks)
+    assert [task.returncode for task in tasks] == [0, 0], first_log[-2000:] + second_log[-2000:]
+    summary = f'{NUM_CLIPS} clips; audio, visual'
+    assert summary in first and summary not in second  # the first process alone speaks
     assert contents(out) == whole
     assert (out / 'shard_00000' / 'shard.json').stat().st_mtime_ns == finished
 
