@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -13,6 +12,7 @@ from tqdm import tqdm
 
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
 
+from ..utils.preloaded import preloaded_processes
 from .errors import SampleError
 from .mavd import MAVDDataset
 from .shard_store import STORE_VERSION
@@ -127,8 +127,7 @@ class StoreWriter:
         if workers <= 1:
             yield from map(self.write_shard, todo)
             return
-        # A forked child of a threaded process (torch, OpenCV) may hang, so children start afresh.
-        with ProcessPoolExecutor(workers, get_context('spawn'), _use_one_thread) as pool:
+        with ProcessPoolExecutor(workers, preloaded_processes(), _use_one_thread) as pool:
             try:
                 yield from pool.map(self.write_shard, todo)
             except BaseException:

@@ -10,7 +10,6 @@ import argparse
 import io
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from tqdm import tqdm
 from mmav.datasets.errors import SampleError
 from mmav.datasets.numpy_pickle import load_numpy_pickle
 from mmav.engine.atomic_backend import AtomicLocalBackend
+from mmav.utils.preloaded import preloaded_processes
 
 
 def convert(path: Path, remove: bool = False) -> str | None:
@@ -66,7 +66,7 @@ def main() -> None:
         raise SystemExit(f'{args.data_root}: no audio/*.pkl below it')
     work = partial(convert, remove=args.remove)
     if args.workers > 1:
-        with ProcessPoolExecutor(args.workers, get_context('spawn')) as pool:
+        with ProcessPoolExecutor(args.workers, preloaded_processes()) as pool:
             faults = list(tqdm(pool.map(work, paths, chunksize=64), total=len(paths), unit='file'))
     else:
         faults = [work(path) for path in tqdm(paths, unit='file')]
