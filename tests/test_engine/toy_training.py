@@ -1,7 +1,6 @@
 """A training so small that tests can run, kill and resume it many times, in processes of its own."""
 
 import json
-import multiprocessing
 import os
 import random
 import runpy
@@ -21,6 +20,7 @@ from mmengine.model import BaseModel
 from torch import nn
 
 import mmav  # noqa: F401
+from mmav.utils.preloaded import preloaded_processes
 
 ROOT = Path(__file__).parents[2]
 PYTHONPATH = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
@@ -186,8 +186,7 @@ def start_tool(tool: str, arguments: list, die_at: tuple[str, int] | None = None
     """Start :func:`run_tool` in a process of its own, forked from one that has imported everything."""
     # the forking process does not inherit sys.path before Python 3.13, and ignores what it cannot import
     os.environ['PYTHONPATH'] = PYTHONPATH
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['toy_training'])
+    context = preloaded_processes(['toy_training'])
     process = context.Process(target=run_tool, args=(tool, [str(value) for value in arguments], die_at))
     process.start()
     return process

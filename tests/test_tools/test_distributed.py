@@ -14,6 +14,8 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 from toy_training import PYTHONPATH, ROOT, finish, read_steps, start_tool, toy_config
 
+from mmav.utils.preloaded import preloaded_processes
+
 
 def run_script(name: str, *arguments, port: int) -> str:
     environment = dict(os.environ, PYTHONPATH=PYTHONPATH, PYTHON=sys.executable, PORT=str(port))
@@ -92,7 +94,10 @@ def train_detector(rank: int, folder: Path, model: ConfigDict, batches: list[dic
 def test_every_parameter_of_the_detector_has_a_gradient(toy_config, toy_batch, tmp_path):
     model = toy_config('avd/av_faster_rcnn_r18_sim.py').model
     batches = [toy_batch(num_boxes=(2, 1)), toy_batch(num_boxes=(0, 0), seed=1)]  # nothing to see for one
-    torch.multiprocessing.spawn(train_detector, (tmp_path, model, batches), nprocs=2)
+    method = preloaded_processes().get_start_method()
+    torch.multiprocessing.start_processes(
+        train_detector, (tmp_path, model, batches), nprocs=2, start_method=method
+    )
     first, second = (torch.load(tmp_path / f'{rank}.pth', weights_only=True) for rank in (0, 1))
     assert all(torch.isfinite(value) for run in (first, second) for value in run['losses'].values())
     assert {'loss_gcl', 'loss_avkd', 'loss_bbox_v'} <= first['losses'].keys()

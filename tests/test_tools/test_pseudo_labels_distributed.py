@@ -1,13 +1,19 @@
 """The pseudo-label tool in several processes, killed and started again with another number of them."""
 
+import contextlib
 import json
 import os
+import runpy
 import subprocess
 import sys
 
 import pytest
+import torch
 from pycocotools.coco import COCO
 from tiny_teachers import NUM_FRAMES, TOOL, arguments, make_killable, write_frames, write_teacher
+from toy_training import finish
+
+from mmav.utils.preloaded import preloaded_processes
 
 
 @pytest.fixture
@@ -32,22 +38,37 @@ def setting(tmp_path):
     return environment, command
 
 
-def start_slurm_task(environment, command, rank, count, port):
+def run_tool(environment, command, output):
+    """Be the tool, in a process of its own that has imported everything."""
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:0] = environment['PYTHONPATH'].split(os.pathsep)
+    sys.argv = command
+    torch.set_num_threads(1)
+    with open(output, 'w') as file, contextlib.redirect_stdout(file):
+        runpy.run_path(command[0], run_name='__main__')
+
+
+def start_tool(environment, command, output):
+    process = preloaded_processes(['toy_training']).Process(
+        target=run_tool, args=(environment, command, output)
+    )
+    process.start()
+    return process
+
+
+def start_slurm_task(environment, command, rank, count, port, output):
     variables = dict(SLURM_PROCID=rank, SLURM_NTASKS=count, SLURM_LOCALID=rank, MASTER_PORT=port)
     environment = {**environment, **{name: str(value) for name, value in variables.items()}}
     environment.pop('LOCAL_RANK', None)
-    command = [sys.executable, *command, '--launcher', 'slurm']
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return start_tool(environment, [*command, '--launcher', 'slurm'], output)
 
 
 @pytest.mark.slow
 def test_killed_processes_and_others_after_them_write_the_bytes_of_one(setting, tmp_path):
     environment, command = setting
     alone = tmp_path / 'alone.json'
-    done = subprocess.run([sys.executable, *command(alone)], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert finish(start_tool(environment, command(alone), tmp_path / 'alone.log'), timeout=300) == 0
 
     out = tmp_path / 'shared.json'
     torchrun = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', '--master_port=29531']
@@ -62,9 +83,9 @@ def test_killed_processes_and_others_after_them_write_the_bytes_of_one(setting, 
     shards = {file.name: json.loads(file.read_text()) for file in out.parent.glob('*.parts/shard_*.json')}
     assert list(shards['shard_000000002.json']) == ['2', '3'] and 'shard_000000006.json' not in shards
 
-    tasks = [start_slurm_task(environment, command(out), rank, 3, 29532) for rank in range(3)]
-    outputs = [task.communicate(timeout=300) for task in tasks]
-    assert [task.returncode for task in tasks] == [0, 0, 0], outputs
+    logs = [tmp_path / f'{rank}.log' for rank in range(3)]
+    tasks = [start_slurm_task(environment, command(out), rank, 3, 29532, logs[rank]) for rank in range(3)]
+    assert [finish(task, timeout=300) for task in tasks] == [0, 0, 0]
     assert out.read_bytes() == alone.read_bytes()
     assert not out.with_name('shared.json.parts').exists()
 
@@ -73,7 +94,7 @@ def test_killed_processes_and_others_after_them_write_the_bytes_of_one(setting, 
     statistics = coco.dataset['info']['statistics']
     summary = f'frames labelled by teachers {NUM_FRAMES}, of them without any box'
     # the first process alone speaks
-    assert [summary in stdout for stdout, _ in outputs] == [True, False, False]
+    assert [summary in log.read_text() for log in logs] == [True, False, False]
     for name, counts in statistics['modalities'].items():
         assert counts['kept'] == sum(ann['modality'] == name for ann in coco.dataset['annotations'])
 
