@@ -68,7 +68,7 @@ def test_config_trains_a_step_and_predicts(name, toy_config, build_detector, toy
 
 @pytest.mark.parametrize('name', NAMES)
 def test_config_builds_pipelines_and_metrics_and_survives_a_dump(name, tmp_path):
-    cfg = Config.fromfile(ROOT / name)
+    cfg = Config.fromfile(ROOT / name, format_python_code=False)  # its layout takes most of the time
     init_default_scope('mmdet')
     assert cfg.default_scope == 'mmdet' and cfg.custom_imports.imports == ['mmav']
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
