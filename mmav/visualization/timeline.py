@@ -1,101 +1,185 @@
-"""Pictures of events in time: the truth and what was found, one below the other.
+"""Pictures of what happens when in a video: events, values and maps of its seconds, one below the other.
 
-Letters: H height, W width of the picture in pixels.
+Letters: T segments, H height and W width of a picture in pixels, h and w of a map.
 """
 
-from collections.abc import Mapping, Sequence
+import colorsys
+import zlib
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from ..utils.event_runs import Event
-
-_LANE, _GAP, _TOP, _BOTTOM = 22, 12, 8, 26  # pixels
-_FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.42
-_INK, _GRID, _PAPER = (40, 40, 40), (222, 222, 222), (255, 255, 255)
-# Colours that differ to most eyes, from Okabe and Ito's set and darker companions.
-_COLOURS = (
-    (0, 114, 178),
-    (213, 94, 0),
-    (0, 158, 115),
-    (204, 121, 167),
-    (86, 180, 233),
-    (160, 110, 0),
-    (117, 112, 179),
-    (120, 120, 120),
-)
+LEFT, RIGHT, TOP, GAP, AXIS = 130, 8, 8, 6, 18  # pixels
+_LANE = 22
+_VALUES = 36
+_FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.4
+_INK, _GRID, _BAR = (40, 40, 40), (225, 225, 225), (84, 120, 168)
+_STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18000, 36000)
 
 
-def draw_timeline(
-    rows: Mapping[str, Sequence[Event]], duration: float, width: int = 900, label_width: int = 170
-) -> np.ndarray:
-    """Draw rows of events over a common axis of time.
+def event_colour(label: str) -> tuple[int, int, int]:
+    """Colour of a class, RGB, the same in every picture; dark enough for white letters."""
+    hue = zlib.crc32(label.encode()) % 997 / 997
+    return tuple(round(255 * part) for part in colorsys.hls_to_rgb(hue, 0.38, 0.55))
 
-    Within a row each class has a lane; a class has one colour in all rows, and its name stands at its events.
+
+class EventBand:
+    """Events, in lanes where they overlap.
 
     Args:
-        rows: Events by the row's name, from top to bottom, e.g. 'sound, true' and 'sound, found'.
-        duration: Length of the axis in seconds.
-        width: W.
-        label_width: Pixels on the left for the rows' names.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, RGB; H as the lanes need.
+        name: Written on the left.
+        events: (onset, offset, label) each, seconds.
 
     Raises:
-        ValueError: If there are no rows, ``duration`` is not above 0, or an event lies outside of it.
+        ValueError: If an event does not end after its start, or starts before 0.
     """
-    if not rows or not duration > 0 or width <= label_width + 50:
-        raise ValueError(f'{len(rows)} rows, {duration} s, {width} pixels are too little for a timeline')
-    outside = [event for events in rows.values() for event in events if not _is_within(event, duration)]
-    if outside:
-        raise ValueError(f'{outside[0]} does not lie within 0..{duration} s')
-    lanes = {name: list(dict.fromkeys(event.label for event in events)) for name, events in rows.items()}
-    labels = list(dict.fromkeys(label for names in lanes.values() for label in names))
-    colours = {label: _COLOURS[number % len(_COLOURS)] for number, label in enumerate(labels)}
-    heights = [_LANE * max(1, len(names)) for names in lanes.values()]
-    height = _TOP + sum(heights) + _GAP * len(heights) + _BOTTOM
-    picture = np.full((height, width, 3), _PAPER, np.uint8)
-    scale = (width - label_width - 12) / duration
 
-    def x_of(seconds: float) -> int:
-        return round(label_width + seconds * scale)
+    def __init__(self, name: str, events: Sequence[tuple[float, float, str]]) -> None:
+        for onset, offset, label in events:
+            if not 0 <= onset < offset:
+                raise ValueError(f'{name}: {label} from {onset} to {offset} s')
+        self.name = name
+        self.lanes: list[list[tuple[float, float, str]]] = []
+        for event in sorted(events):
+            free = (lane for lane in self.lanes if lane[-1][1] <= event[0])
+            lane = next(free, None)
+            if lane is None:
+                self.lanes.append(lane := [])
+            lane.append(event)
 
-    _draw_axis(picture, duration, x_of, height - _BOTTOM)
-    top = _TOP
-    for (name, events), lane_height in zip(rows.items(), heights):
-        _write(picture, name, (8, top + lane_height // 2 + 5), _INK)
-        for event in events:
-            lane = top + _LANE * lanes[name].index(event.label)
-            box = (x_of(event.onset) + 1, lane + 2), (x_of(event.offset) - 1, lane + _LANE - 2)
-            cv2.rectangle(picture, *box, colours[event.label], -1)
-            _write_in(picture, event.label, *box)
-        top += lane_height + _GAP
-        cv2.line(picture, (0, top - _GAP // 2), (width, top - _GAP // 2), _GRID)
+    def height(self, width: float) -> int:
+        """Pixels."""
+        return _LANE * max(1, len(self.lanes))
+
+    def draw(self, picture: np.ndarray, top: int, duration: float) -> None:
+        """Draw into a picture, below ``top``."""
+        for number, lane in enumerate(self.lanes):
+            y = top + _LANE * number
+            for onset, offset, label in lane:
+                if offset > duration + 1e-6:
+                    raise ValueError(f'{self.name}: {label} ends at {offset} s, the axis at {duration} s')
+                x1, x2 = (_x(picture, second, duration) for second in (onset, offset))
+                cv2.rectangle(picture, (x1 + 1, y + 1), (x2 - 1, y + _LANE - 2), event_colour(label), -1)
+                _write(picture, label, (x1 + 4, y + 14), (255, 255, 255), x2 - x1 - 6)
+
+
+class ValueBand:
+    """A bar for each segment.
+
+    Args:
+        name: Written on the left.
+        values: (T,), 0..1.
+
+    Raises:
+        ValueError: If values are out of 0..1, NaN, or none.
+    """
+
+    def __init__(self, name: str, values: Sequence[float]) -> None:
+        self.name, self.values = name, np.asarray(values, dtype=float)
+        if self.values.ndim != 1 or not len(self.values) or not ((self.values >= 0) & (self.values <= 1)).all():
+            raise ValueError(f'{name}: values must lie in 0..1, (segments,)')
+
+    def height(self, width: float) -> int:
+        """Pixels."""
+        return _VALUES
+
+    def draw(self, picture: np.ndarray, top: int, duration: float) -> None:
+        """Draw into a picture, below ``top``."""
+        edges = np.linspace(0, duration, len(self.values) + 1)
+        for value, start, end in zip(self.values, edges, edges[1:]):
+            bar = round(value * _VALUES)
+            x1, x2 = (_x(picture, second, duration) for second in (start, end))
+            picture[top + _VALUES - bar : top + _VALUES, x1 : max(x2 - 1, x1 + 1)] = _BAR
+
+
+class MapBand:
+    """A map of each segment, dark where it is great.
+
+    Args:
+        name: Written on the left.
+        maps: (T, h, w), 0 or more; each is scaled to its own greatest value.
+
+    Raises:
+        ValueError: If maps have another shape, are negative or NaN.
+    """
+
+    def __init__(self, name: str, maps: np.ndarray) -> None:
+        self.name, self.maps = name, np.asarray(maps, dtype=float)
+        if self.maps.ndim != 3 or not self.maps.size or not (self.maps >= 0).all():
+            raise ValueError(f'{name}: maps must be (segments, height, width), 0 or more')
+
+    def height(self, width: float) -> int:
+        """Pixels."""
+        rows, columns = self.maps.shape[1:]
+        return int(np.clip((width / len(self.maps) - 2) * rows / columns, 4, 160))
+
+    def draw(self, picture: np.ndarray, top: int, duration: float) -> None:
+        """Draw into a picture, below ``top``."""
+        edges = np.linspace(0, duration, len(self.maps) + 1)
+        height = self.height(picture.shape[1] - LEFT - RIGHT)
+        for values, start, end in zip(self.maps, edges, edges[1:]):
+            x1, x2 = (_x(picture, second, duration) for second in (start, end))
+            grey = 255 * (1 - values / max(values.max(), 1e-12))
+            size = (max(x2 - x1 - 2, 1), height)
+            tile = cv2.resize(grey.round().astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+            picture[top : top + height, x1 : x1 + size[0]] = tile[..., None]
+
+
+Band = EventBand | ValueBand | MapBand
+
+
+def draw_timeline(bands: Sequence[Band], duration: float, width: int = 720) -> np.ndarray:
+    """Draw bands over a common axis of time.
+
+    Args:
+        bands: From top to bottom.
+        duration: Length of the axis in seconds.
+        width: W.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8, RGB; H as the bands need.
+
+    Raises:
+        ValueError: If there are no bands, ``duration`` is not above 0, ``width`` leaves too little room, or
+            an event ends after ``duration``.
+    """
+    if not bands or not duration > 0:
+        raise ValueError(f'a timeline needs bands and seconds, got {len(bands)} and {duration}')
+    room = width - LEFT - RIGHT
+    if room < 100:
+        raise ValueError(f'{width} pixels leave too little for the bands, {LEFT + RIGHT + 100} are needed')
+    heights = [band.height(room) for band in bands]
+    picture = np.full((TOP + sum(heights) + GAP * len(bands) + AXIS, width, 3), 255, np.uint8)
+    _draw_axis(picture, duration)
+    top = TOP
+    for band, height in zip(bands, heights):
+        _write(picture, band.name, (6, top + 14), _INK, LEFT - 10)
+        band.draw(picture, top, duration)
+        top += height + GAP
     return picture
 
 
-def _is_within(event: Event, duration: float) -> bool:
-    return 0 <= event.onset < event.offset <= duration + 1e-6
+def _x(picture: np.ndarray, second: float, duration: float) -> int:
+    return round(LEFT + second * (picture.shape[1] - LEFT - RIGHT) / duration)
 
 
-def _draw_axis(picture: np.ndarray, duration: float, x_of, bottom: int) -> None:
-    step = next(step for step in (1, 2, 5, 10, 30, 60, 300, 600, 3600, float('inf')) if duration / step <= 20)
-    for second in np.arange(0, duration + 1e-6, min(step, duration)):
-        cv2.line(picture, (x_of(second), _TOP), (x_of(second), bottom), _GRID)
+def _draw_axis(picture: np.ndarray, duration: float) -> None:
+    bottom = len(picture) - AXIS
+    step = next((step for step in _STEPS if duration / step <= 12), duration / 12)
+    for second in np.arange(0, duration + 1e-6, step):
+        x = _x(picture, second, duration)
+        cv2.line(picture, (x, TOP), (x, bottom), _GRID)
         text = f'{second:g}'
-        (text_width, _), _ = cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)
-        _write(picture, text, (x_of(second) - text_width // 2, bottom + 16), _INK)
-    _write(picture, 'seconds', (8, bottom + 16), _INK)
+        half = cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)[0][0] // 2
+        _write(picture, text, (min(x - half, picture.shape[1] - 2 * half - 1), bottom + 13), _INK, LEFT)
+    _write(picture, 'seconds', (6, bottom + 13), _INK, LEFT - 10)
 
 
-def _write(picture: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int]) -> None:
-    cv2.putText(picture, text, place, _FONT, _FONT_SCALE, colour, 1, cv2.LINE_AA)
-
-
-def _write_in(picture: np.ndarray, text: str, corner: tuple[int, int], other: tuple[int, int]) -> None:
-    """Write into a box as much of a text as fits."""
-    room = other[0] - corner[0] - 6
+def _write(
+    picture: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int], room: int
+) -> None:
+    """Write as much of a text as fits."""
     while text and cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)[0][0] > room:
         text = text[:-1]
-    _write(picture, text, (corner[0] + 4, other[1] - 5), _PAPER)
+    cv2.putText(picture, text, place, _FONT, _FONT_SCALE, colour, 1, cv2.LINE_AA)
