@@ -110,7 +110,7 @@ class AudioGuidedTripletAttention(nn.Module):
         if self.temporal:
             self.temporal_visual = nn.Linear(visual_channels, embed_dims)
             self.temporal_audio = nn.Linear(audio_channels, embed_dims)
-            self.lstm = nn.LSTM(2 * embed_dims, embed_dims // 2, 2, batch_first=True, bidirectional=True)
+            self.lstm = nn.LSTM(2 * embed_dims, embed_dims // 2, 2, bidirectional=True)
         if spatial:
             self.spatial_score = nn.Linear(embed_dims, 1)
 
@@ -144,14 +144,14 @@ class AudioGuidedTripletAttention(nn.Module):
     def _channel_attention(self, visual: Tensor, audio: Tensor) -> Tensor:
         """The factor of every channel, (B, T, C_v), eq. (1); ``visual`` is (B, T, L, C_v)."""
         # the sound is the same everywhere: it may be multiplied after the mean
-        pooled = F.relu(self.channel_visual(visual)).mean(2) * F.relu(self.channel_audio(audio))
+        pooled = _rectify(self.channel_visual, visual).mean(2) * F.relu(self.channel_audio(audio))
         attention = self.channel_excite(F.relu(self.channel_squeeze(pooled))).sigmoid()
         return attention + 1 if self.protocol == 'official' else attention
 
     def _mfb_correlation(self, visual: Tensor, audio: Tensor) -> Tensor:
         """M^S_av, (B, T, L, d_o), eq. (3)-(4)."""
         return factorized_bilinear_pooling(
-            F.relu(self.mfb_visual(visual)),
+            _rectify(self.mfb_visual, visual),
             F.relu(self.mfb_audio(audio))[:, :, None],
             self.factors,
             self.dropout,
@@ -161,8 +161,17 @@ class AudioGuidedTripletAttention(nn.Module):
 
     def _temporal_correlation(self, visual: Tensor, audio: Tensor) -> Tensor:
         """M^T_av, (B, T, L, d_o), eq. (5)-(6)."""
-        visual = F.relu(self.temporal_visual(visual)).transpose(1, 2)  # (B, L, T, d_o)
-        audio = F.relu(self.temporal_audio(audio))[:, None].expand_as(visual)
+        # time first, as the LSTM computes: (T, B, L, d_o)
+        visual = _rectify(self.temporal_visual, visual).transpose(0, 1)
+        audio = F.relu(self.temporal_audio(audio)).transpose(0, 1)[:, :, None].expand_as(visual)
         self.lstm.flatten_parameters()
-        output, _ = self.lstm(torch.cat([visual + audio, audio], -1).flatten(0, 1))
-        return output.unflatten(0, visual.shape[:2]).transpose(1, 2)
+        output, _ = self.lstm(torch.cat([visual + audio, audio], -1).flatten(1, 2))
+        return output.unflatten(1, visual.shape[1:3]).transpose(0, 1)
+
+
+def _rectify(layer: nn.Linear, features: Tensor) -> Tensor:
+    """ReLU of a linear layer; in place, which saves a copy of the largest tensors there are.
+
+    The rows are flattened before: in place on a view would cost more than it saves.
+    """
+    return F.relu(layer(features.flatten(0, -2)), inplace=True).unflatten(0, features.shape[:-1])

@@ -38,7 +38,8 @@ def written_out(agta, visual, audio, mfb, lstm):
         if lstm:
             sound = F.relu(agta.temporal_audio(audio))
             seen = F.relu(agta.temporal_visual(visual[:, :, place]))
-            total = total + agta.lstm(torch.cat([seen + sound, sound], -1))[0]
+            pairs = torch.cat([seen + sound, sound], -1).transpose(0, 1)
+            total = total + agta.lstm(pairs)[0].transpose(0, 1)
         scores.append(agta.spatial_score(total).tanh().squeeze(-1))
     attention = torch.stack(scores, -1).softmax(-1)
     return (attention.unsqueeze(-1) * visual).sum(2), attention

@@ -1,0 +1,330 @@
+"""Benchmarks of DMIN: closed and batched forms against the loops that they stand for.
+
+Letters: B videos, T segments, L locations of a segment's feature map, d channels of a head.
+"""
+
+import copy
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+from mmav.models.event_localizers import DMIN
+from mmav.models.layers import (
+    AudioGuidedTripletAttention,
+    DenseInterModalityAttention,
+    dense_fusion_attention,
+    factorized_bilinear_pooling,
+)
+from mmav.structures import SegmentDataSample
+
+from .pairs import Comparison, pinned_threads, time_pairs
+
+HEADS = 4
+HEAD_CHANNELS = 64
+
+
+def looped_dense_fusion_attention(query: Tensor, key: Tensor, alpha: float = 0.5) -> Tensor:
+    """Dense fusion attention as d shifted products for each query, added up; protocol 'paper'.
+
+    Args:
+        query: (..., T, d).
+        key: (..., S, d).
+        alpha: Weight of the shift by 0; the others share 1 - alpha.
+
+    Returns:
+        Tensor: (..., T, S).
+    """
+    channels = query.shape[-1]
+    rows = []
+    for segment in query.unbind(-2):
+        scores = []
+        for shift in range(channels):
+            weight = alpha if shift == 0 else (1 - alpha) / (channels - 1)
+            shifted = segment.roll(-shift, dims=-1).unsqueeze(-2)
+            scores.append(weight * (shifted * key).sum(-1))
+        rows.append(torch.stack(scores, -1).sum(-1))
+    return torch.stack(rows, -2)
+
+
+class LoopedAGTA(AudioGuidedTripletAttention):
+    """AGTA whose bilinear pooling and LSTM run once for each location."""
+
+    def _mfb_correlation(self, visual: Tensor, audio: Tensor) -> Tensor:
+        audio = F.relu(self.mfb_audio(audio))
+        places = F.relu(self.mfb_visual(visual)).unbind(2)
+        settings = (self.factors, self.dropout, self.training, self.protocol)
+        return torch.stack([factorized_bilinear_pooling(place, audio, *settings) for place in places], 2)
+
+    def _temporal_correlation(self, visual: Tensor, audio: Tensor) -> Tensor:
+        audio = F.relu(self.temporal_audio(audio)).transpose(0, 1)
+        places = F.relu(self.temporal_visual(visual)).transpose(0, 1).unbind(2)
+        outputs = [self.lstm(torch.cat([place + audio, audio], -1))[0] for place in places]
+        return torch.stack(outputs, 2).transpose(0, 1)
+
+
+class LoopedDIMA(DenseInterModalityAttention):
+    """DIMA with :func:`looped_dense_fusion_attention`."""
+
+    def _score(self, query: Tensor, key: Tensor, kind: str) -> Tensor:
+        if kind == 'dot':
+            return super()._score(query, key, kind)
+        return looped_dense_fusion_attention(query, key, self.alpha)
+
+
+def looped(network: nn.Module) -> nn.Module:
+    """A copy of a network with all loops, same weights.
+
+    Args:
+        network: AGTA, or a network that holds it and DIMA.
+    """
+    network = copy.deepcopy(network)
+    forms = {AudioGuidedTripletAttention: LoopedAGTA, DenseInterModalityAttention: LoopedDIMA}
+    for module in network.modules():
+        module.__class__ = forms.get(type(module), type(module))
+    return network
+
+
+def check_same(name: str, ours: Callable[[], list[Tensor]], reference: Callable[[], list[Tensor]]) -> str:
+    """Make sure that both give the same tensors.
+
+    Raises:
+        AssertionError: If they do not.
+    """
+    for a, b in zip(ours(), reference(), strict=True):
+        torch.testing.assert_close(a, b.to(a), rtol=1e-3, atol=1e-4 * float(b.abs().max()) + 1e-7)
+    return name
+
+
+def _features(
+    batch: int, segments: int, side: int, channels: int, dtype: torch.dtype, device: str
+) -> tuple[Tensor, Tensor]:
+    """Pictures' (B, T, side, side, channels) and sound's (B, T, 128)."""
+    generator = torch.Generator().manual_seed(0)
+    visual = torch.rand(batch, segments, side, side, channels, generator=generator)
+    audio = torch.rand(batch, segments, 128, generator=generator)
+    return visual.to(device, dtype), audio.to(device, dtype)
+
+
+def _forward_backward(module: nn.Module, visual: Tensor, audio: Tensor) -> list[Tensor]:
+    """Output and all gradients."""
+    module.zero_grad(set_to_none=True)
+    leaf = visual.detach().requires_grad_()  # as behind the first fully connected layer
+    output = module(leaf, audio)[0]
+    output.square().sum().backward()
+    return [output.detach(), leaf.grad, *(parameter.grad for parameter in module.parameters())]
+
+
+def dfa(
+    batch: int = 32,
+    repeats: int = 5,
+    threads: int = 1,
+    clock: str = 'wall',
+    device: str = 'cpu',
+    segments: int = 10,
+) -> list[Comparison]:
+    """Dense fusion attention of all heads, closed against looped.
+
+    Args:
+        batch: B.
+        repeats: Pairs.
+        threads: Threads.
+        clock: See :func:`time_pairs`.
+        device: Where it runs.
+        segments: T.
+
+    Returns:
+        list[Comparison]: Forward alone, and with the backward pass.
+    """
+    generator = torch.Generator().manual_seed(0)
+    shape = (batch * HEADS, segments, HEAD_CHANNELS)
+    pair = [torch.randn(shape, generator=generator).to(device) for _ in range(2)]
+    leaves = [values.clone().requires_grad_() for values in pair]
+
+    def forward(function: Callable) -> list[Tensor]:
+        return [function(*pair)]
+
+    def backward(function: Callable) -> list[Tensor]:
+        for values in leaves:
+            values.grad = None
+        scores = function(*leaves)
+        scores.square().sum().backward()
+        return [scores.detach(), *(values.grad for values in leaves)]
+
+    results = []
+    with pinned_threads(threads):
+        for what, run in (('forward', forward), ('forward and backward', backward)):
+            runs = [partial(run, form) for form in (dense_fusion_attention, looped_dense_fusion_attention)]
+            checked = check_same('scores' if run is forward else 'scores and gradients', *runs)
+            # a few calls at once: ours alone is too short to time
+            mine, theirs = time_pairs(*runs, repeats, number=5, warm_up=3, clock=clock)
+            results.append(
+                Comparison(
+                    'dfa',
+                    f'dense fusion attention, {what}',
+                    'one matrix product and two sums',
+                    f'{HEAD_CHANNELS} shifted products for each query',
+                    'gain',
+                    target=50.0,
+                    ours_values=mine,
+                    reference_values=theirs,
+                    settings=dict(
+                        batch=batch, segments=segments, threads=threads, device=device, clock=clock
+                    ),
+                    checked=checked,
+                )
+            )
+    return results
+
+
+def agta(
+    batch: int = 32,
+    repeats: int = 3,
+    threads: int = 1,
+    clock: str = 'wall',
+    device: str = 'cpu',
+    segments: int = 10,
+    side: int = 7,
+    channels: int = 512,
+) -> list[Comparison]:
+    """AGTA, all locations at once against one after the other; single and double precision.
+
+    Args:
+        batch: B.
+        repeats: Pairs.
+        threads: Threads.
+        clock: See :func:`time_pairs`.
+        device: Where it runs.
+        segments: T.
+        side: Rows and columns of a segment's feature map.
+        channels: Of the pictures' features.
+    """
+    results = []
+    with pinned_threads(threads):
+        for dtype in (torch.float32, torch.float64):
+            torch.manual_seed(0)
+            module = AudioGuidedTripletAttention(channels).to(device, dtype)
+            other = looped(module)
+            visual, audio = _features(batch, segments, side, channels, dtype, device)
+            runs = [partial(_forward_backward, part, visual, audio) for part in (module, other)]
+            for part in (module, other):
+                part.eval()  # the same dropout: none
+            checked = check_same('output and gradients', *runs) if device == 'cpu' else ''
+            for part in (module, other):
+                part.train()
+            mine, theirs = time_pairs(*runs, repeats, clock=clock)
+            results.append(
+                Comparison(
+                    'agta',
+                    f'audio-guided triplet attention, forward and backward, {str(dtype)[6:]}',
+                    f'{side * side} locations at once',
+                    'one location after the other',
+                    'gain',
+                    target=4.0,
+                    ours_values=mine,
+                    reference_values=theirs,
+                    settings=dict(
+                        batch=batch, segments=segments, threads=threads, device=device, clock=clock
+                    ),
+                    checked=checked,
+                )
+            )
+    return results
+
+
+def _training_step(
+    network: DMIN, inputs: dict[str, Tensor], samples: list[SegmentDataSample]
+) -> list[Tensor]:
+    network.zero_grad(set_to_none=True)
+    losses = network(inputs, samples, mode='loss')
+    network.parse_losses(losses)[0].backward()
+    return [*(loss.detach() for loss in losses.values()), network.visual_fc[0].weight.grad]
+
+
+def dmin_step(
+    batch: int = 32,
+    repeats: int = 3,
+    threads: int = 1,
+    clock: str = 'wall',
+    device: str = 'cpu',
+    segments: int = 10,
+    side: int = 7,
+    channels: int = 512,
+) -> list[Comparison]:
+    """DMIN's training step: forward, losses, backward.
+
+    Args:
+        batch: B.
+        repeats: Pairs.
+        threads: Threads.
+        clock: See :func:`time_pairs`.
+        device: Where it runs.
+        segments: T.
+        side: Rows and columns of a segment's feature map.
+        channels: Of the pictures' features.
+
+    Returns:
+        list[Comparison]: Against the looped form in the same precision, against the looped form in doubles
+        (as published), and single against double precision.
+    """
+    torch.manual_seed(0)
+    network = MODELS.build(dict(type='DMIN', visual_channels=channels))
+    networks, inputs = {}, {}
+    for dtype in (torch.float32, torch.float64):
+        for loops in (False, True):
+            one = looped(network) if loops else copy.deepcopy(network)
+            networks[dtype, loops] = one.to(device, dtype)
+        visual, audio = _features(batch, segments, side, channels, dtype, device)
+        inputs[dtype] = dict(visual=visual, audio=audio)
+    samples = _labelled(batch, segments, device)
+
+    def step(dtype: torch.dtype, loops: bool) -> list[Tensor]:
+        return _training_step(networks[dtype, loops], inputs[dtype], samples)
+
+    single, double = torch.float32, torch.float64
+    cases = [
+        ('single precision', 'closed and batched', 'loops', (single, False), (single, True)),
+        ('as published', 'closed and batched, float32', 'loops, float64', (single, False), (double, True)),
+        ('precision', 'float32', 'float64', (single, False), (double, False)),
+    ]
+    results = []
+    with pinned_threads(threads):
+        for case, ours, reference, mine, theirs in cases:
+            runs = [partial(step, *key) for key in (mine, theirs)]
+            for key in (mine, theirs):
+                networks[key].eval()  # the same dropout: none
+            checked = check_same('losses and a gradient', *runs) if device == 'cpu' else ''
+            for key in (mine, theirs):
+                networks[key].train()
+            times = time_pairs(*runs, repeats, clock=clock)
+            results.append(
+                Comparison(
+                    'dmin-step',
+                    f'training step, {case}',
+                    ours,
+                    reference,
+                    'gain',
+                    ours_values=times[0],
+                    reference_values=times[1],
+                    settings=dict(
+                        batch=batch, segments=segments, threads=threads, device=device, clock=clock
+                    ),
+                    checked=checked,
+                )
+            )
+    return results
+
+
+def _labelled(batch: int, segments: int, device: str) -> list[SegmentDataSample]:
+    """For each video an event from its second segment on."""
+    samples = []
+    for index in range(batch):
+        labels = torch.zeros(segments, 29, device=device)
+        labels[0, 28], labels[1:, index % 28] = 1, 1
+        sample = SegmentDataSample(metainfo=dict(video_id=str(index)))
+        sample.gt_segments = labels
+        samples.append(sample)
+    return samples
