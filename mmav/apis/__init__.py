@@ -2,11 +2,13 @@ from .audio_clips import AudioClip, collect_clips
 from .audio_det_inferencer import AudioDetInferencer
 from .segment_feature_extractor import SegmentFeatureExtractor
 from .sound_localization_inferencer import SoundLocalizationInferencer
+from .video_parsing_inferencer import VideoParsingInferencer
 
 __all__ = [
     'AudioClip',
     'AudioDetInferencer',
     'SegmentFeatureExtractor',
     'SoundLocalizationInferencer',
+    'VideoParsingInferencer',
     'collect_clips',
 ]
