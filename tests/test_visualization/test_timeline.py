@@ -1,61 +1,72 @@
 import numpy as np
 import pytest
 
-from mmav.utils.event_runs import Event
-from mmav.visualization import draw_timeline
+from mmav.visualization import EventBand, MapBand, ValueBand, draw_timeline
+from mmav.visualization.timeline import AXIS, GAP, LEFT, RIGHT, TOP, event_colour
 
-LEFT, LENGTH = 170, 900 - 170 - 12
-ROW = 8  # first pixel of the first row
-LANE = 22
+SECOND = (720 - LEFT - RIGHT) / 10  # pixels
 
 
-def is_painted(picture: np.ndarray, second: float, lane: int) -> bool:
-    """Whether an event's colour is there: neither paper nor grid nor letters."""
-    pixel = picture[ROW + LANE * lane + 4, round(LEFT + second * LENGTH / 10)]
-    return int(pixel.max()) - int(pixel.min()) > 40
+def is_drawn(picture: np.ndarray, label: str, row: int, second: float) -> bool:
+    """Whether an event is there, above its letters."""
+    return tuple(picture[TOP + row + 3, round(LEFT + second * SECOND)]) == event_colour(label)
 
 
-def test_events_are_drawn_where_they_happen_each_class_in_a_lane():
-    picture = draw_timeline({'truth': [Event('', 2, 6), Event('Banjo', 4, 9)]}, 10)
-    assert picture.dtype == np.uint8 and picture.shape == (ROW + 2 * LANE + 12 + 26, 900, 3)
-    assert [is_painted(picture, second, 0) for second in (1.9, 2.1, 5.9, 6.1)] == [False, True, True, False]
-    assert [is_painted(picture, second, 1) for second in (3.9, 4.1, 8.9, 9.1)] == [False, True, True, False]
+def test_events_are_drawn_where_they_happen_and_below_each_other_where_they_overlap():
+    events = [(2, 6, 'Cat'), (4, 9, 'Banjo'), (7, 8, 'Cat')]
+    picture = draw_timeline([EventBand('truth', events)], 10)
+    assert picture.dtype == np.uint8 and picture.shape == (TOP + 44 + GAP + AXIS, 720, 3)
+    upper = [is_drawn(picture, 'Cat', 0, second) for second in (1.9, 2.1, 5.9, 6.1, 6.9, 7.1, 7.9, 8.1)]
+    assert upper == [False, True, True, False] * 2
+    lower = [is_drawn(picture, 'Banjo', 22, second) for second in (3.9, 4.1, 8.9, 9.1)]
+    assert lower == [False, True, True, False]
+    assert event_colour('Cat') != event_colour('Banjo')
 
 
 def test_values_are_bars_of_their_height():
-    picture = draw_timeline({'relevance': np.array([0.0, 0.5, 1.0])}, 3)
-    bars = (picture[ROW : ROW + 36 - 1] == (0, 114, 178)).all(-1)  # the last line is the axis of the bars
-    heights = [int(bars[:, LEFT + round((index + 0.5) * LENGTH / 3)].sum()) for index in range(3)]
-    assert heights == [0, 17, 35]
+    picture = draw_timeline([ValueBand('relevance', np.array([0, 0.5, 1] + [0] * 7))], 10)
+    drawn = (picture[TOP:, :] == (84, 120, 168)).all(-1)
+    heights = [int(drawn[:, round(LEFT + (index + 0.5) * SECOND)].sum()) for index in range(4)]
+    assert heights == [0, 18, 36, 0]
 
 
 def test_the_greatest_value_of_a_map_is_darkest():
     maps = np.zeros((10, 2, 2))
     maps[:, 1, 0] = 0.01
-    picture = draw_timeline({'attention': maps}, 10)
-    height = len(picture) - 8 - 12 - 26
-    tile = picture[ROW : ROW + height, LEFT : LEFT + 66].mean(-1)
-    upper, lower = tile[: height // 2 - 1], tile[height // 2 + 1 : -1]
-    assert lower[:, 1:30].max() == 0 and min(upper.min(), lower[:, 36:].min()) == 255
+    picture = draw_timeline([MapBand('attention', maps)], 10)
+    side = len(picture) - TOP - GAP - AXIS
+    tile = picture[TOP : TOP + side, LEFT : LEFT + side].mean(-1)
+    half = side // 2
+    assert tile[half + 1 : -1, 2 : half - 1].max() == 0
+    assert min(tile[1 : half - 1].min(), tile[half + 1 : -1, half + 1 : -1].min()) > 200
+
+
+def test_bands_stand_one_below_the_other():
+    bands = [EventBand('truth', [(0, 10, 'Cat')]), ValueBand('relevance', [1.0])]
+    picture = draw_timeline(bands, 10)
+    assert is_drawn(picture, 'Cat', 0, 5)
+    assert tuple(picture[TOP + 22 + GAP + 18, round(LEFT + 5 * SECOND)]) == (84, 120, 168)
 
 
 @pytest.mark.parametrize(
-    'rows, message',
+    'make, message',
     [
-        ({}, 'too little for a timeline'),
-        ({'truth': [Event('Banjo', 3, 11)]}, 'does not lie within 0..10 s'),
-        ({'truth': [Event('Banjo', 3, 3)]}, 'does not lie within'),
-        ({'relevance': np.array([0.5, 1.5])}, 'relevance: values lie in 0..1'),
-        ({'relevance': np.array([0.5, np.nan])}, 'relevance: values lie in 0..1'),
-        ({'attention': np.full((3, 2, 2), -1.0)}, 'attention: values lie'),
-        ({'attention': np.zeros((3, 4))}, 'attention: a row is'),
+        (lambda: EventBand('truth', [(3, 3, 'Banjo')]), 'truth: Banjo from 3 to 3 s'),
+        (lambda: draw_timeline([EventBand('truth', [(3, 11, 'Banjo')])], 10), 'Banjo ends at 11 s'),
+        (lambda: ValueBand('relevance', [0.5, 1.5]), 'relevance: values must lie in 0..1'),
+        (lambda: ValueBand('relevance', [0.5, np.nan]), 'relevance: values must lie in 0..1'),
+        (lambda: MapBand('attention', np.zeros((3, 4))), 'attention: maps must be'),
+        (lambda: MapBand('attention', np.full((3, 2, 2), -1)), 'attention: maps must be'),
+        (lambda: draw_timeline([], 10), 'needs bands'),
+        (lambda: draw_timeline([ValueBand('a', [0])], 10, width=200), '200 pixels leave too little'),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(rows, message):
+def test_what_cannot_be_drawn_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
-        draw_timeline(rows, 10)
+        make()
 
 
-@pytest.mark.parametrize('duration', [0.5, 4000.0, 90000.0])
+@pytest.mark.parametrize('duration', [0.5, 4000, 900000])
 def test_short_and_long_videos_have_an_axis(duration):
-    assert draw_timeline({'a': [Event('Banjo', 0, duration)]}, duration).shape[1] == 900
+    picture = draw_timeline([ValueBand('a', [0])], duration)
+    assert (picture[-AXIS + 4 :, LEFT:] < 128).any()
