@@ -22,7 +22,7 @@ def events():
 
 def test_loops_are_the_closed_and_batched_forms(events):
     results = [
-        *events.dfa(batch=1, repeats=1, segments=2),
+        *events.dfa(batch=1, repeats=1, segments=2, number=1),
         *events.agta(batch=1, repeats=1, segments=2, side=2, channels=8),
         *events.dmin_step(batch=1, repeats=1, segments=2, side=2, channels=8),
     ]

@@ -7,8 +7,10 @@ A score is not the dot product of query and key but a weighted sum over all d x 
 
     sum_cc' q_c k_c' w_cc',    w_cc = alpha,    w_cc' = b = (1 - alpha) / (d - 1) for c != c'.
 
-As w = (alpha - b) identity + b ones, that is (alpha - b) <q, k> + b (sum_c q_c) (sum_c k_c): no pair is ever
-formed. The released program adds up d shifted dot products and takes their mean in place of the sum:
+As w = (alpha - b) identity + b ones, that is (alpha - b) <q, k> + b (sum_c q_c) (sum_c k_c), the dot product
+of q and (alpha - b) k + b (sum_c k_c) ones: no pair is ever formed.
+
+The released program adds up d shifted dot products and takes their mean in place of the sum:
 protocol='official' is 1 / d of protocol='paper'.
 """
 
@@ -55,6 +57,6 @@ def dense_fusion_attention(query: Tensor, key: Tensor, alpha: float = 0.5, proto
         )
     off_diagonal = (1 - alpha) / (channels - 1)
     share = 1 if protocol == 'paper' else 1 / channels
-    scores = (query * (share * (alpha - off_diagonal))) @ key.transpose(-2, -1)
-    query_sum = query.sum(-1, keepdim=True) * (share * off_diagonal)
-    return scores + query_sum * key.sum(-1).unsqueeze(-2)
+    # every channel of a key is mixed with the sum of all
+    mixed = share * (alpha - off_diagonal) * key + share * off_diagonal * key.sum(-1, keepdim=True)
+    return query @ mixed.transpose(-2, -1)
