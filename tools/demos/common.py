@@ -1,11 +1,12 @@
 """What the demos share: steps that are done once, and training and testing of a config."""
 
 import argparse
+import gc
 import hashlib
 import itertools
 import json
 import os
-import subprocess
+import runpy
 import sys
 import threading
 import time
@@ -16,9 +17,13 @@ from pathlib import Path
 import mmav  # noqa: F401  (registers everything)
 
 # isort: split
+import torch
 from mmengine.config import Config
 from mmengine.fileio import dump, load
 from mmengine.registry import RUNNERS, init_default_scope
+from threadpoolctl import threadpool_limits
+
+from mmav.utils.preloaded import preloaded_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -116,6 +121,21 @@ class Lanes:
         return self._pool.submit(lambda: function(*args, threads=self.threads, position=self._lane.position))
 
 
+def _be_the_tool(tool: Path, arguments: tuple[str, ...], threads: int | None, patient: bool) -> None:
+    """Go on as the process of a tool."""
+    gc.freeze()  # mmengine collects garbage for every data set; what was imported is none
+    if patient and hasattr(os, 'setpriority'):
+        os.setpriority(os.PRIO_PROCESS, 0, 10)
+    if threads is not None:
+        # The libraries are loaded and read no variable any more; processes to come do.
+        os.environ['OMP_NUM_THREADS'] = str(threads)
+        torch.set_num_threads(threads)
+        threadpool_limits(threads)
+    sys.argv = [str(tool), *arguments]
+    sys.path.insert(0, str(tool.parent))
+    runpy.run_path(str(tool), run_name='__main__')
+
+
 def run_tool(tool: str, *arguments: object, threads: int | None = None, patient: bool = False) -> None:
     """Run one of the project's tools in a process of its own, its output on the terminal.
 
@@ -128,19 +148,20 @@ def run_tool(tool: str, *arguments: object, threads: int | None = None, patient:
     Raises:
         SystemExit: The tool failed; its own message is on the terminal.
     """
-    command = [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)]
-    environment = dict(os.environ)
-    if threads is not None:
-        environment['OMP_NUM_THREADS'] = str(threads)
-    with subprocess.Popen(command, env=environment) as process:
-        if patient and hasattr(os, 'setpriority'):
-            os.setpriority(os.PRIO_PROCESS, process.pid, 10)
-    if process.returncode != 0:
-        raise SystemExit(f'this step failed (its message is above): {" ".join(command)}')
+    path, texts = ROOT / 'tools' / tool, tuple(map(str, arguments))
+    # to import the package takes longer than many a step
+    context = preloaded_processes(('mmav', 'mmav.simulation'))
+    process = context.Process(target=_be_the_tool, args=(path, texts, threads, patient))
+    process.start()
+    process.join()
+    if process.exitcode != 0:
+        command = ' '.join([sys.executable, str(path), *texts])
+        raise SystemExit(f'this step failed (its message is above): {command}')
 
 
 def _adapt_config(config: str, name: str, overrides: dict, position: int = 0) -> Config:
-    cfg = Config.fromfile(ROOT / 'configs' / config)
+    # what is read by programs alone need not be laid out, which takes longer than building a small network
+    cfg = Config.fromfile(ROOT / 'configs' / config, format_python_code=False)
     bar = dict(type='ProgressBarHook', name=name, position=position)
     cfg.merge_from_dict(dict(overrides, log_level='WARNING', custom_hooks=[bar]))
     return cfg
@@ -235,6 +256,7 @@ def run_from_command_line(
     parser.add_argument('--workers', type=int, default=2, help='processes that simulate')
     args = parser.parse_args()
     init_default_scope('mmdet')
+    gc.freeze()  # as in _be_the_tool
     outcome = run(args.work_dir, plans[args.preset], args.seed, args.workers)
     dump(outcome, args.work_dir / 'results.json', indent=2)
     report(args.work_dir, outcome)

@@ -38,7 +38,9 @@ def make_data(
     steps.run(
         f'simulate{name}',
         titles[0],
-        lambda: run_tool('dataset_converters/simulate_mavd.py', data, '--seed', seed, *shared, *simulator),
+        lambda: run_tool(
+            'dataset_converters/simulate_mavd.py', data, '--seed', seed, *shared, *simulator, threads=1
+        ),
         **settings,
     )
     prepare = ('--scale', 96, 96, *shared, '--audio', 'log_mel', '--log-mel', 'reference=clip')

@@ -53,7 +53,9 @@ def run_control(work_dir: Path, drives: int, iterations: int, seed: int) -> dict
             simulate = ('--preset', 'demo', '--seed', seed, '--modalities', 'rgb', '--workers', threads)
             counts = ('--drives-per-split', drives, 1, test_drives)
             run_tool(
-                'dataset_converters/simulate_mavd.py', data, *simulate, *counts, *WORLDS[name]['simulator']
+                'dataset_converters/simulate_mavd.py',
+                *(data, *simulate, *counts, *WORLDS[name]['simulator']),
+                threads=1,
             )
             store_options = ('--scale', 96, 96, '--modalities', '--audio', 'log_mel', '--workers', threads)
             run_tool(
