@@ -1,4 +1,5 @@
 from . import transforms
+from .ave import AVE_CLASSES, AVEDataset
 from .errors import SampleError
 from .flickr_soundnet import FlickrSoundNetDataset
 from .llp import LLP_CLASSES, LLPDataset
@@ -9,8 +10,10 @@ from .vggsound import VGGSoundDataset
 from .vggss import VGGSSDataset
 
 __all__ = [
+    'AVE_CLASSES',
     'LLP_CLASSES',
     'OCTAGON_POSITIONS',
+    'AVEDataset',
     'FlickrSoundNetDataset',
     'LLPDataset',
     'MAVDDataset',

@@ -8,15 +8,30 @@ from .functional import (
     llp_counts,
     llp_f1,
     mean_box_predictions,
+    segment_accuracy,
+    segment_counts,
     tracking_metrics,
+    window_accuracy,
+    window_chance,
 )
-from .metrics import CenterDistanceMetric, CIoUMetric, CountMetric, LLPMetric, MAVDMetric, TrackingMetric
+from .metrics import (
+    AVEMetric,
+    CenterDistanceMetric,
+    CIoUMetric,
+    CountMetric,
+    CrossModalityMetric,
+    LLPMetric,
+    MAVDMetric,
+    TrackingMetric,
+)
 from .offline import evaluate_detections, evaluate_mean_box
 
 __all__ = [
+    'AVEMetric',
     'CIoUMetric',
     'CenterDistanceMetric',
     'CountMetric',
+    'CrossModalityMetric',
     'LLPMetric',
     'MAVDMetric',
     'TrackingMetric',
@@ -31,5 +46,9 @@ __all__ = [
     'llp_counts',
     'llp_f1',
     'mean_box_predictions',
+    'segment_accuracy',
+    'segment_counts',
     'tracking_metrics',
+    'window_accuracy',
+    'window_chance',
 ]

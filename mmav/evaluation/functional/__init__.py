@@ -1,6 +1,7 @@
 from .center_distance import center_distance
 from .ciou import ciou, ciou_at_thresholds, region_ciou, summarize_ciou
 from .count_scores import count_scores
+from .event_accuracy import segment_accuracy, segment_counts, window_accuracy, window_chance
 from .hota import hota, hota_counts
 from .llp_f1 import llp_counts, llp_f1
 from .maps_on import maps_on
@@ -19,6 +20,10 @@ __all__ = [
     'maps_on',
     'mean_box_predictions',
     'region_ciou',
+    'segment_accuracy',
+    'segment_counts',
     'summarize_ciou',
     'tracking_metrics',
+    'window_accuracy',
+    'window_chance',
 ]

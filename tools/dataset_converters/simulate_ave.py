@@ -1,0 +1,59 @@
+"""Simulate features of videos with an audio-visual event each, in the published layout of AVE.
+
+    python tools/dataset_converters/simulate_ave.py data/ave_simulated
+
+An interrupted run carries on when called again. See docs/data.md.
+"""
+
+import argparse
+
+from mmav.simulation.ave_dataset import simulate_ave
+from mmav.simulation.ave_videos import AVE_PRESETS, make_ave_config
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument('out', help='folder of the data set; an interrupted run into it is continued')
+    parser.add_argument(
+        '--preset', choices=sorted(AVE_PRESETS), default='default', help='where other options start from'
+    )
+    parser.add_argument('--seed', type=int, help='seed of everything')
+    parser.add_argument('--videos', type=int, nargs=4, metavar=('TRAIN', 'VAL', 'TEST', 'BACKGROUND'))
+    parser.add_argument('--num-classes', type=int, help="the first of AVE's 28 categories")
+    parser.add_argument('--num-segments', type=int, help='seconds of a video')
+    parser.add_argument('--grid', type=int, help='rows and columns of the maps of features; published: 7')
+    parser.add_argument('--visual-channels', type=int, help='published: 512')
+    parser.add_argument('--audio-channels', type=int, help='published: 128')
+    parser.add_argument('--dtype', choices=('float32', 'float64'), help='of the files of features')
+    parser.add_argument('--whole', type=float, help='share of events that last all the time')
+    parser.add_argument('--goes-on', type=float, help='how often sound or picture alone outlasts an event')
+    parser.add_argument('--other-sound', type=float, help='share of videos in which another thing is heard')
+    parser.add_argument('--silent-things', type=int, help='most things in the picture that make no sound')
+    parser.add_argument('--synchrony', type=float, help='how far sound and picture rise and fall together')
+    parser.add_argument('--likeness', type=float, help="cosine of two categories' directions")
+    parser.add_argument('--variation', type=float, help='how much a category differs between videos')
+    parser.add_argument('--noise', type=float, help='of every second; an event has a strength of about 1')
+    parser.add_argument('--quiet', action='store_true', default=False, help='no progress bar')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Simulate what the command line asks for."""
+    options = vars(parse_args())
+    out, preset, quiet = options.pop('out'), options.pop('preset'), options.pop('quiet')
+    overrides = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+    try:
+        simulate_ave(out, make_ave_config(preset, **overrides), progress=not quiet)
+    except (ValueError, FileExistsError) as error:
+        raise SystemExit(f'simulate_ave: {error}') from error
+    except KeyboardInterrupt:
+        raise SystemExit('simulate_ave: interrupted; the same command goes on where it stopped') from None
+
+
+if __name__ == '__main__':
+    main()
