@@ -11,18 +11,18 @@ import mmav  # noqa: F401  registers everything
 
 init_default_scope('mmdet')
 
-RESNET = dict(depth=18, base_channels=8, stem_channels=8, num_stages=4, out_indices=(3,), norm_eval=False)
+RESNET = dict(depth=18, base_channels=4, stem_channels=4, num_stages=4, out_indices=(3,), norm_eval=False)
 
 
 @pytest.fixture
 def toy_localizer() -> dict:
-    """Config of an AVCLocalizer of 64 channels, 16 of them embedded."""
+    """Config of an AVCLocalizer of 32 channels, 16 of them embedded."""
     return dict(
         type='AVCLocalizer',
         visual_backbone=dict(type='ResNet', **RESNET),
         audio_backbone=dict(type='AudioResNet', in_channels=1, **RESNET),
-        visual_channels=64,
-        audio_channels=64,
+        visual_channels=32,
+        audio_channels=32,
         embed_channels=16,
     )
 
@@ -46,7 +46,7 @@ def toy_inputs() -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     shapes = dict(
         image=(4, 3, 64, 96),
-        spectrogram=(4, 1, 65, 70),
+        spectrogram=(4, 1, 65, 40),
         teacher_audio=(4, 16),
         teacher_visual=(4, 16, 2, 3),
     )

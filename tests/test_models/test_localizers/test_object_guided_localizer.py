@@ -29,14 +29,14 @@ def guided(toy_localizer, tmp_path):
 @pytest.fixture
 def toy_detr(tmp_path):
     """Config of a DETR's map of two layers and five queries, and the weights that its file holds."""
-    resnet = dict(type='ResNet', depth=18, base_channels=8, stem_channels=8, out_indices=(3,))
+    resnet = dict(type='ResNet', depth=18, base_channels=4, stem_channels=4, out_indices=(3,))
     layer = dict(self_attn_cfg=ATTENTION, ffn_cfg=FFN)
     model = dict(
         type='DETR',
         num_queries=5,
         backbone=resnet,
         neck=dict(
-            type='ChannelMapper', in_channels=[64], kernel_size=1, out_channels=16, act_cfg=None, num_outs=1
+            type='ChannelMapper', in_channels=[32], kernel_size=1, out_channels=16, act_cfg=None, num_outs=1
         ),
         encoder=dict(num_layers=1, layer_cfg=layer),
         decoder=dict(num_layers=2, layer_cfg=dict(layer, cross_attn_cfg=ATTENTION), return_intermediate=True),
@@ -76,7 +76,7 @@ def test_object_map_is_the_mean_of_absolute_features(build, guided, toy_inputs):
     backbone.load_state_dict({name: value for name, value in weights.items() if name != 'fc.weight'})
     with torch.no_grad():
         features = backbone(toy_inputs['image'])[0]
-        torch.testing.assert_close(model(toy_inputs)['object_maps'], features.abs().sum(1) / 64)
+        torch.testing.assert_close(model(toy_inputs)['object_maps'], features.abs().sum(1) / 32)
 
 
 def test_one_checkpoint_serves_with_and_without_guide(build, guided, toy_localizer, toy_inputs):
