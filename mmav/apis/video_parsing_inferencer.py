@@ -19,8 +19,8 @@ from ..datasets.errors import SampleError
 from ..datasets.llp import LLP_CLASSES
 from ..engine.atomic_backend import AtomicLocalBackend
 from ..structures import SegmentDataSample
-from ..utils.event_runs import Event, find_events
-from ..visualization.timeline import draw_timeline
+from ..utils.event_runs import find_events
+from ..visualization.timeline import EventBand, draw_timeline
 from .model_loading import load_model
 from .segment_feature_extractor import LLP_FEATURES, SegmentFeatureExtractor
 
@@ -198,7 +198,8 @@ class VideoParsingInferencer:
     @staticmethod
     def _write(out_dir: Path, predictions: list[dict], threshold: float) -> None:
         for number, prediction in enumerate(predictions):
-            picture = draw_timeline(timeline_rows(prediction), prediction['duration'])
+            bands = list(timeline_bands(prediction).values())
+            picture = draw_timeline(bands, prediction['duration'])
             stem = Path(prediction['input']).stem.replace(' ', '_')
             path = out_dir / 'timelines' / f'{number:04d}_{stem}.png'
             mmcv.imwrite(picture[..., ::-1], str(path))
@@ -210,14 +211,17 @@ class VideoParsingInferencer:
         AtomicLocalBackend().put_text(text, out_dir / 'predictions.json')
 
 
-def timeline_rows(prediction: Mapping) -> dict[str, list[Event]]:
-    """Rows of :func:`draw_timeline` for a prediction of the inferencer: what is heard, seen, and both."""
+def timeline_bands(prediction: Mapping) -> dict[str, EventBand]:
+    """Bands of :func:`mmav.visualization.draw_timeline` for a prediction of the inferencer, by modality."""
     names = dict(audio='heard', visual='seen', audio_visual='heard and seen')
     return {
-        names[modality]: [
-            Event(event['label'], event['onset'], event['offset'], event['score'])
-            for event in prediction['events']
-            if event['modality'] == modality
-        ]
-        for modality in MODALITIES
+        modality: EventBand(
+            name,
+            [
+                (event['onset'], event['offset'], event['label'])
+                for event in prediction['events']
+                if event['modality'] == modality
+            ],
+        )
+        for modality, name in names.items()
     }

@@ -1,5 +1,6 @@
-"""Simulators: drives in MAVD's layout (scenes, sound, pictures, truth), clips of things that sound, and videos of
-events in LLP's."""
+"""Simulators: drives in MAVD's layout (scenes, sound, pictures, truth), clips of things that sound, and
+videos with events in LLP's layout.
+"""
 
 from .clips import CLIP_PRESETS, ClipConfig, make_clip_config, sample_clip
 from .clips_dataset import simulate_clips

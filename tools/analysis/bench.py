@@ -37,6 +37,7 @@ from benchmarks.metrics import metrics
 from benchmarks.pairs import CLOCKS, Comparison, describe_machine
 from benchmarks.tracking import tracker
 from benchmarks.vggish import vggish_log_mel
+from benchmarks.video_parsing import llp_metric
 from mmengine.config import DictAction
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
@@ -167,6 +168,11 @@ BENCHMARKS = {
         clock=args.clock,
     ),
     'avc-step': lambda args: avc_step(**_localization_options(args)),
+    'llp-metric': lambda args: llp_metric(
+        threads=args.threads,
+        clock=args.clock,
+        **_given(videos=20 if args.quick else None, repeats=args.repeats),
+    ),
     'dfa': lambda args: dfa(**_event_options(args)),
     'agta': lambda args: agta(**_event_options(args)),
     'dmin-step': lambda args: dmin_step(**_event_options(args)),

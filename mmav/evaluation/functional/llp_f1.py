@@ -96,7 +96,9 @@ def _check(arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
 
 
 def _segment_counts(pred: np.ndarray, gt: np.ndarray) -> F1Counts:
-    tp, predicted, true = (flags.sum(2) for flags in (pred & gt, pred, gt))
+    # A product: numpy's sums over so short an axis take several times as long.
+    ones = np.ones(pred.shape[2], np.float32)
+    tp, predicted, true = ((flags @ ones).astype(int) for flags in (pred & gt, pred, gt))
     return F1Counts(tp, predicted - tp, true - tp)
 
 
