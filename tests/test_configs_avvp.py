@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmdet.registry import HOOKS, MODELS, RUNNERS, TRANSFORMS, VISUALIZERS
+from mmdet.registry import HOOKS, METRICS, MODELS, RUNNERS, TRANSFORMS, VISUALIZERS
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
@@ -99,6 +99,8 @@ def test_config_builds_its_pipelines_and_runtime_and_survives_a_dump(name, tmp_p
     for split in ('train', 'val', 'test'):
         for step in cfg.get(f'{split}_dataloader', {}).get('dataset', {}).get('pipeline', ()):
             TRANSFORMS.build(step)
+        for evaluator in cfg.get(f'{split}_evaluator', ()):
+            METRICS.build(evaluator)
     for hook in cfg.default_hooks.values():
         assert HOOKS.get(hook.type) is not None
     for part, registry in ((cfg.runner_type, RUNNERS), (cfg.visualizer.type, VISUALIZERS)):

@@ -1,5 +1,5 @@
 # Pretraining by audio-visual grounding, multimodal, eq. (5).
-# Small, on the simulated clips, without their labels.
+# Small, on the simulated clips. The thresholds link seconds of one kind and no others, nearly.
 _base_ = [
     '../_base_/models/avg_small.py',
     '../_base_/datasets/audioset_features.py',
@@ -10,8 +10,9 @@ _base_ = [
 train_dataloader = dict(
     batch_size=32,
     num_workers=1,
-    dataset=dict(data_root='data/llp_simulated/', ann_file='AVVP_train.csv'),
+    dataset=dict(data_root='data/llp_simulated/', ann_file='pretrain.csv'),
 )
+model = dict(audio_threshold=0.45, visual_threshold=0.45)
 optim_wrapper = dict(optimizer=dict(lr=0.0005))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=20),

@@ -35,4 +35,4 @@ val_dataloader = dict(
 test_dataloader = dict(val_dataloader, dataset=dict(val_dataloader['dataset'], ann_file='AVVP_test_pd.csv'))
 
 val_evaluator = [dict(type='LLPMetric')]
-test_evaluator = val_evaluator
+test_evaluator = [dict(type='LLPMetric', classwise=True)]
