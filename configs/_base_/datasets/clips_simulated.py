@@ -1,20 +1,20 @@
-# What tools/dataset_converters/simulate_clips.py --preset small writes: pictures for 128 x 128, 1 s of sound.
+# What tools/dataset_converters/simulate_clips.py --preset small writes: pictures of 96 x 96, 1 s of sound.
 train_data_root = 'data/clips_simulated/'
 teacher_store = 'data/clips_simulated/teachers'
 
 train_pipeline = [
     dict(type='LoadClipFrame'),
-    dict(type='Resize', scale=(140, 140), keep_ratio=False, interpolation='bicubic', backend='pillow'),
-    dict(type='RandomCrop', crop_size=(128, 128)),
+    dict(type='Resize', scale=(105, 105), keep_ratio=False, interpolation='bicubic', backend='pillow'),
+    dict(type='RandomCrop', crop_size=(96, 96)),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='LoadAudioSegment', sample_rate=22050, duration=1.0),
+    dict(type='LoadAudioSegment', sample_rate=11025, duration=1.0),
     dict(type='LoadTeacherEmbeddings', store=teacher_store, names=('audio', 'visual')),
     dict(type='PackLocalizationInputs'),
 ]
 test_pipeline = [
     dict(type='LoadClipFrame'),
-    dict(type='Resize', scale=(128, 128), keep_ratio=False, interpolation='bicubic', backend='pillow'),
-    dict(type='LoadAudioSegment', sample_rate=22050, duration=1.0),
+    dict(type='Resize', scale=(96, 96), keep_ratio=False, interpolation='bicubic', backend='pillow'),
+    dict(type='LoadAudioSegment', sample_rate=11025, duration=1.0),
     dict(type='PackLocalizationInputs'),
 ]
 

@@ -33,6 +33,8 @@ class SoundLocalizationDataPreprocessor(BaseDataPreprocessor):
             ``bgr_to_rgb``. Defaults to ImageNet's.
         std: Divides it. Defaults to ImageNet's.
         bgr_to_rgb: Whether the pictures' channels change order: mmcv loads them as BGR. Defaults to True.
+        modality: None: ``inputs`` is the dict of all. 'image' or 'spectrogram': it is that tensor, as
+            classifiers want it; a batch of pictures or of sounds alone will do, or the list of these.
         non_blocking: Whether copies to the device may overlap with work. Defaults to False.
 
     Raises:
@@ -48,14 +50,18 @@ class SoundLocalizationDataPreprocessor(BaseDataPreprocessor):
         mean: float | Sequence[float] = IMAGENET_MEAN,
         std: float | Sequence[float] = IMAGENET_STD,
         bgr_to_rgb: bool = True,
+        modality: str | None = None,
         non_blocking: bool = False,
     ) -> None:
         super().__init__(non_blocking=non_blocking)
+        if modality not in (None, 'image', 'spectrogram'):
+            raise ValueError(f"modality must be None, 'image' or 'spectrogram', got {modality!r}")
         if not spectrogram_scale > 0:
             raise ValueError(f'spectrogram_scale must be above 0, got {spectrogram_scale}')
         self.log_spectrogram = None if log_spectrogram is None else MODELS.build(log_spectrogram)
         self.spectrogram_scale = spectrogram_scale
         self.bgr_to_rgb = bgr_to_rgb
+        self.modality = modality
         for name, value in (('mean', mean), ('std', std)):
             value = torch.as_tensor(value, dtype=torch.float32).reshape(-1, 1, 1)
             if len(value) not in (1, 3) or (name == 'std' and not bool((value > 0).all())):
@@ -76,12 +82,15 @@ class SoundLocalizationDataPreprocessor(BaseDataPreprocessor):
 
         Returns:
             dict: ``inputs``: dict of ``image`` (B, 3, H, W), ``spectrogram`` (B, 1, F, T) and the others
-            (B, ...); ``data_samples``.
+            (B, ...), or what ``modality`` names of them; ``data_samples``.
         """
         inputs, samples = data['inputs'], data.get('data_samples')
         if not isinstance(inputs, Mapping):
-            raise TypeError(f'inputs must be a dict, got {type(inputs).__name__}')
-        if 'image' not in inputs or ('audio' in inputs) == ('spectrogram' in inputs):
+            if self.modality is None:
+                raise TypeError(f'inputs must be a dict, got {type(inputs).__name__}')
+            inputs = {'image' if self.modality == 'image' else 'audio': inputs}
+        pictures, sounds = 'image' in inputs, ('audio' in inputs) + ('spectrogram' in inputs)
+        if not (pictures or self.modality == 'spectrogram') or not (sounds == 1 or self.modality == 'image'):
             raise KeyError(
                 "the batch must hold 'image' and either 'audio' or 'spectrogram', it holds "
                 f'{sorted(inputs)}: see LoadImageFromFile, LoadAudioSegment and PackLocalizationInputs'
@@ -97,10 +106,10 @@ class SoundLocalizationDataPreprocessor(BaseDataPreprocessor):
                 batch[name] = values.float() if values.dtype in (torch.half, torch.bfloat16) else values
         if samples is not None:
             samples = self.cast_data(samples)
-            shape = tuple(batch['image'].shape[-2:])
+            shape = tuple(batch['image' if 'image' in batch else 'spectrogram'].shape[-2:])
             for sample in samples:
                 sample.set_metainfo(dict(batch_input_shape=shape, pad_shape=shape))
-        return dict(inputs=batch, data_samples=samples)
+        return dict(inputs=batch if self.modality is None else batch[self.modality], data_samples=samples)
 
     def _stack(self, samples: Tensor | Sequence[Tensor], name: str) -> Tensor:
         if not isinstance(samples, Tensor):

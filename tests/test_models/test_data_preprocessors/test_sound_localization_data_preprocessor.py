@@ -102,3 +102,21 @@ def test_bad_batches_are_named(batch):
     ):
         with pytest.raises(ValueError, match=text):
             build(**options)
+
+
+def test_a_modality_alone_is_what_it_is_beside_the_other(batch):
+    both = build()(batch)['inputs']
+    for modality, source in (('image', 'image'), ('spectrogram', 'audio')):
+        preprocessor = build(modality=modality)
+        parts = batch['inputs'][source]
+        for inputs in (batch['inputs'], {source: parts}, parts, torch.stack(parts)):
+            torch.testing.assert_close(
+                preprocessor(dict(inputs=inputs))['inputs'], both[modality], rtol=0, atol=0
+            )
+        samples = preprocessor(dict(batch, inputs=parts))['data_samples']
+        shape = dict(image=(6, 8), spectrogram=(257, 2))[modality]
+        assert [sample.batch_input_shape for sample in samples] == [shape] * 2
+    with pytest.raises(KeyError, match=r"it holds \['audio'\]"):
+        build(modality='image')(dict(inputs=dict(audio=batch['inputs']['audio'])))
+    with pytest.raises(ValueError, match='modality must be'):
+        build(modality='audio')
