@@ -47,6 +47,12 @@ class SegmentModel(BaseModel):
             return self.outputs(inputs)
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
 
+    def match_precision(self) -> None:
+        """Take the precision of the data preprocessor's floats: the last line of a constructor."""
+        dtype = getattr(self.data_preprocessor, 'dtype', None)
+        if dtype is not None:
+            self.to(dtype)
+
 
 def take_inputs(inputs: Inputs, channels: dict[str, int], maps: Sequence[str] = ()) -> list[Tensor]:
     """The features that a model reads.

@@ -151,7 +151,7 @@ class DMIN(SegmentModel):
             if self.weakly:
                 self.unimodal_relevance_head = nn.Linear(embed_dims, 1)
         self.channels = dict(visual=visual_channels, audio=audio_channels)
-        self.to(self.data_preprocessor.dtype)
+        self.match_precision()
 
     def outputs(self, inputs: Inputs) -> dict[str, Tensor]:
         """All named tensors, see the class.
