@@ -1,4 +1,4 @@
-"""A classifier of clips: mmpretrain's, with this project's input."""
+"""A classifier of sounds or pictures: mmpretrain's, with this project's input."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 @MODELS.register_module()
 class AudioClassifier(ImageClassifier):
-    """mmpretrain's ``ImageClassifier`` behind :class:`AudioVisualDataPreprocessor`.
+    """mmpretrain's ``ImageClassifier`` behind this project's data preprocessors.
 
     Backbone, neck and head are built in the config's scope: mmdet's and this project's by their names,
     mmpretrain's as ``mmpretrain.GlobalAveragePooling``, ``mmpretrain.StackedLinearClsHead``. The backbone's
@@ -21,8 +21,9 @@ class AudioClassifier(ImageClassifier):
     Args:
         backbone: The backbone; the head sees its last output.
         head: A classification head of mmpretrain.
-        data_preprocessor: :class:`AudioVisualDataPreprocessor` with a ``modality``. mmpretrain's classifier
-            would hand it an argument of its own preprocessor.
+        data_preprocessor: :class:`AudioVisualDataPreprocessor` or
+            :class:`SoundLocalizationDataPreprocessor` with a ``modality``. mmpretrain's classifier would hand
+            it an argument of its own preprocessor.
         neck: What turns feature maps into vectors. Defaults to None.
         init_cfg: Initialisation config. Defaults to None.
 

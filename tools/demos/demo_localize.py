@@ -1,0 +1,267 @@
+"""Which pixels make the sound: AVC on simulated clips, without teachers, with either, and with both.
+
+    python tools/demos/demo_localize.py                 # some 6 minutes on 2 cores
+    python tools/demos/demo_localize.py --preset tiny   # every step in miniature, to see that all works
+
+Simulates clips in the layout of VGG-Sound and VGG-SS: things with a sound each, silent things beside them,
+sounds of things that are not in the picture. Trains stand-ins for the teachers, a classifier of pictures and
+one of sounds, on a labelled list of its own; stores what they say of the clips to learn from; trains the
+localizer without teachers, with the one that hears, with the one that sees, and with both (the paper's Table
+2); tests them, and the last one guided by the object teacher (OG-AVC), with the clips' own and with wrong
+sounds. Leaves ``report.html``, ``results.json`` and the checkpoints in the work folder. A stopped run carries
+on when called again.
+"""
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from common import ROOT, Lanes, Steps, run_from_command_line, run_tool, test, train
+from demo_localize_report import YARDSTICKS, write_localize_report
+from mmengine.config import Config
+from mmengine.fileio import list_from_file, load
+from sound_switching import switch_sounds
+
+CONFIGS = {
+    'none': 'avc/avc_r18_sim_no_teacher.py',
+    'audio': 'avc/avc_r18_sim_audio_teacher.py',
+    'visual': 'avc/avc_r18_sim_visual_teacher.py',
+    'both': 'avc/avc_r18_sim.py',
+}
+GUIDED = 'avc/og_avc_r18_sim.py'
+TEACHERS = {
+    'teacher_audio': 'avc/teachers/classifier_r18_sim_audio.py',
+    'teacher_visual': 'avc/teachers/classifier_r18_sim_visual.py',
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes of a demo.
+
+    Args:
+        clips: To learn from, to validate, to test, and of the teachers' labelled list.
+        epochs: Of each localizer.
+        teacher_epochs: Of each teacher, by name.
+        shown: Clips of the report.
+        loaders: Processes that load for each network; 0: it does that itself.
+    """
+
+    clips: tuple[int, int, int, int]
+    epochs: int
+    teacher_epochs: dict[str, int]
+    shown: int
+    loaders: int
+
+
+PLANS = {
+    'demo': Plan(
+        clips=(1200, 60, 340, 400),
+        epochs=12,
+        teacher_epochs=dict(teacher_audio=10, teacher_visual=12),
+        shown=8,
+        loaders=1,
+    ),
+    'tiny': Plan(
+        clips=(32, 2, 12, 32),
+        epochs=1,
+        teacher_epochs=dict(teacher_audio=1, teacher_visual=1),
+        shown=2,
+        loaders=0,
+    ),
+}
+
+
+def list_by_things(data: Path) -> dict[str, int]:
+    """Sort the test clips by what they show: ``alone.txt`` one thing, ``distracted.txt`` a silent one, too.
+
+    Args:
+        data: Root of the clips.
+
+    Returns:
+        Number of clips in each list.
+    """
+    tested = set(list_from_file(data / 'test.txt'))
+    lists = defaultdict(list)
+    for clip in load(data / 'truth.json'):
+        if clip['file'] in tested:
+            if not all(thing['sounding'] for thing in clip['objects']):
+                lists['distracted'].append(clip['file'])
+            elif len(clip['objects']) == 1:
+                lists['alone'].append(clip['file'])
+    for name, stems in lists.items():
+        (data / f'{name}.txt').write_text(''.join(f'{stem}\n' for stem in stems))
+    return {name: len(stems) for name, stems in lists.items()}
+
+
+def data_options(config: str, data: Path, store: Path, seed: int, loaders: int) -> dict:
+    """Overrides that point a config at the demo's clips and embeddings.
+
+    Args:
+        config: Path below ``configs/``.
+        data: Root of the clips.
+        store: The teachers' embeddings.
+        seed: Of the runner.
+        loaders: See :class:`Plan`.
+
+    Returns:
+        Dotted keys and values.
+    """
+    options = {'randomness.seed': seed}
+    for stage in ('train', 'val', 'test'):
+        options |= {
+            f'{stage}_dataloader.dataset.data_root': str(data),
+            f'{stage}_dataloader.num_workers': loaders,
+            f'{stage}_dataloader.persistent_workers': loaders > 0,
+        }
+    pipeline = Config.fromfile(ROOT / 'configs' / config).train_dataloader.dataset.pipeline
+    return options | {
+        f'train_dataloader.dataset.pipeline.{place}.store': str(store)
+        for place, step in enumerate(pipeline)
+        if step['type'] == 'LoadTeacherEmbeddings'
+    }
+
+
+def schedule_options(epochs: int) -> dict:
+    """Overrides for a length of training; nothing is validated on the way."""
+    return {
+        'train_cfg.max_epochs': epochs,
+        'train_cfg.val_interval': epochs + 1,
+        'param_scheduler.1.T_max': epochs,
+        'default_hooks.checkpoint.interval': max(1, epochs // 3),
+    }
+
+
+def test_options(config: str, data: Path) -> dict:
+    """Overrides that test with own and wrong sounds, and with clips that do not show what sounds.
+
+    Args:
+        config: Path below ``configs/``.
+        data: Root of the clips.
+
+    Returns:
+        Dotted keys and values.
+    """
+    own = Config.fromfile(ROOT / 'configs' / config).test_dataloader.dataset.to_dict()
+    own.update(data_root=str(data), split_file='test.txt')
+    offscreen = dict(
+        type='VGGSoundDataset',
+        data_root=str(data),
+        split_file='offscreen.txt',
+        test_mode=True,
+        pipeline=own['pipeline'],
+    )
+    both = [dict(type='NegativeSoundDataset', dataset=own), offscreen]
+    dataset = dict(_delete_=True, type='ConcatDataset', ignore_keys=['classes'], datasets=both)
+    return {'test_dataloader.dataset': dataset}
+
+
+def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
+    """Go through all steps.
+
+    Args:
+        work_dir: Folder of everything the demo writes.
+        plan: Sizes.
+        seed: Of the simulation and of all trainings.
+        workers: Processes that simulate.
+
+    Returns:
+        Metrics by model, and what the report needs to know about the run.
+    """
+    steps = Steps(work_dir)
+    data, store = (work_dir / 'data').resolve(), (work_dir / 'teachers').resolve()
+    base = dict(seed=seed, **asdict(plan))
+    steps.run(
+        'simulate',
+        '1/6 simulate clips: pictures, sounds, boxes of what sounds',
+        lambda: run_tool(
+            'dataset_converters/simulate_clips.py',
+            *(data, '--preset', 'small', '--seed', seed, '--workers', workers, '--clips', *plan.clips),
+        ),
+        **base,
+    )
+    counts = steps.run('lists', '1/6 list what the test clips show', lambda: list_by_things(data), **base)
+
+    def train_step(key: str, title: str, config: str, epochs: int, **lane) -> str:
+        # what others wait for goes first
+        lane['patient'] = key == 'none'
+        options = data_options(config, data, store, seed, plan.loaders) | schedule_options(epochs)
+        return steps.run(
+            f'train_{key}', title, lambda: train(config, key, work_dir / key, options, **lane), **base
+        )
+
+    def extract() -> None:
+        weights = (f'teachers.{name[8:]}.init_cfg.checkpoint={teachers[name]}' for name in TEACHERS)
+        run_tool(
+            'extract_teacher_embeddings.py',
+            *(ROOT / 'configs' / CONFIGS['both'], store, '--num-workers', plan.loaders),
+            *('--cfg-options', *weights, f'train_dataloader.dataset.data_root={data}'),
+            threads=lanes.threads,
+        )
+
+    results = {}
+
+    def examine(key: str, config: str, checkpoint: str, options: dict, title: str) -> None:
+        options = data_options(config, data, store, seed, plan.loaders) | options
+        results[key] = steps.run(
+            f'test_{key}', title, lambda: test(config, key, checkpoint, work_dir / key, options), **base
+        )
+
+    def examine_localizer(key: str, config: str, checkpoint: str, options: dict) -> None:
+        title = f'5/6 test {key}: with own sounds and wrong ones'
+        examine(key, config, checkpoint, test_options(config, data) | options, title)
+        title = f'6/6 let {key} hear the thing that is silent'
+        switched = steps.run(
+            f'switch_{key}',
+            title,
+            lambda: switch_sounds(config, checkpoint, options, data, work_dir / key / 'maps.npz', plan.shown),
+            **base,
+        )
+        results[key] = results[key] | switched
+
+    with Lanes() as lanes:
+        futures = {
+            name: lanes.submit(
+                train_step, name, f'2/6 train {name} on the labelled list', config, plan.teacher_epochs[name]
+            )
+            for name, config in TEACHERS.items()
+        }
+        title = '4/6 train the localizer with {} teacher'
+        futures['none'] = lanes.submit(train_step, 'none', title.format('no'), CONFIGS['none'], plan.epochs)
+        teachers = {name: futures[name].result() for name in TEACHERS}
+        steps.run('extract', '3/6 store what the teachers say of the clips to learn from', extract, **base)
+        for key in ('audio', 'visual', 'both'):
+            words = title.format('the audio' if key == 'audio' else 'the visual')
+            words = '4/6 train the localizer with both teachers' if key == 'both' else words
+            futures[key] = lanes.submit(train_step, key, words, CONFIGS[key], plan.epochs)
+        # tested while others still train
+        for name, shown in (('teacher_audio', 'test.txt'), ('teacher_visual', 'alone.txt')):
+            options = {'test_dataloader.dataset.split_file': shown}
+            examine(name, TEACHERS[name], teachers[name], options, f'5/6 test {name} on {shown}')
+        for key, config in CONFIGS.items():
+            examine_localizer(key, config, futures[key].result(), {})
+    checkpoints = {key: future.result() for key, future in futures.items()}
+    options = {'model.object_model.checkpoint': teachers['teacher_visual']}
+    examine_localizer('guided', GUIDED, checkpoints['both'], options)
+    for name in YARDSTICKS:  # the metric makes them beside each model's figures
+        start = f'ciou/{name}/'
+        results[name] = {
+            key.replace(start, 'ciou/'): value
+            for key, value in results['none'].items()
+            if key.startswith(start)
+        }
+    return dict(
+        seed=seed,
+        clips=plan.clips,
+        shown=plan.shown,
+        counts=counts,
+        seconds=steps.seconds,
+        total_seconds=steps.total_seconds(),
+        metrics=results,
+        checkpoints=checkpoints,
+        data=str(data),
+    )
+
+
+if __name__ == '__main__':
+    run_from_command_line(__doc__, 'work_dirs/demo_localize', PLANS, run_demo, write_localize_report)
