@@ -86,6 +86,7 @@ def parser_options(data: Path, seed: int, epochs: int) -> dict:
         'train_cfg.val_interval': epochs + 1,
         'param_scheduler.0.step_size': max(1, epochs // 4),
         'default_hooks.checkpoint.interval': epochs,
+        'default_hooks.logger.interval': 5 if epochs > 1 else 1,
     }
 
 
@@ -97,6 +98,7 @@ def pretrain_options(data: Path, seed: int, epochs: int, clips: int) -> dict:
         'param_scheduler.1.end': epochs,
         'param_scheduler.1.T_max': epochs,
         'default_hooks.checkpoint.interval': epochs,
+        'default_hooks.logger.interval': 5 if epochs > 1 else 1,
     }
 
 
@@ -185,7 +187,8 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         total_seconds=steps.total_seconds(),
         metrics={key: metrics[key] for key in names},
         names=names,
-        checkpoints={key: future.result() for key, future in (futures | pretrained).items()},
+        checkpoints={key: future.result() for key, future in futures.items()}
+        | {f'avg_{key}': future.result() for key, future in pretrained.items()},
         data=str(data),
         timelines=plan.timelines,
     )

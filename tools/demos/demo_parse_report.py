@@ -1,5 +1,6 @@
 """Report of the demo that parses videos."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,12 @@ def write_parse_report(work_dir: Path, outcome: dict) -> None:
     trained = {key: value for key, value in names.items() if key != 'always'}
     losses = ('loss_video', 'loss_audio', 'loss_visual', 'loss_adversarial', 'loss_pseudo_audio')
     pretrained = {key: (key, '') for key in outcome['checkpoints'] if key.startswith('avg_')}
+    pretraining = loss_curves(
+        work_dir,
+        pretrained,
+        ('loss_unimodal', 'loss_cross_modal'),
+        'Losses of audio-visual grounding, summed over all pairs of seconds of a batch.',
+    )
     lead = (
         'Of each training video only the set of its events is known: not when they happen, nor whether they '
         'are heard, seen, or both. Parsers learn this by themselves; the features are simulated.'
@@ -105,12 +112,7 @@ def write_parse_report(work_dir: Path, outcome: dict) -> None:
             *tables,
             timelines(work_dir, outcome),
             loss_curves(work_dir, trained, losses, 'Losses of the parsers, each with its weight.'),
-            loss_curves(
-                work_dir,
-                pretrained,
-                ('loss_unimodal', 'loss_cross_modal'),
-                'Losses of audio-visual grounding, summed over all pairs of seconds of a batch.',
-            ),
+            replace(pretraining, title='Pretraining'),
             times(outcome),
         ],
         lead,
