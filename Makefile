@@ -7,7 +7,7 @@ export VENV
 export OMP_WAIT_POLICY ?= passive
 PYTHON_IN_VENV = $(VENV)/bin/python
 
-.PHONY: help env demo demo-distill test bench lint
+.PHONY: help env demo demo-distill demo-localize demo-events demo-parse test bench lint
 help:                     ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -19,6 +19,15 @@ demo: env                 ## simulate drives, let pictures teach sound, write wo
 
 demo-distill: env         ## the same with three teachers and the MTA loss: work_dirs/demo_distill/report.html
 	$(PYTHON_IN_VENV) tools/demos/demo_distill.py $(DEMO_ARGS)
+
+demo-localize: env        ## find the pixels that sound in simulated clips: work_dirs/demo_localize/report.html
+	$(PYTHON_IN_VENV) tools/demos/demo_localize.py $(DEMO_ARGS)
+
+demo-events: env          ## find events in simulated videos, in time: work_dirs/demo_events/report.html
+	$(PYTHON_IN_VENV) tools/demos/demo_events.py $(DEMO_ARGS)
+
+demo-parse: env           ## parse simulated videos into events heard and seen: work_dirs/demo_parse/report.html
+	$(PYTHON_IN_VENV) tools/demos/demo_parse.py $(DEMO_ARGS)
 
 test: env                 ## run the tests
 	$(PYTHON_IN_VENV) -m pytest $(PYTEST_ARGS)
