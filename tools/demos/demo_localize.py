@@ -183,8 +183,6 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     counts = steps.run('lists', '1/6 list what the test clips show', lambda: list_by_things(data), **base)
 
     def train_step(key: str, title: str, config: str, epochs: int, **lane) -> str:
-        # what others wait for goes first
-        lane['patient'] = key == 'none'
         options = data_options(config, data, store, seed, plan.loaders) | schedule_options(epochs)
         return steps.run(
             f'train_{key}', title, lambda: train(config, key, work_dir / key, options, **lane), **base
