@@ -1,5 +1,6 @@
 from .audio_clips import AudioClip, collect_clips
 from .audio_det_inferencer import AudioDetInferencer
+from .event_inferencer import EventInferencer
 from .segment_feature_extractor import SegmentFeatureExtractor
 from .sound_localization_inferencer import SoundLocalizationInferencer
 from .video_parsing_inferencer import VideoParsingInferencer
@@ -7,6 +8,7 @@ from .video_parsing_inferencer import VideoParsingInferencer
 __all__ = [
     'AudioClip',
     'AudioDetInferencer',
+    'EventInferencer',
     'SegmentFeatureExtractor',
     'SoundLocalizationInferencer',
     'VideoParsingInferencer',

@@ -139,7 +139,7 @@ class AVEDataset(BaseDataset):
         if self.weakly and self.append_background:
             labels = self._read_labels('background_labels', 'background_')
             data_list += [
-                self._describe(row, label, f'background_{row:05d}', 'background_')
+                self._describe(row, label, f'background{row:05d}', 'background_')
                 for row, label in enumerate(labels)
             ]
         print_log(

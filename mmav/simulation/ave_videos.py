@@ -49,14 +49,14 @@ class AVEVideoConfig:
 
     preset: str = 'default'
     seed: int = 0
-    videos: tuple[int, int, int, int] = (800, 100, 300, 100)
+    videos: tuple[int, int, int, int] = (600, 60, 300, 60)
     num_classes: int = 10
     num_segments: int = 10
     grid: int = 7
     visual_channels: int = 512
     audio_channels: int = 128
     dtype: str = 'float32'
-    whole: float = 0.15
+    whole: float = 0.4
     goes_on: float = 0.6
     other_sound: float = 0.5
     silent_things: int = 2
@@ -101,7 +101,7 @@ class AVEVideoConfig:
 
 AVE_PRESETS = {
     'default': AVEVideoConfig(),
-    'demo': AVEVideoConfig(preset='demo', grid=4, visual_channels=64, audio_channels=32),
+    'demo': AVEVideoConfig(preset='demo', grid=3, size=1, visual_channels=64, audio_channels=32),
     'tiny': AVEVideoConfig(
         preset='tiny', videos=(16, 4, 8, 4), num_classes=4, grid=3, visual_channels=12, audio_channels=8
     ),

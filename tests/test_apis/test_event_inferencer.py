@@ -1,0 +1,199 @@
+import itertools
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmdet.registry import MODELS
+
+from mmav.apis import EventInferencer
+from mmav.apis.event_inferencer import event_bands
+from mmav.datasets import SampleError
+from mmav.visualization import EventBand, MapBand, ValueBand
+
+SMALL = dict(visual_channels=6, audio_channels=5, embed_dims=8)
+ENCODER = dict(num_heads=2, num_layers=1, feedforward_channels=8)
+CLASSES = ('Cat', 'Dog', 'Cow')
+
+
+def config(**model) -> dict:
+    return dict(model=dict(SMALL, encoder=ENCODER, **model), default_scope='mmdet')
+
+
+DMIN = config(type='DMIN', num_categories=3, fusion_heads=2, agta=dict(embed_dims=4, squeeze_channels=4))
+DCMR = config(type='DCMR', direction='v2a')
+
+
+def features(segments: int = 10, seed: int = 0, **more) -> dict:
+    rng = np.random.default_rng(seed)
+    return dict(
+        visual=rng.normal(size=(segments, 2, 3, 6)).astype(np.float32),
+        audio=rng.normal(size=(segments, 5)).astype(np.float32),
+        **more,
+    )
+
+
+def finder(relevance: float = 0.0) -> EventInferencer:
+    """DMIN whose relevance lies around the threshold, unless it is moved."""
+    torch.manual_seed(0)
+    inferencer = EventInferencer(DMIN, device='cpu', classes=CLASSES, show_progress=False)
+    inferencer.model.relevance_head.bias.data.fill_(relevance)
+    return inferencer
+
+
+def test_events_are_the_runs_of_the_models_labels():
+    inferencer = finder()
+    source = features(name='dog')
+    inputs = {key: [torch.from_numpy(source[key])] for key in ('visual', 'audio')}
+    with torch.no_grad():
+        (direct,) = inferencer.model.test_step(dict(inputs=inputs))
+    # the threshold in the middle of the relevance: some seconds hold an event, some do not
+    inferencer.model.relevance_thr = float(direct.pred_relevance.median())
+    with torch.no_grad():
+        (direct,) = inferencer.model.test_step(dict(inputs=inputs))
+    labels = direct.pred_labels.tolist()
+    assert 3 in labels and set(labels) != {3}
+
+    (prediction,) = inferencer(source)
+
+    drawn = [3] * 10
+    for event in prediction['events']:
+        span = slice(int(event['onset']), int(event['offset']))
+        drawn[span] = [CLASSES.index(event['label'])] * (span.stop - span.start)
+        probability = float(direct.pred_scores[CLASSES.index(event['label'])])
+        expected = probability * float(direct.pred_relevance[span].mean())
+        assert event['score'] == pytest.approx(expected, rel=1e-5)
+    assert drawn == labels
+    assert prediction['input'] == 'dog' and prediction['duration'] == 10
+    np.testing.assert_allclose(prediction['attention'], direct.pred_attention, rtol=1e-5)
+
+
+def test_longer_videos_are_gone_through_in_stretches():
+    inferencer = finder(relevance=9)
+    source = features(25)
+    (whole,) = inferencer(source)
+    parts = [
+        inferencer({key: value[start : start + 10] for key, value in source.items()})[0]
+        for start in (0, 10, 20)
+    ]
+    np.testing.assert_allclose(
+        whole['relevance'], np.concatenate([part['relevance'] for part in parts]), rtol=1e-5
+    )
+    assert whole['attention'].shape == (25, 2, 3)
+    # each stretch is one event; equal neighbours go on over the border
+    labels = [part['events'][0]['label'] for part in parts]
+    expected = 1 + sum(a != b for a, b in itertools.pairwise(labels))
+    assert len(whole['events']) == expected and whole['events'][-1]['offset'] == 25
+
+
+def test_a_weakly_supervised_model_serves_as_well():
+    torch.manual_seed(0)
+    weak = dict(DMIN, model=dict(DMIN['model'], supervision='weakly'))
+    inferencer = EventInferencer(weak, device='cpu', classes=CLASSES, show_progress=False)
+    assert inferencer(features())[0]['relevance'].shape == (10,)
+
+
+def test_a_stretch_is_searched_for_in_the_other_modality():
+    torch.manual_seed(0)
+    inferencer = EventInferencer(DCMR, device='cpu', show_progress=False)
+    source = features(query=(2, 5))
+    (prediction,) = inferencer(source)
+    mask = torch.zeros(10)
+    mask[2:5] = 1
+    inputs = dict(
+        visual=[torch.from_numpy(source['visual'].mean((1, 2)))],
+        audio=[torch.from_numpy(source['audio'])],
+        query_mask=[mask],
+    )
+    with torch.no_grad():
+        (direct,) = inferencer.model.test_step(dict(inputs=inputs))
+    start = int(direct.pred_start)
+    np.testing.assert_allclose(prediction['windows'], direct.pred_window_scores, rtol=1e-5)
+    assert prediction['query'] == dict(modality='visual', onset=2.0, offset=5.0)
+    answer = prediction['answer']
+    assert (answer['modality'], answer['onset'], answer['offset']) == ('audio', start, start + 3)
+    assert answer['score'] == pytest.approx(float(direct.pred_window_scores.max()) / 3, rel=1e-5)
+
+
+def test_what_is_found_is_written_as_json_and_pictures(tmp_path):
+    inferencer = finder(relevance=9)
+    paths = {}
+    for key, value in features(seed=1).items():
+        paths[key] = tmp_path / f'{key}.npy'
+        np.save(paths[key], value)
+    predictions = inferencer([features(name='a b.mp4'), paths], out_dir=tmp_path / 'found')
+    written = json.loads((tmp_path / 'found/predictions.json').read_text())['predictions']
+    assert [entry['events'] for entry in written] == [entry['events'] for entry in predictions]
+    assert set(written[0]) == {'input', 'duration', 'events'}
+    for name in ('0000_a_b', '0001_input_1'):
+        assert cv2.imread(str(tmp_path / f'found/timelines/{name}.png')).shape[1] == 720
+
+
+def test_bands_show_events_relevance_and_attention():
+    found, relevance, attention = event_bands(finder(relevance=9)(features())[0])
+    assert isinstance(found, EventBand) and found.lanes[0][0][:2] == (0, 10)
+    assert isinstance(relevance, ValueBand) and isinstance(attention, MapBand)
+    prediction = EventInferencer(DCMR, device='cpu', show_progress=False)(features(query=(0, 4)))[0]
+    assert [band.name for band in event_bands(prediction)] == ['query: pictures', 'answer: sound']
+
+
+class Extractor:
+    """Stands for the feature networks."""
+
+    def __call__(self, video) -> dict:
+        return features(seed=7)
+
+
+def test_videos_go_through_the_extractor():
+    inferencer = finder(relevance=9)
+    inferencer.extractor = Extractor()
+    (prediction,) = inferencer('clips/dog.mp4')
+    assert prediction['input'] == 'dog.mp4'
+    np.testing.assert_array_equal(prediction['relevance'], inferencer(features(seed=7))[0]['relevance'])
+    with pytest.raises(SampleError, match=r'dog\.txt: is no video'):
+        inferencer('dog.txt')
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (dict(more=1), r"x: has \['audio', 'more', 'visual'\], the model takes"),
+        (dict(audio=np.zeros((10, 4))), r'audio of x: must be \(segments, 5\), got \(10, 4\)'),
+        (dict(visual=np.zeros((10, 6))), r'visual of x: must be \(segments, height, width, 6\)'),
+        (dict(audio=np.full((10, 5), np.nan)), 'audio of x: holds NaN'),
+        (dict(audio=np.zeros((9, 5))), 'x: sound and pictures are of different lengths'),
+        (dict(audio='nowhere.npy'), r'nowhere\.npy: no array can be read'),
+    ],
+)
+def test_features_that_do_not_fit_are_named(change, message):
+    with pytest.raises(SampleError, match=message):
+        finder()(dict(features(name='x'), **change))
+
+
+@pytest.mark.parametrize('query', [None, (5, 2), (0.5, 2), (8, 11)])
+def test_queries_that_do_not_fit_are_refused(query):
+    inferencer = EventInferencer(DCMR, device='cpu', show_progress=False)
+    with pytest.raises(SampleError, match=r'x: .*quer'):
+        inferencer(features(name='x', query=query))
+
+
+def test_other_models_and_names_are_refused():
+    with pytest.raises(ValueError, match='not DMIN or DCMR'):
+        EventInferencer(dict(model=dict(type='SegmentDataPreprocessor')), device='cpu')
+    with pytest.raises(ValueError, match='2 names for 3 categories'):
+        EventInferencer(DMIN, device='cpu', classes=('Cat', 'Dog'))
+    with pytest.raises(ValueError, match='window'):
+        EventInferencer(DMIN, device='cpu', classes=CLASSES, window=0)
+    with pytest.raises(TypeError, match='input 0 is a int'):
+        finder()(7 for _ in range(1))
+
+
+def test_names_and_weights_come_from_the_checkpoint(tmp_path):
+    model = MODELS.build(DMIN['model'])
+    meta = dict(dataset_meta=dict(classes=CLASSES))
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), tmp_path / 'dmin.pth')
+    inferencer = EventInferencer(DMIN, str(tmp_path / 'dmin.pth'), device='cpu', show_progress=False)
+    assert inferencer.classes == CLASSES
+    for key, value in model.state_dict().items():
+        torch.testing.assert_close(inferencer.model.state_dict()[key], value)
