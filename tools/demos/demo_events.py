@@ -1,0 +1,153 @@
+"""Audio-visual events in time: DMIN fully and weakly supervised, and DCMR both ways, on simulated videos.
+
+    python tools/demos/demo_events.py                 # some 2 minutes on 2 cores
+    python tools/demos/demo_events.py --preset tiny   # every step in miniature, to see that all works
+
+Simulates videos in AVE's layout, each with a thing that is seen and heard at once for some seconds, among
+others that are only seen or only heard; trains DMIN from labels of seconds and from labels of videos, without
+AGTA, without DIMA and with dot products, and DCMR, which searches pictures for a sound and sounds for a
+picture; tests all of them, and draws what they find. Leaves ``report.html``, ``results.json`` and the
+checkpoints in the work folder. A stopped run carries on when called again.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from common import Lanes, Steps, run_from_command_line, run_tool, test, train
+from demo_events_report import EVENTS, SEARCHES, write_events_report
+from mmengine.fileio import load
+
+# Config and what it is changed in.
+CONFIGS = {
+    'fully': ('dmin/dmin_sim.py', {}),
+    'weakly': ('dmin/dmin_sim_weakly.py', {}),
+    'no_agta': ('dmin/dmin_sim.py', {'model.use_agta': False}),
+    'no_dima': ('dmin/dmin_sim.py', {'model.use_dima': False}),
+    'dot_product': ('dmin/dmin_sim.py', {'model.dima': dict(own_score='dot', other_score='dot')}),
+    'a2v': ('dmin/dcmr_sim_a2v.py', {}),
+    'v2a': ('dmin/dcmr_sim_v2a.py', {}),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes of a demo.
+
+    Args:
+        epochs: Of each training.
+        learning_rate: Halfway and at four fifths it falls to 0.3 of what it was.
+        simulator: Options of ``simulate_ave.py``.
+        timelines: Test videos that the report draws.
+    """
+
+    epochs: int
+    learning_rate: float
+    simulator: tuple[str, ...]
+    timelines: int
+
+
+PLANS = {
+    'demo': Plan(
+        epochs=10,
+        learning_rate=0.002,
+        simulator=('--preset', 'demo', '--videos', '480', '60', '300', '60'),
+        timelines=8,
+    ),
+    'tiny': Plan(epochs=1, learning_rate=0.002, simulator=('--preset', 'tiny'), timelines=2),
+}
+
+
+def config_options(data: Path, seed: int, plan: Plan) -> dict:
+    """Overrides that point a config at the demo's data; its small files need no processes to load them.
+
+    Args:
+        data: Root of the simulated data.
+        seed: Of the runner.
+        plan: Sizes.
+
+    Returns:
+        Dotted keys and values.
+    """
+    simulated = load(data / 'manifest.json')['parameters']
+    epochs = plan.epochs
+    options = {
+        'randomness.seed': seed,
+        'model.visual_channels': simulated['visual_channels'],
+        'model.audio_channels': simulated['audio_channels'],
+        'optim_wrapper.optimizer.lr': plan.learning_rate,
+        'train_cfg.max_epochs': epochs,
+        'train_cfg.val_interval': epochs + 1,
+        'param_scheduler.0.milestones': [max(1, epochs // 2), max(2, epochs * 4 // 5)],
+        'default_hooks.checkpoint.interval': epochs,
+    }
+    for split in ('train', 'val', 'test'):
+        loader = f'{split}_dataloader'
+        options |= {
+            f'{loader}.dataset.data_root': str(data),
+            f'{loader}.num_workers': 0,
+            f'{loader}.persistent_workers': False,
+        }
+    return options
+
+
+def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
+    """Go through all steps.
+
+    Args:
+        work_dir: Folder of everything the demo writes.
+        plan: Sizes.
+        seed: Of the simulation and of all trainings.
+        workers: Not needed: the simulation takes seconds.
+
+    Returns:
+        Metrics by network, and what the report needs to know about the run.
+    """
+    steps = Steps(work_dir)
+    data = work_dir / 'data'
+    base = dict(seed=seed, **asdict(plan))
+    steps.run(
+        'simulate',
+        '1/3 simulate videos: features of their sound and picture, labels',
+        lambda: run_tool(
+            'dataset_converters/simulate_ave.py', data, '--seed', seed, *plan.simulator, threads=1
+        ),
+        **base,
+    )
+    options = config_options(data, seed, plan)
+    names = EVENTS | SEARCHES
+
+    def learn(key: str, **lane) -> str:
+        config, changes = CONFIGS[key]
+        return steps.run(
+            f'train_{key}',
+            f'2/3 train {names[key][0]}',
+            lambda: train(config, key, work_dir / key, options | changes, **lane),
+            **base,
+        )
+
+    metrics = {}
+    with Lanes() as lanes:
+        # the long ones first
+        futures = {key: lanes.submit(learn, key) for key in CONFIGS}
+        for key, future in futures.items():
+            config, changes = CONFIGS[key]
+            checkpoint = future.result()
+            metrics[key] = steps.run(
+                f'test_{key}',
+                f'3/3 test {names[key][0]}',
+                lambda: test(config, key, checkpoint, work_dir / key, options | changes),  # noqa: B023
+                **base,
+            )
+    return dict(
+        seed=seed,
+        seconds=steps.seconds,
+        total_seconds=steps.total_seconds(),
+        metrics=metrics,
+        checkpoints={key: future.result() for key, future in futures.items()},
+        data=str(data),
+        timelines=plan.timelines,
+    )
+
+
+if __name__ == '__main__':
+    run_from_command_line(__doc__, 'work_dirs/demo_events', PLANS, run_demo, write_events_report)
