@@ -11,6 +11,8 @@ from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 
+from mmav.simulation.ave_dataset import simulate_ave
+from mmav.simulation.ave_videos import make_ave_config
 from mmav.structures import SegmentDataSample
 
 ROOT = Path(__file__).parents[1] / 'configs' / 'dmin'
@@ -130,8 +132,29 @@ def test_config_names_what_exists_and_survives_a_dump(name, tmp_path):
         assert HOOKS.get(hook.type) is not None
     for part, registry in ((cfg.runner_type, RUNNERS), (cfg.visualizer.type, VISUALIZERS)):
         assert registry.get(part) is not None
+    metric = METRICS.get(cfg.test_evaluator[0].type).__name__
+    assert metric == ('CrossModalityMetric' if cfg.model.type == 'DCMR' else 'AVEMetric')
     cfg.dump(tmp_path / 'dumped.py')
     assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == cfg.to_dict()
+
+
+@pytest.fixture(scope='module')
+def simulated(tmp_path_factory) -> Path:
+    return simulate_ave(tmp_path_factory.mktemp('data') / 'ave', make_ave_config('tiny'), progress=False)
+
+
+@pytest.mark.parametrize('name', ['dmin_ave', 'dmin_ave_weakly', 'dcmr_ave_a2v', 'dmin_sim', 'dcmr_sim_v2a'])
+def test_data_sets_give_what_the_models_take(name, simulated):
+    cfg = load(name)
+    init_default_scope('mmdet')
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        dataset = DATASETS.build(dict(loader.dataset, data_root=str(simulated), serialize_data=False))
+        packed, wanted = dataset[len(dataset) - 1], toy_batch(cfg)
+        assert packed['inputs'].keys() == wanted['inputs'].keys()
+        for key, value in packed['inputs'].items():
+            assert value.ndim == wanted['inputs'][key][0].ndim and value.dtype == torch.float32
+        learned = name == 'dmin_ave_weakly' and loader is cfg.train_dataloader
+        assert ('gt_events' if learned else 'gt_segments') in packed['data_samples']
 
 
 def test_every_row_of_the_tables_has_a_config_that_changes_that_alone():
