@@ -77,7 +77,8 @@ class ValueBand:
 
     def __init__(self, name: str, values: Sequence[float]) -> None:
         self.name, self.values = name, np.asarray(values, dtype=float)
-        if self.values.ndim != 1 or not len(self.values) or not ((self.values >= 0) & (self.values <= 1)).all():
+        within = (self.values >= 0) & (self.values <= 1)
+        if self.values.ndim != 1 or not len(self.values) or not within.all():
             raise ValueError(f'{name}: values must lie in 0..1, (segments,)')
 
     def height(self, width: float) -> int:
