@@ -225,9 +225,10 @@ def agta(
             for part in (module, other):
                 part.eval()  # the same dropout: none
             checked = check_same('output and gradients', *runs) if device == 'cpu' else ''
+            warm_up = 0 if checked else 1  # the check warms up
             for part in (module, other):
                 part.train()
-            mine, theirs = time_pairs(*runs, repeats, clock=clock)
+            mine, theirs = time_pairs(*runs, repeats, warm_up=warm_up, clock=clock)
             results.append(
                 Comparison(
                     'agta',
@@ -309,9 +310,10 @@ def dmin_step(
             for key in (mine, theirs):
                 networks[key].eval()  # the same dropout: none
             checked = check_same('losses and a gradient', *runs) if device == 'cpu' else ''
+            warm_up = 0 if checked else 1  # the check warms up
             for key in (mine, theirs):
                 networks[key].train()
-            times = time_pairs(*runs, repeats, clock=clock)
+            times = time_pairs(*runs, repeats, warm_up=warm_up, clock=clock)
             results.append(
                 Comparison(
                     'dmin-step',
