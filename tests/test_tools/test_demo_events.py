@@ -16,9 +16,8 @@ EVENTS = {'fully', 'weakly', 'no_agta', 'no_dima', 'dot_product'}
 
 
 @pytest.mark.slow
-def test_demo_runs_through_and_a_second_run_finds_everything_done(tmp_path, run_demo, monkeypatch, capsys):
-    first = run_demo('demo_events.py', tmp_path)
-    assert 'done before' not in first
+def test_demo_runs_through_and_leaves_what_the_tool_takes(tmp_path, run_demo, monkeypatch, capsys):
+    run_demo('demo_events.py', tmp_path)
     outcome = json.loads((tmp_path / 'results.json').read_text())
     assert set(outcome['metrics']) == EVENTS | SEARCHES
     for key, metrics in outcome['metrics'].items():
@@ -26,9 +25,6 @@ def test_demo_runs_through_and_a_second_run_finds_everything_done(tmp_path, run_
     page = (tmp_path / 'report.html').read_text()
     assert page.count('<h3>Video test') == 2 and 'Always background' in page
     assert 'http://' not in page and 'https://' not in page
-
-    second = run_demo('demo_events.py', tmp_path)
-    assert second.count('done before') == len(list((tmp_path / 'steps').iterdir()))
 
     dataset = AVEDataset(
         data_root=outcome['data'], split='test', supervision='cross_modality', test_mode=True, pipeline=[]
