@@ -59,9 +59,7 @@ def parse_args(args: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--repeats', type=int, help='pairs; default: as many as each benchmark needs')
     parser.add_argument('--threads', type=int, default=1, help='of the detectors; default: 1')
     parser.add_argument('--size', type=int, help="side of the network's input; default: 576, loaders 768")
-    parser.add_argument(
-        '--batch', type=int, help='samples; default: 1 of detectors, 32 of DMIN, 4 of AVC'
-    )
+    parser.add_argument('--batch', type=int, help='samples; default: 1 of detectors, 32 of DMIN, 4 of AVC')
     parser.add_argument('--config', help=f'of the detector; default: {Path(PAPER_CONFIG).name}')
     parser.add_argument(
         '--cfg-options',

@@ -64,10 +64,7 @@ class DenseModalityInteraction(nn.Module):
             options = dict(dima or {}, protocol=protocol)
             self.query_proj = nn.ModuleDict({name: nn.Linear(c, embed_dims) for name, c in channels.items()})
             self.dima = nn.ModuleDict(
-                {
-                    name: DIMALayer(embed_dims, num_heads, feedforward_channels, **options)
-                    for name in channels
-                }
+                {name: DIMALayer(embed_dims, num_heads, feedforward_channels, **options) for name in channels}
             )
 
     def forward(

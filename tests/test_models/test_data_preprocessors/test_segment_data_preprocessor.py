@@ -42,5 +42,5 @@ def test_faults_name_the_video():
         build()(dict(inputs=dict(audio=broken)))
     with pytest.raises(TypeError, match='inputs must be a dict'):
         build()(dict(inputs=[torch.zeros(2)]))
-    with pytest.raises(ValueError, match="dtype must be one of .* got 'float16'"):
+    with pytest.raises(ValueError, match=r"dtype must be one of .* got 'float16'"):
         build(dtype='float16')

@@ -71,7 +71,7 @@ def test_mirrored_edges_equal_librosa(n_fft):
     rows = torch.from_numpy(waveform)[None].requires_grad_()
     for out in (layer(rows.detach()), layer(rows)):  # a CPU has a way of its own without gradients
         np.testing.assert_allclose(out[0, 1].detach().numpy(), expected, atol=1e-3)
-    with pytest.raises(ValueError, match='511 samples are too few|512 samples are too few'):
+    with pytest.raises(ValueError, match=r'511 samples are too few|512 samples are too few'):
         layer(rows.detach()[..., : n_fft // 2])
 
 
