@@ -2,6 +2,7 @@ from .audio_clips import AudioClip, collect_clips
 from .audio_det_inferencer import AudioDetInferencer
 from .event_inferencer import EventInferencer
 from .segment_feature_extractor import SegmentFeatureExtractor
+from .segment_inferencer import SegmentInferencer
 from .sound_localization_inferencer import SoundLocalizationInferencer
 from .video_parsing_inferencer import VideoParsingInferencer
 
@@ -10,6 +11,7 @@ __all__ = [
     'AudioDetInferencer',
     'EventInferencer',
     'SegmentFeatureExtractor',
+    'SegmentInferencer',
     'SoundLocalizationInferencer',
     'VideoParsingInferencer',
     'collect_clips',
