@@ -5,24 +5,14 @@
 An interrupted run carries on when called again. See docs/data.md.
 """
 
-import argparse
-
 from mmav.simulation.ave_dataset import simulate_ave
 from mmav.simulation.ave_videos import AVE_PRESETS, make_ave_config
+from mmav.simulation.command_line import make_simulator_parser, run_simulator
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-    )
-    parser.add_argument('out', help='folder of the data set; an interrupted run into it is continued')
-    parser.add_argument(
-        '--preset', choices=sorted(AVE_PRESETS), default='default', help='where other options start from'
-    )
-    parser.add_argument('--seed', type=int, help='seed of everything')
+def main() -> None:
+    """Simulate what the command line asks for."""
+    parser = make_simulator_parser(__doc__, AVE_PRESETS, workers=False)
     parser.add_argument('--videos', type=int, nargs=4, metavar=('TRAIN', 'VAL', 'TEST', 'BACKGROUND'))
     parser.add_argument('--num-classes', type=int, help="the first of AVE's 28 categories")
     parser.add_argument('--num-segments', type=int, help='seconds of a video')
@@ -38,21 +28,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--likeness', type=float, help="cosine of two categories' directions")
     parser.add_argument('--variation', type=float, help='how much a category differs between videos')
     parser.add_argument('--noise', type=float, help='of every second; an event has a strength of about 1')
-    parser.add_argument('--quiet', action='store_true', default=False, help='no progress bar')
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Simulate what the command line asks for."""
-    options = vars(parse_args())
-    out, preset, quiet = options.pop('out'), options.pop('preset'), options.pop('quiet')
-    overrides = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
-    try:
-        simulate_ave(out, make_ave_config(preset, **overrides), progress=not quiet)
-    except (ValueError, FileExistsError) as error:
-        raise SystemExit(f'simulate_ave: {error}') from error
-    except KeyboardInterrupt:
-        raise SystemExit('simulate_ave: interrupted; the same command goes on where it stopped') from None
+    run_simulator(parser, make_ave_config, simulate_ave, 'simulate_ave')
 
 
 if __name__ == '__main__':

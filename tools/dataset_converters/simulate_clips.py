@@ -5,7 +5,6 @@
 An interrupted run carries on when called again. See docs/data.md.
 """
 
-import argparse
 import os
 
 # One thread a process: the pool already fills the processor. Set before numpy is imported.
@@ -14,21 +13,12 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
 
 from mmav.simulation.clips import CLIP_PRESETS, KINDS, make_clip_config  # noqa: E402
 from mmav.simulation.clips_dataset import simulate_clips  # noqa: E402
+from mmav.simulation.command_line import make_simulator_parser, run_simulator  # noqa: E402
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-    )
-    parser.add_argument('out', help='folder of the data set; an interrupted run into it is continued')
-    parser.add_argument(
-        '--preset', choices=sorted(CLIP_PRESETS), default='default', help='where other options start from'
-    )
-    parser.add_argument('--workers', type=int, default=os.cpu_count(), help='number of processes')
-    parser.add_argument('--seed', type=int, help='seed of everything')
+def main() -> None:
+    """Simulate what the command line asks for."""
+    parser = make_simulator_parser(__doc__, CLIP_PRESETS)
     parser.add_argument('--clips', type=int, nargs=4, metavar=('TRAIN', 'VAL', 'TEST', 'TEACHERS'))
     parser.add_argument('--kinds', nargs='+', choices=KINDS, help='kinds of things, at least three')
     parser.add_argument(
@@ -51,22 +41,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--duration', type=float, help='seconds of sound')
     parser.add_argument('--audio-ext', choices=('wav', 'flac'))
     parser.add_argument('--jpeg-quality', type=int, help='1..100')
-    parser.add_argument('--quiet', action='store_true', default=False, help='no progress bar')
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Simulate what the command line asks for."""
-    options = vars(parse_args())
-    out, preset = options.pop('out'), options.pop('preset')
-    workers, quiet = options.pop('workers'), options.pop('quiet')
-    overrides = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
-    try:
-        simulate_clips(out, make_clip_config(preset, **overrides), workers=workers, progress=not quiet)
-    except (ValueError, FileExistsError) as error:
-        raise SystemExit(f'simulate_clips: {error}') from error
-    except KeyboardInterrupt:
-        raise SystemExit('simulate_clips: interrupted; the same command goes on where it stopped') from None
+    run_simulator(parser, make_clip_config, simulate_clips, 'simulate_clips')
 
 
 if __name__ == '__main__':

@@ -1,6 +1,5 @@
 """Simulate drives with 8-channel sound, pictures and labels in MAVD's layout on disk."""
 
-import argparse
 import os
 
 # One thread a process: the pool already fills the processor. Set before numpy is imported.
@@ -8,21 +7,12 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
     os.environ[_name] = '1'
 
 from mmav.simulation import PRESETS, make_config, simulate_dataset  # noqa: E402
+from mmav.simulation.command_line import make_simulator_parser, run_simulator  # noqa: E402
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-    )
-    parser.add_argument('out', help='folder of the data set; an interrupted run into it is continued')
-    parser.add_argument(
-        '--preset', choices=sorted(PRESETS), default='default', help='where other options start from'
-    )
-    parser.add_argument('--workers', type=int, default=os.cpu_count(), help='number of processes')
-    parser.add_argument('--seed', type=int, help='seed of everything')
+def main() -> None:
+    """Simulate what the command line asks for."""
+    parser = make_simulator_parser(__doc__, PRESETS)
     parser.add_argument(
         '--drives-per-split',
         type=int,
@@ -70,23 +60,9 @@ def parse_args() -> argparse.Namespace:
         '--modalities', nargs='+', choices=('rgb', 'thermal', 'depth'), help='pictures to write'
     )
     parser.add_argument('--jpeg-quality', type=int, help='1..100')
-    parser.add_argument('--quiet', action='store_true', default=False, help='no progress bar')
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Simulate what the command line asks for."""
-    options = vars(parse_args())
-    out, preset = options.pop('out'), options.pop('preset')
-    workers, quiet = options.pop('workers'), options.pop('quiet')
-    overrides = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
-    try:
-        config = make_config(preset, **overrides)
-        simulate_dataset(out, config, workers=workers, progress=not quiet)
-    except (ValueError, FileExistsError, RuntimeError) as error:
-        raise SystemExit(f'simulate_mavd: {error}') from error
-    except KeyboardInterrupt:
-        raise SystemExit('simulate_mavd: interrupted; the same command goes on where it stopped') from None
+    run_simulator(
+        parser, make_config, simulate_dataset, 'simulate_mavd', (ValueError, FileExistsError, RuntimeError)
+    )
 
 
 if __name__ == '__main__':
