@@ -15,7 +15,6 @@ manifest.json                             parameters
 from __future__ import annotations
 
 import functools
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -26,9 +25,9 @@ from tqdm import tqdm
 
 from ..datasets.ave import AVE_CLASSES, ORDER_KEY
 from ..engine.atomic_backend import TEMPORARY_SUFFIX, AtomicLocalBackend
-from ..utils.claims import claim_folder
 from ..utils.feature_files import H5_KEY
 from .ave_videos import SPLITS, AVEVideo, AVEVideoConfig, sample_ave_video
+from .resuming import claim_data_set, sample_splits
 from .segment_features import class_prototypes, event_features
 
 FORMAT_VERSION = 1
@@ -50,15 +49,9 @@ def simulate_ave(root: str | os.PathLike, config: AVEVideoConfig, progress: bool
     Raises:
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
-    root = Path(root)
     manifest = dict(format='mmav simulated AVE', format_version=FORMAT_VERSION, parameters=config.to_dict())
-    claim_folder(
-        root / 'manifest.json', json.dumps(manifest, indent=1) + '\n', 'was simulated with other parameters'
-    )
-    drawn = {
-        split: [sample_ave_video(config, split, index) for index in range(count)]
-        for split, count in zip(SPLITS, config.videos)
-    }
+    root = claim_data_set(root, manifest)
+    drawn = sample_splits(sample_ave_video, config, SPLITS, config.videos)
     videos = [video for split in SPLITS[:-1] for video in drawn[split]]
     _write_lists(root, videos)
     _write_labels(root, videos, drawn['background'])

@@ -13,7 +13,6 @@ manifest.json                                parameters
 from __future__ import annotations
 
 import io
-import json
 import os
 from functools import partial
 from pathlib import Path
@@ -21,15 +20,13 @@ from typing import Any
 
 import cv2
 import soundfile
-from tqdm import tqdm
 
 from ..engine.atomic_backend import AtomicLocalBackend
-from ..utils.claims import claim_folder
 from ..utils.files import write_json
-from ..utils.processes import run_in_processes
 from .clip_pictures import render_clip
 from .clip_sounds import clip_sound
 from .clips import SPLITS, ClipConfig, ClipScene, sample_clip
+from .resuming import claim_data_set, sample_splits, write_missing, write_whole
 
 FORMAT_VERSION = 1
 
@@ -53,31 +50,11 @@ def simulate_clips(
     Raises:
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
-    root = Path(root)
     manifest = dict(format='mmav simulated clips', format_version=FORMAT_VERSION, parameters=config.to_dict())
-    claim_folder(
-        root / 'manifest.json', json.dumps(manifest, indent=1) + '\n', 'was simulated with other parameters'
-    )
-    for folder in ('frames', 'audio'):
-        (root / folder).mkdir(exist_ok=True)
-        for leftover in (root / folder).glob('.*'):
-            leftover.unlink()
-    scenes = [
-        sample_clip(config, split, index)
-        for split, count in zip(SPLITS, config.clips)
-        for index in range(count)
-    ]
-    todo = [scene for scene in scenes if not all(path.is_file() for path in _files(root, config, scene))]
-    bar = tqdm(
-        total=len(scenes),
-        initial=len(scenes) - len(todo),
-        desc='simulate',
-        unit='clip',
-        disable=not progress,
-    )
-    with bar:
-        for _ in run_in_processes(partial(_write_clip, root, config), todo, workers):
-            bar.update()
+    root = claim_data_set(root, manifest)
+    drawn = sample_splits(sample_clip, config, SPLITS, config.clips)
+    scenes = [scene for split in SPLITS for scene in drawn[split]]
+    write_missing(_write_clip, root, config, scenes, partial(_files, root, config), workers, 'clip', progress)
     _write_lists(root, config, scenes)
     return root
 
@@ -93,20 +70,12 @@ def _write_clip(root: Path, config: ClipConfig, scene: ClipScene) -> None:
     )
     if not done:
         raise OSError(f'cannot encode {frame}')
-    _write(frame, jpeg.tobytes())
+    write_whole(frame, jpeg.tobytes())
     length = round(config.duration * config.sample_rate)
     sound = clip_sound(scene.kind, length, config.sample_rate, scene.snr, scene.seed)
     buffer = io.BytesIO()
     soundfile.write(buffer, sound, config.sample_rate, 'PCM_16', format=config.audio_ext)
-    _write(audio, buffer.getvalue())
-
-
-def _write(path: Path, content: bytes) -> None:
-    # Whole or not at all, but not flushed to the disk one by one: thousands of flushes would take longer than
-    # the pictures.
-    temporary = path.with_name(f'.{path.name}')
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    write_whole(audio, buffer.getvalue())
 
 
 def _write_lists(root: Path, config: ClipConfig, scenes: list[ClipScene]) -> None:

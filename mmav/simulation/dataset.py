@@ -13,11 +13,11 @@ from typing import Any
 from tqdm import tqdm
 
 from ..engine.atomic_backend import AtomicLocalBackend
-from ..utils.claims import claim_folder
 from ..utils.processes import run_in_processes
 from .config import SPLITS, SimulationConfig
 from .geometry import CROP, SAMPLE_RATE, PinholeCamera
 from .recording import make_array
+from .resuming import claim_data_set
 from .sampling import sample_drive
 from .scene import drive_name
 from .writer import TRUTH_FILE, write_drive
@@ -62,9 +62,7 @@ def simulate_dataset(
     Raises:
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
-    root = Path(root)
-    manifest = json.dumps(make_manifest(config), indent=1, sort_keys=True) + '\n'
-    claim_folder(root / 'manifest.json', manifest, 'was simulated with other parameters')
+    root = claim_data_set(root, make_manifest(config), sort_keys=True)
     jobs = [(split, index) for split, count in zip(SPLITS, config.drives) for index in range(count)]
     todo = [job for job in jobs if not (root / drive_name(*job) / TRUTH_FILE).is_file()]
     for leftover in root.glob('.*.tmp'):

@@ -12,20 +12,15 @@ from __future__ import annotations
 
 import functools
 import io
-import json
 import os
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from ..datasets.llp import FEATURES
 from ..engine.atomic_backend import AtomicLocalBackend
-from ..utils.claims import claim_folder
 from ..utils.feature_files import YOUTUBE_ID
-from ..utils.processes import run_in_processes
 from .llp_videos import (
     MODALITIES,
     SPLITS,
@@ -34,6 +29,7 @@ from .llp_videos import (
     draw_pseudo_labels,
     sample_llp_video,
 )
+from .resuming import claim_data_set, sample_splits, write_missing, write_whole
 from .segment_features import class_prototypes, event_features
 
 FORMAT_VERSION = 1
@@ -59,31 +55,20 @@ def simulate_llp(
     Raises:
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
-    root = Path(root)
     manifest = dict(format='mmav simulated LLP', format_version=FORMAT_VERSION, parameters=config.to_dict())
-    claim_folder(
-        root / 'manifest.json', json.dumps(manifest, indent=1) + '\n', 'was simulated with other parameters'
+    root = claim_data_set(root, manifest)
+    drawn = sample_splits(sample_llp_video, config, SPLITS, config.videos)
+    videos = [video for split in SPLITS for video in drawn[split]]
+    write_missing(
+        _write_features,
+        root,
+        config,
+        videos,
+        lambda video: _files(root, video).values(),
+        workers,
+        'video',
+        progress,
     )
-    for folder in FEATURES.values():
-        (root / folder).mkdir(parents=True, exist_ok=True)
-        for leftover in (root / folder).glob('.*'):
-            leftover.unlink()
-    videos = [
-        sample_llp_video(config, split, index)
-        for split, count in zip(SPLITS, config.videos)
-        for index in range(count)
-    ]
-    todo = [video for video in videos if not all(path.is_file() for path in _files(root, video).values())]
-    bar = tqdm(
-        total=len(videos),
-        initial=len(videos) - len(todo),
-        desc='simulate',
-        unit='video',
-        disable=not progress,
-    )
-    with bar:
-        for _ in run_in_processes(partial(_write_features, root, config), todo, workers):
-            bar.update()
     _write_tables(root, config, videos)
     return root
 
@@ -132,10 +117,7 @@ def _write_features(root: Path, config: LLPVideoConfig, video: LLPVideo) -> None
     for key, path in _files(root, video).items():
         content = io.BytesIO()
         np.save(content, features[key], allow_pickle=False)
-        # Whole or not at all, but not flushed to the disk one by one: that would take longer than to make it.
-        temporary = path.with_name(f'.{path.name}')
-        temporary.write_bytes(content.getvalue())
-        os.replace(temporary, path)
+        write_whole(path, content.getvalue())
 
 
 def _write_tables(root: Path, config: LLPVideoConfig, videos: list[LLPVideo]) -> None:

@@ -1,0 +1,103 @@
+"""What simulators share that go on with an interrupted data set: its folder, and its files one by one."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from ..utils.claims import claim_folder
+from ..utils.processes import run_in_processes
+
+Item = TypeVar('Item')
+Config = TypeVar('Config')
+
+
+def claim_data_set(root: str | os.PathLike, manifest: dict[str, Any], sort_keys: bool = False) -> Path:
+    """Note in the folder of a data set what it is made with, or see that it is made with the same.
+
+    Args:
+        root: Folder of the data set.
+        manifest: Everything that tells how it is made, for ``manifest.json``.
+        sort_keys: Whether its keys are sorted. Defaults to False.
+
+    Returns:
+        Path: The folder.
+
+    Raises:
+        FileExistsError: The folder holds something else, or a set made with other parameters.
+    """
+    root = Path(root)
+    text = json.dumps(manifest, indent=1, sort_keys=sort_keys) + '\n'
+    claim_folder(root / 'manifest.json', text, 'was simulated with other parameters')
+    return root
+
+
+def sample_splits(
+    sample: Callable[[Config, str, int], Item], config: Config, splits: Sequence[str], counts: Sequence[int]
+) -> dict[str, list[Item]]:
+    """What ``sample`` draws for each number of each split.
+
+    Args:
+        sample: Takes the configuration, a split's name and a number.
+        config: Parameters.
+        splits: Names.
+        counts: How many of each.
+    """
+    return {
+        split: [sample(config, split, index) for index in range(count)]
+        for split, count in zip(splits, counts)
+    }
+
+
+def write_missing(
+    write: Callable[[Path, Config, Item], object],
+    root: Path,
+    config: Config,
+    items: Sequence[Item],
+    files: Callable[[Item], Iterable[Path]],
+    workers: int,
+    unit: str,
+    progress: bool,
+) -> None:
+    """Write files of those items that lack any; what an interrupted run left half written is removed.
+
+    Args:
+        write: Writes the files of an item by :func:`write_whole`; it can be pickled.
+        root: Folder of the data set.
+        config: Parameters.
+        items: All of them.
+        files: The files of an item.
+        workers: Number of processes; 0 works in the calling process.
+        unit: What an item is called at the progress bar.
+        progress: Whether to show one.
+    """
+    paths = [tuple(files(item)) for item in items]
+    for folder in {path.parent for each in paths for path in each}:
+        folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob('.*'):
+            leftover.unlink()
+    todo = [item for item, each in zip(items, paths) if not all(path.is_file() for path in each)]
+    done = len(items) - len(todo)
+    with tqdm(total=len(items), initial=done, desc='simulate', unit=unit, disable=not progress) as bar:
+        for _ in run_in_processes(partial(write, root, config), todo, workers):
+            bar.update()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, without flushing it to the disk.
+
+    Thousands of flushes, one a file, would take longer than to make what the files hold.
+
+    Args:
+        path: The file.
+        content: What it is to hold.
+    """
+    temporary = path.with_name(f'.{path.name}')
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
