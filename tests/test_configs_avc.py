@@ -11,14 +11,17 @@ import torch
 from mmdet.registry import DATASETS, HOOKS, METRICS, MODELS, RUNNERS, TRANSFORMS, VISUALIZERS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.hub import get_config
-from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
+from one_step import train_a_step
 
 import mmav  # noqa: F401  registers everything
+from mmav.simulation import make_clip_config, simulate_clips
 
 ROOT = Path(__file__).parents[1] / 'configs' / 'avc'
 NAMES = sorted(path.stem for path in ROOT.glob('*.py'))
+TEACHERS = sorted(f'teachers/{path.stem}' for path in ROOT.glob('teachers/*.py'))
 # Configs of one another's model and way of training differ in their data sets alone: one of each is trained.
 SAME = {
     name: {
@@ -151,23 +154,10 @@ def test_config_trains_a_step_and_predicts(name, tmp_path):
     cfg = toy(name, tmp_path)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
-    model.init_weights()
-    before = {key: value.detach().clone() for key, value in model.named_parameters()}
-    reached = set()
-    for key, parameter in model.named_parameters():
-        parameter.register_post_accumulate_grad_hook(lambda _, key=key: reached.add(key))
     size = map_size(cfg.model)
+    logs, changed = train_a_step(model, toy_batch(cfg.train_dataloader, size), lr=1e-4)
 
-    logs = model.train().train_step(
-        toy_batch(cfg.train_dataloader, size), OptimWrapper(torch.optim.SGD(model.parameters(), lr=1e-4))
-    )
-
-    assert all(value.isfinite() for value in logs.values())
-    # a parameter without a gradient would stop distributed training
-    assert reached == set(before)
-    assert all(
-        not torch.equal(value, before[key]) for key, value in model.named_parameters() if '_proj' in key
-    )
+    assert {key for key, _ in model.named_parameters() if '_proj' in key} <= changed
     model_cfg = cfg.model.get('localizer', cfg.model)
     hints = {f'loss_{kind}_hint' for kind in ('audio', 'visual') if model_cfg[f'{kind}_hint'] is not None}
     assert set(logs) == {'loss', 'loss_similarity', *hints}
@@ -176,6 +166,39 @@ def test_config_trains_a_step_and_predicts(name, tmp_path):
 
     assert [tuple(result.pred_map.shape) for result in results] == [(SIZE, SIZE)] * 3
     assert all(result.pred_map.isfinite().all() and result.pred_map.std() > 0 for result in results)
+
+
+@pytest.fixture(scope='module')
+def clips(tmp_path_factory) -> str:
+    config = make_clip_config('small', clips=(1, 2, 2, 2), offscreen_share=0.0)
+    root = tmp_path_factory.mktemp('simulated') / 'clips'
+    return str(simulate_clips(root, config, workers=0, progress=False))
+
+
+@pytest.mark.parametrize('name', TEACHERS)
+def test_teacher_trains_a_step_on_clips_and_predicts(name, clips):
+    cfg = load(name)
+    batches = []
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        dataset = DATASETS.build(dict(loader.dataset, data_root=clips))
+        assert len(dataset) == 2
+        batches.append(pseudo_collate([dataset[0], dataset[1]]))
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    train, *tests = batches
+    logs, changed = train_a_step(model, train, lr=0.1)
+
+    assert set(logs) == {'loss'}
+    assert {'backbone.conv1.weight', 'head.fc.weight', 'head.fc.bias'} <= changed
+    for batch in tests:
+        with torch.no_grad():
+            results = model.eval().test_step(batch)
+        assert [tuple(result.pred_score.shape) for result in results] == [(8,)] * 2
+        assert all(result.pred_score.sum().isclose(torch.tensor(1.0)) for result in results)
+    # the localizer takes its weights strictly
+    part = name.rpartition('_')[2]
+    teacher = dict(load('avc_r18_sim').teachers[part], init_cfg=None)
+    MODELS.build(teacher).load_state_dict(model.backbone.state_dict())
 
 
 def test_the_other_configs_train_alike():
@@ -192,7 +215,7 @@ def test_the_other_configs_train_alike():
             assert steps == expected, name
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', [*NAMES, *TEACHERS])
 def test_config_builds_pipelines_and_metrics(name):
     cfg = load(name)
     assert cfg.default_scope == 'mmdet' and cfg.custom_imports.imports == ['mmav']
@@ -207,7 +230,9 @@ def test_config_builds_pipelines_and_metrics(name):
     assert RUNNERS.get(cfg.runner_type) is not None and VISUALIZERS.get(cfg.visualizer.type) is not None
 
 
-@pytest.mark.parametrize('name', [*TRAINED, 'avc_r18_vggsound144k_flickr', 'avc_r18_vggsound144k_negatives'])
+@pytest.mark.parametrize(
+    'name', [*TRAINED, *TEACHERS, 'avc_r18_vggsound144k_flickr', 'avc_r18_vggsound144k_negatives']
+)
 def test_config_survives_a_dump(name, tmp_path):
     load(name).dump(tmp_path / 'dumped.py')
     assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == load(name).to_dict()
