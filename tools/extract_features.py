@@ -107,6 +107,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     args.sees, args.hears = set(args.only) != {'audio'}, 'audio' in args.only
     if (args.sees and not (args.videos or args.frames)) or (args.hears and not (args.videos or args.audio)):
         parser.error('give --videos, or --frames and --audio')
+    for folder in (args.videos, args.frames, args.audio):
+        if folder and not folder.is_dir():
+            parser.error(f'there is no folder {folder}')
+    if args.list and not args.list.is_file():
+        parser.error(f'there is no list {args.list}')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 

@@ -194,6 +194,8 @@ def test_prepared_pictures_and_sound(fast, videos, tmp_path):
         (('--frames', 'x'), '--frames needs --frames-fps'),
         (('--weights', 'vgg19'), 'pairs like vgg19=FILE'),
         (('--only', 'visual_st'), "ave has ['visual', 'audio'], not ['visual_st']"),
+        (('--videos', 'elsewhere'), 'there is no folder elsewhere'),
+        (('--list', 'elsewhere.txt'), 'there is no list elsewhere.txt'),
     ],
 )
 def test_mistakes_on_the_command_line(fast, videos, tmp_path, more, message, capsys):
