@@ -57,6 +57,10 @@ class FlickrSoundNetDataset(ClipPairDataset):
             root = ElementTree.fromstring(self._read_text(path))
         except ElementTree.ParseError as error:
             raise SampleError(path, f'no readable xml ({error})') from error
+        if len(list(root.iter('bbox'))) != len(root.findall('*/bbox')):
+            raise SampleError(
+                path, "holds a bbox that is not within an annotator's element, a child of the root"
+            )
         boxes, annotators = [], []
         for annotator, child in enumerate(root):
             for box in child.findall('bbox'):
