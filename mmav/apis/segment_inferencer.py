@@ -3,6 +3,7 @@
 Letters: T segments (seconds).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -26,7 +27,7 @@ from .segment_feature_extractor import SegmentFeatureExtractor
 Source = str | Path | Mapping
 
 
-class SegmentInferencer:
+class SegmentInferencer(ABC):
     """Base of inferencers that take videos, or their features, with one feature of sound a second.
 
     A subclass checks its model and its features, and says what is predicted of a video and how it is drawn.
@@ -91,24 +92,24 @@ class SegmentInferencer:
         features = {key: self.public_features[key] for key in self.channels}
         self.extractor = SegmentFeatureExtractor(features, weights, device=self.device)
 
+    @abstractmethod
     def _check_model(self) -> None:
         """Raise ValueError where the model is of another kind or the classes are not as many as its."""
-        raise NotImplementedError
 
-    def _check_source(self, name: str, source: Mapping) -> None:
+    def _check_source(self, name: str, source: Mapping) -> None:  # noqa: B027  (parsers need nothing)
         """Raise SampleError where a source lacks something beside features."""
 
+    @abstractmethod
     def _check_array(self, where: str, key: str, value: np.ndarray) -> np.ndarray:
         """A feature in the shape that the model takes; raise SampleError where it is of none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _check_lengths(self, name: str, features: Mapping[str, np.ndarray]) -> None:
         """Raise SampleError where features are not of the same seconds."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _bands(self, prediction: Mapping) -> Sequence[Band]:
         """What a prediction's timeline shows."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def _predict(

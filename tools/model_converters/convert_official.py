@@ -7,7 +7,7 @@ loaded strictly. SRC may be a ``.pth`` or a ``.pth.tar``, hold the weights thems
 ``state_dict``, with or without a ``module.`` before all names. It is read as data: code in it is refused,
 not run. A file that lacks parts of the network, or has others, is refused with the list of names.
 
-NAME says whose it is: efficientdet_d2_* (MM-DistillNet), avc (sound localizers in EZ-VSL's layout), dmin_* and
+NAME says whose it is: efficientdet_d2_* (MM-DistillNet), avc (localizers in EZ-VSL's layout), dmin_* and
 dcmr_* (events in time), han (parsing of videos).
 
 The published detectors know several classes, the configs one. ``--classes`` keeps some, in the order of the
