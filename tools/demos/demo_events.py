@@ -1,6 +1,6 @@
 """Audio-visual events in time: DMIN fully and weakly supervised, and DCMR both ways, on simulated videos.
 
-    python tools/demos/demo_events.py                 # some 2 minutes on 2 cores
+    python tools/demos/demo_events.py                 # a minute on 2 cores
     python tools/demos/demo_events.py --preset tiny   # every step in miniature, to see that all works
 
 Simulates videos in AVE's layout, each with a thing that is seen and heard at once for some seconds, among

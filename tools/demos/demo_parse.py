@@ -1,6 +1,6 @@
 """Parse videos into events that are heard, seen, or both: HAN and what was added to it, on simulated videos.
 
-    python tools/demos/demo_parse.py                 # some 4 minutes on 2 cores
+    python tools/demos/demo_parse.py                 # some 5 minutes on 2 cores
     python tools/demos/demo_parse.py --preset tiny   # one of each kind in miniature, to see that all works
 
 Simulates videos in LLP's layout, of which only the set of events is known; trains HAN, each addition of the
