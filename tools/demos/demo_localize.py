@@ -1,6 +1,6 @@
 """Which pixels make the sound: AVC on simulated clips, without teachers, with either, and with both.
 
-    python tools/demos/demo_localize.py                 # some 9 minutes of processor time
+    python tools/demos/demo_localize.py                 # some 5 minutes on 2 cores
     python tools/demos/demo_localize.py --preset tiny   # every step in miniature, to see that all works
 
 Simulates clips in the layout of VGG-Sound and VGG-SS: things with a sound each, silent things beside them,
