@@ -1,6 +1,7 @@
 """Installs mmav; configs and tools travel in ``mmav/.mim`` so that ``mim`` finds them."""
 
 import os
+import runpy
 import shutil
 import sys
 from pathlib import Path
@@ -12,14 +13,24 @@ MIM_ENTRIES = ('configs', 'tools')
 
 
 def read_version() -> str:
-    scope: dict = {}
-    exec((ROOT / 'mmav' / 'version.py').read_text(), scope)
-    return scope['__version__']
+    return runpy.run_path(str(ROOT / 'mmav' / 'version.py'))['__version__']
 
 
 def read_requirements(name: str) -> list:
     lines = (line.split('#')[0].strip() for line in (ROOT / name).read_text().splitlines())
     return [line for line in lines if line and not line.startswith('-r')]
+
+
+def openmmlab_extras() -> dict:
+    """The extras ``onedl`` and ``openmmlab``: a whole OpenMMLab for those who have none.
+
+    They are no requirements of mmav: pip would install one family over the other.
+    """
+    scope = runpy.run_path(str(ROOT / 'mmav' / 'compat' / 'packages.py'))
+    return {
+        family: [package.requirements[family] for package in scope['PACKAGES'].values()]
+        for family in scope['FAMILIES']
+    }
 
 
 def add_mim_files() -> None:
@@ -55,6 +66,6 @@ setup(
     include_package_data=True,
     package_data={'mmav': ['.mim/**/*']},
     install_requires=read_requirements('requirements.txt'),
-    extras_require={'dev': read_requirements('requirements-dev.txt')},
+    extras_require={'dev': read_requirements('requirements-dev.txt'), **openmmlab_extras()},
     zip_safe=False,
 )

@@ -1,10 +1,11 @@
 """Audio-visual learning for MMDetection: the import registers all components into its registries."""
 
-from .utils.version_check import check_environment
+from .compat import check_packages, provide_operators, quiet_imports
 from .version import __version__
 
-check_environment()
-
-from . import datasets, engine, evaluation, models, structures, visualization  # noqa: E402
+check_packages()
+provide_operators()
+with quiet_imports():
+    from . import datasets, engine, evaluation, models, structures, visualization
 
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'structures', 'visualization']

@@ -9,6 +9,7 @@ _base_ = [
     '../_base_/schedules/mm_distillnet_50e.py',
     '../_base_/default_runtime.py',
 ]
+custom_imports = dict(imports=['mmav', 'mmpretrain'], allow_failed_imports=False)
 
 max_count = 8  # the last class: 8 or more
 

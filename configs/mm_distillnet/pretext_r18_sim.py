@@ -8,6 +8,7 @@ _base_ = [
     '../_base_/schedules/simulated_900it.py',
     '../_base_/iteration_runtime.py',
 ]
+custom_imports = dict(imports=['mmav', 'mmpretrain'], allow_failed_imports=False)
 
 max_count = 4  # the last class: 4 or more
 

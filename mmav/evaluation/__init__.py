@@ -1,3 +1,5 @@
+import lazy_loader
+
 from .functional import (
     center_distance,
     ciou,
@@ -18,7 +20,6 @@ from .metrics import (
     AVEMetric,
     CenterDistanceMetric,
     CIoUMetric,
-    CountMetric,
     CrossModalityMetric,
     LLPMetric,
     MAVDMetric,
@@ -52,3 +53,5 @@ __all__ = [
     'window_accuracy',
     'window_chance',
 ]
+
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, submod_attrs={'metrics': ['CountMetric']})

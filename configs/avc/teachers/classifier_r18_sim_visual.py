@@ -1,5 +1,6 @@
 # What a simulated picture shows: its backbone is the visual teacher of ../avc_r18_sim.py.
 _base_ = '../avc_r18_sim.py'
+custom_imports = dict(imports=['mmav', 'mmpretrain'], allow_failed_imports=False)
 
 model = dict(
     _delete_=True,

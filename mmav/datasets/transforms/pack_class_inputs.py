@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
-from mmpretrain.structures import DataSample
 
+from ...compat import check_package
 from .pack_audio_visual_inputs import PackAudioVisualInputs, pack_inputs
 
 
@@ -21,6 +21,7 @@ class PackClassInputs(BaseTransform):
         meta_keys (Sequence[str]): Keys that go to the metainfo, where the sample has them.
 
     Raises:
+        ImportError: mmpretrain is not installed.
         KeyError: In use, if the sample holds neither sound nor pictures, or no ``gt_label``.
     """
 
@@ -29,13 +30,17 @@ class PackClassInputs(BaseTransform):
     )
 
     def __init__(self, meta_keys: Sequence[str] = DEFAULT_META_KEYS) -> None:
+        check_package('mmpretrain', 'PackClassInputs')
+        from mmpretrain.structures import DataSample
+
         self.meta_keys = tuple(meta_keys)
+        self._sample_type = DataSample
 
     def transform(self, results: dict) -> dict:
         """Pack ``results``; see the class."""
         if 'gt_label' not in results:
             raise KeyError('the sample has no gt_label: put CountInstances before PackClassInputs')
-        sample = DataSample(metainfo={key: results[key] for key in self.meta_keys if key in results})
+        sample = self._sample_type(metainfo={key: results[key] for key in self.meta_keys if key in results})
         return dict(inputs=pack_inputs(results), data_samples=sample.set_gt_label(results['gt_label']))
 
     def __repr__(self) -> str:

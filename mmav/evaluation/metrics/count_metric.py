@@ -3,13 +3,16 @@
 import torch
 from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
-from mmpretrain.evaluation import ConfusionMatrix
 from terminaltables import AsciiTable
 
+from ...compat import check_package
 from ..functional import count_scores
 
+check_package('mmpretrain', 'CountMetric')
+from mmpretrain.evaluation import ConfusionMatrix  # noqa: E402
 
-@METRICS.register_module()
+
+@METRICS.register_module(force=True)
 class CountMetric(ConfusionMatrix):
     """mmpretrain's confusion table of a classifier that counts, printed, with the scores that follow from it.
 

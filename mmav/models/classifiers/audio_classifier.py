@@ -5,12 +5,16 @@ from collections.abc import Mapping, Sequence
 import torch
 from mmdet.registry import MODELS
 from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
-from mmpretrain.models.classifiers import ImageClassifier
-from mmpretrain.structures import DataSample
 from torch import Tensor
 
+from ...compat import check_package
 
-@MODELS.register_module()
+check_package('mmpretrain', 'AudioClassifier')
+from mmpretrain.models.classifiers import ImageClassifier  # noqa: E402
+from mmpretrain.structures import DataSample  # noqa: E402
+
+
+@MODELS.register_module(force=True)
 class AudioClassifier(ImageClassifier):
     """mmpretrain's ``ImageClassifier`` behind this project's data preprocessors.
 

@@ -1,0 +1,13 @@
+from .lazy_registry import register_lazily
+from .mmcv_ops import describe_operators, provide_operators
+from .packages import check_package, check_packages
+from .quiet_imports import quiet_imports
+
+__all__ = [
+    'check_package',
+    'check_packages',
+    'describe_operators',
+    'provide_operators',
+    'quiet_imports',
+    'register_lazily',
+]
