@@ -1,7 +1,7 @@
 """What other packages say while they are imported, and what concerns no user of mmav.
 
-mmdet tells of optional packages that are not installed (OneDL's data sets, ``faster_coco_eval``) though nobody
-asked for them, and packages that still import ``pkg_resources`` pass setuptools' deprecation on.
+mmdet tells of optional packages that are not installed (OneDL's data sets, ``faster_coco_eval``) though
+nobody asked for them, and packages that import ``pkg_resources`` pass setuptools' deprecation on.
 """
 
 import contextlib

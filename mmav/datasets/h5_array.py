@@ -4,11 +4,13 @@ import os
 from contextlib import ExitStack
 from typing import Any
 
-import h5py
+import lazy_loader
 import numpy as np
 from mmengine.fileio import get_local_path
 
 from .errors import SampleError
+
+h5py = lazy_loader.load('h5py')
 
 
 class H5Array:
@@ -58,7 +60,7 @@ class H5Array:
         self._stack.close()
         self._process = 0
 
-    def _opened(self) -> h5py.Dataset:
+    def _opened(self) -> 'h5py.Dataset':
         if self._process == os.getpid():
             return self._array
         # what a fork inherited is its parent's: dropped, not closed
@@ -66,7 +68,7 @@ class H5Array:
         self._array, self._process = self._open(), os.getpid()
         return self._array
 
-    def _open(self) -> h5py.Dataset:
+    def _open(self) -> 'h5py.Dataset':
         try:
             local = self._stack.enter_context(get_local_path(self.path, backend_args=self.backend_args))
             file = self._stack.enter_context(h5py.File(local, 'r'))

@@ -1,10 +1,28 @@
 """Configs that checkpoints carry: read as data, where mmengine's own reader runs them as a program."""
 
 import ast
+import copy
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
+
+
+def without_layout(cfg: Config) -> Config:
+    """The same config, whose text (``pretty_text``) has one item a line as it is, not laid out by yapf.
+
+    yapf takes a second or so for a detector, and a run asks for the text several times when it starts and at
+    every checkpoint. ``Config.fromfile(format_python_code=False)`` forgets what it was asked for.
+
+    Args:
+        cfg: A config.
+
+    Returns:
+        A copy; values are shared.
+    """
+    plain = copy.copy(cfg)
+    object.__setattr__(plain, '_format_python_code', False)  # past Config's own, which sets a value
+    return plain
 
 
 def parse_config_text(text: str, source: str = 'config') -> Config:

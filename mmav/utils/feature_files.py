@@ -9,11 +9,13 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import h5py
+import lazy_loader
 import numpy as np
 
 from ..engine.atomic_backend import TEMPORARY_SUFFIX, AtomicLocalBackend
 from .claims import claim_folder, refuse_other_parameters
+
+h5py = lazy_loader.load('h5py')
 
 H5_KEY = 'avadataset'
 """Name of the data set in AVE's files of features."""

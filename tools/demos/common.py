@@ -5,6 +5,7 @@ import gc
 import hashlib
 import itertools
 import json
+import multiprocessing
 import os
 import runpy
 import sys
@@ -14,6 +15,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from tool_server import SERVED  # first: what follows takes seconds, which the server uses
+
+# isort: split
 import mmav  # noqa: F401  (registers everything)
 
 # isort: split
@@ -22,7 +26,9 @@ from mmengine.config import Config
 from mmengine.fileio import dump, load
 from mmengine.registry import RUNNERS, init_default_scope
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
+from mmav.utils.config_text import without_layout
 from mmav.utils.preloaded import preloaded_processes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,6 +130,8 @@ class Lanes:
 def _be_the_tool(tool: Path, arguments: tuple[str, ...], threads: int | None, patient: bool) -> None:
     """Go on as the process of a tool."""
     gc.freeze()  # mmengine collects garbage for every data set; what was imported is none
+    multiprocessing.set_start_method(None, force=True)  # that of any program, not the server's
+    tqdm.monitor_interval = 0  # no thread that a fork would have to do without
     if patient and hasattr(os, 'setpriority'):
         os.setpriority(os.PRIO_PROCESS, 0, 10)
     if threads is not None:
@@ -150,7 +158,7 @@ def run_tool(tool: str, *arguments: object, threads: int | None = None, patient:
     """
     path, texts = ROOT / 'tools' / tool, tuple(map(str, arguments))
     # to import the package takes longer than many a step
-    context = preloaded_processes(('mmav', 'mmav.simulation'))
+    context = preloaded_processes(SERVED)
     process = context.Process(target=_be_the_tool, args=(path, texts, threads, patient))
     process.start()
     process.join()
@@ -160,8 +168,7 @@ def run_tool(tool: str, *arguments: object, threads: int | None = None, patient:
 
 
 def _adapt_config(config: str, name: str, overrides: dict, position: int = 0) -> Config:
-    # what is read by programs alone need not be laid out, which takes longer than building a small network
-    cfg = Config.fromfile(ROOT / 'configs' / config, format_python_code=False)
+    cfg = without_layout(Config.fromfile(ROOT / 'configs' / config))
     bar = dict(type='ProgressBarHook', name=name, position=position)
     cfg.merge_from_dict(dict(overrides, log_level='WARNING', custom_hooks=[bar]))
     return cfg

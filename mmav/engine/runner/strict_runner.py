@@ -5,12 +5,16 @@ import re
 from collections.abc import Callable
 from functools import reduce
 
+from mmdet.utils import ConfigType
+from mmengine.config import Config
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner, find_latest_checkpoint
 from torch import nn
 
+from ...compat import describe_operators
 from ...utils.checkpoint import load_strict, read_checkpoint, select_state_dict
+from ...utils.config_text import without_layout
 from ..hooks import ExactResumeHook
 from .counted_data import count_samples
 from .loops import ResumableEpochTrainLoop
@@ -18,7 +22,7 @@ from .loops import ResumableEpochTrainLoop
 
 @RUNNERS.register_module()
 class StrictRunner(Runner):
-    """``Runner`` that loads checkpoints safely and whole, and resumes exactly. Use:
+    """``Runner`` that loads checkpoints safely and whole, and resumes exactly:
     ``runner_type='StrictRunner'``.
 
     - Checkpoints are read by ``torch.load(weights_only=True)``; nothing ever falls back to unpickling.
@@ -28,9 +32,24 @@ class StrictRunner(Runner):
     - A resumed run sees the data, augmentation, dropout and losses of the uninterrupted one, whatever the
       number of the loader's workers; see :class:`mmav.engine.ExactResumeHook`,
       :mod:`mmav.engine.runner.counted_data` and :class:`mmav.engine.runner.ResumableEpochTrainLoop`.
+    - The config is written and logged as it is, without laying it out as code, which takes seconds a start.
 
     Arguments are those of ``Runner``.
     """
+
+    @classmethod
+    def from_cfg(cls, cfg: ConfigType) -> 'StrictRunner':
+        """Build a runner, and log which operators of mmcv it runs on; see ``Runner.from_cfg``.
+
+        Args:
+            cfg: The config.
+
+        Returns:
+            The runner.
+        """
+        runner = super().from_cfg(without_layout(cfg) if isinstance(cfg, Config) else cfg)
+        runner.logger.info(describe_operators())
+        return runner
 
     def train(self) -> nn.Module:
         """Train; see ``Runner.train``.
@@ -40,7 +59,32 @@ class StrictRunner(Runner):
         """
         if self._resume:
             self._adopt_seed()
-        return super().train()
+        try:
+            return super().train()
+        finally:
+            self._end_workers()
+
+    def val(self) -> dict:
+        """Validate; see ``Runner.val``.
+
+        Returns:
+            dict: Metrics by name.
+        """
+        try:
+            return super().val()
+        finally:
+            self._end_workers()
+
+    def test(self) -> dict:
+        """Test; see ``Runner.test``.
+
+        Returns:
+            dict: Metrics by name.
+        """
+        try:
+            return super().test()
+        finally:
+            self._end_workers()
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Build the training loop around numbered data.
@@ -148,6 +192,19 @@ class StrictRunner(Runner):
         self._has_loaded = True
         self.logger.info(f'Load checkpoint from {filename}')
         return checkpoint
+
+    def _end_workers(self) -> None:
+        """End the processes of the loaders that keep them.
+
+        A runner and its loaders are a cycle of references. Left to the garbage collector, the loaders' queues
+        are closed before the message that ends their processes is sent, and each loader waits 5 seconds.
+        """
+        for loop in (self._train_loop, self._val_loop, self._test_loop):
+            for holder in (getattr(loop, 'dataloader', None), getattr(loop, 'dataloader_iterator', None)):
+                iterator = getattr(holder, '_iterator', None)
+                if hasattr(iterator, '_shutdown_workers'):
+                    iterator._shutdown_workers()
+                    holder._iterator = None
 
     def _adopt_seed(self) -> None:
         """Take over the seed of the run to be resumed before the loaders are built with another one."""

@@ -3,14 +3,17 @@
 m: objects of a frame; n: tracked boxes of a frame.
 """
 
+import functools
 from collections.abc import Sequence
 
-import motmetrics
+import lazy_loader
 import numpy as np
 import torch
 from mmdet.structures.bbox import bbox_overlaps
 
 from .hota import hota, hota_counts
+
+motmetrics = lazy_loader.load('motmetrics')  # with pandas a third of a second
 
 Frame = tuple[np.ndarray, np.ndarray]
 
@@ -26,8 +29,12 @@ COUNTS = dict(
 """Counts in the results, and their names in motmetrics."""
 
 _SIDES = ('truth', 'tracks')
-_HOST = motmetrics.metrics.create()
 _METRICS = ('mota', 'idf1', *COUNTS.values())
+
+
+@functools.cache
+def _host() -> 'motmetrics.metrics.MetricsHost':
+    return motmetrics.metrics.create()
 
 
 def sequence_counts(frames: Sequence[Frame], iou_thr: float = 0.5, name: str = 'sequence') -> dict:
@@ -55,7 +62,7 @@ def sequence_counts(frames: Sequence[Frame], iou_thr: float = 0.5, name: str = '
         for number, ((truth, tracks), similarity) in enumerate(zip(frames, similarities)):
             distances = np.where(similarity >= iou_thr, 1 - similarity, np.nan)
             accumulator.update(truth[:, 5], tracks[:, 5], distances, frameid=number)
-        clear = _HOST.compute(accumulator, metrics=_METRICS, return_dataframe=False, return_cached=True)
+        clear = _host().compute(accumulator, metrics=_METRICS, return_dataframe=False, return_cached=True)
     clear.pop('id_global_assignment')  # square matrices of all tracks
     ids = [[frame[side][:, 5] for frame in frames] for side in (0, 1)]
     return dict(clear=clear, hota=hota_counts(*ids, similarities))
@@ -70,7 +77,7 @@ def combine_counts(counts: Sequence[dict]) -> dict[str, float]:
     Returns:
         dict[str, float]: See :func:`tracking_metrics`.
     """
-    clear = _HOST.compute_overall(
+    clear = _host().compute_overall(
         [part['clear'] for part in counts], metrics=_METRICS, return_dataframe=False
     )
     sums = {key: sum(part['hota'][key] for part in counts) for key in counts[0]['hota']}

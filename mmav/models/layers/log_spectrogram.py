@@ -5,7 +5,6 @@ Letters: L samples, N length of a frame in samples, F frequency bins, T frames.
 
 import torch
 from mmdet.registry import MODELS
-from scipy.signal import get_window
 from torch import Tensor, nn
 
 # Waveforms that are transformed at a time: on a CPU their frames fit its cache, on an accelerator this
@@ -55,6 +54,8 @@ class LogSpectrogram(nn.Module):
         self.hop_length = hop_length
         self.floor = floor
         self.double_precision = double_precision
+
+        from scipy.signal import get_window  # a tenth of a second, for this layer alone
 
         window = torch.from_numpy(get_window(('tukey', 0.25), n_fft))
         density = torch.full((n_fft // 2 + 1,), 1 / (sample_rate * float(window.square().sum()))).double()
