@@ -1,5 +1,5 @@
 # Every target sets up its own environment first (see tools/setup_env.sh, which also
-# explains VENV, PYTHON, TORCH, EXTRA_PIP_ARGS); nothing is done twice.
+# explains VENV, PYTHON, OPENMMLAB, MMCV, TORCH, EXTRA_PIP_ARGS); nothing is done twice.
 SHELL := /bin/bash
 VENV ?= .venv
 export VENV
@@ -7,7 +7,7 @@ export VENV
 export OMP_WAIT_POLICY ?= passive
 PYTHON_IN_VENV = $(VENV)/bin/python
 
-.PHONY: help env demo demo-distill demo-localize demo-events demo-parse test bench lint
+.PHONY: help env demo demo-distill demo-localize demo-events demo-parse test test-stacks bench lint
 help:                     ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -31,6 +31,9 @@ demo-parse: env           ## parse simulated videos into events heard and seen: 
 
 test: env                 ## run the tests
 	$(PYTHON_IN_VENV) -m pytest $(PYTEST_ARGS)
+
+test-stacks:              ## run the tests marked `stack` with other Pythons and upstream's OpenMMLab
+	@tools/test_stacks.sh
 
 bench: env                ## measure the speed ratios of docs/benchmarks.md
 	$(PYTHON_IN_VENV) tools/analysis/bench.py $(BENCH_ARGS)

@@ -2,15 +2,15 @@
 
 import os
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lazy_loader
 import numpy as np
 from mmengine.fileio import get_local_path
 
 from .errors import SampleError
 
-h5py = lazy_loader.load('h5py')
+if TYPE_CHECKING:
+    import h5py
 
 
 class H5Array:
@@ -69,6 +69,8 @@ class H5Array:
         return self._array
 
     def _open(self) -> 'h5py.Dataset':
+        import h5py
+
         try:
             local = self._stack.enter_context(get_local_path(self.path, backend_args=self.backend_args))
             file = self._stack.enter_context(h5py.File(local, 'r'))

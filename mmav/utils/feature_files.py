@@ -9,13 +9,10 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import lazy_loader
 import numpy as np
 
 from ..engine.atomic_backend import TEMPORARY_SUFFIX, AtomicLocalBackend
 from .claims import claim_folder, refuse_other_parameters
-
-h5py = lazy_loader.load('h5py')
 
 H5_KEY = 'avadataset'
 """Name of the data set in AVE's files of features."""
@@ -121,6 +118,8 @@ def write_h5(
     Raises:
         ValueError: If an array is missing without ``fill``, or has another shape than the others.
     """
+    import h5py
+
     path = Path(path)
     missing = [name for name in names if name not in source]
     if len(missing) == len(names) or (missing and not fill):
@@ -162,6 +161,8 @@ def is_written(path: str | Path, parameters: Mapping) -> bool:
     Raises:
         FileExistsError: If the file was made with other parameters, or by another program.
     """
+    import h5py
+
     if not Path(path).exists():
         return False
     advice = 'choose another folder or remove it'

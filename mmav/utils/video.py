@@ -12,14 +12,12 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-import lazy_loader
+import av
 import numpy as np
 import soxr
 from mmengine.fileio import get_local_path
 
 from ..datasets.errors import SampleError
-
-av = lazy_loader.load('av')
 
 # Containers round times, some to the millisecond: a picture is shown from this much before its time.
 _TOLERANCE = 1e-3

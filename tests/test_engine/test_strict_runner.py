@@ -7,6 +7,7 @@ import pytest
 import torch
 import toy_training  # noqa: F401  (registers the toy parts)
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.registry import RUNNERS
 from mmengine.runner import save_checkpoint
@@ -14,6 +15,7 @@ from toy_training import toy_config
 
 from mmav.engine import StrictRunner
 from mmav.utils.checkpoint import read_checkpoint
+from mmav.utils.config_text import parse_config_text
 
 
 def build(folder: Path, **changes) -> StrictRunner:
@@ -23,6 +25,13 @@ def build(folder: Path, **changes) -> StrictRunner:
     runner = RUNNERS.build(cfg)
     assert type(runner) is StrictRunner
     return runner
+
+
+def toy_loaders(by_epoch: bool) -> dict:
+    """Loaders of the toy config with two processes, which persist."""
+    cfg = Config.fromstring(toy_config(by_epoch), '.py')
+    processes = dict(num_workers=2, persistent_workers=True)
+    return {name: dict(cfg[name].to_dict(), **processes) for name in ('train_dataloader', 'val_dataloader')}
 
 
 def weights() -> dict:
@@ -158,3 +167,57 @@ def test_stock_checkpoints_are_read(tmp_path):
     runner = build(tmp_path / 'run')
     runner.load_checkpoint(path)
     assert torch.equal(runner.model.fc.weight, weights()['fc.weight'])
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_loading_processes_end_with_the_run(tmp_path, by_epoch):
+    """The garbage collector, left to itself, kills them after 5 seconds each."""
+    loaders = toy_loaders(by_epoch)
+    runner = build(tmp_path, by_epoch=by_epoch, **loaders)
+    workers = []
+
+    class Note(Hook):
+        def after_train_iter(self, runner, *args, **kwargs):
+            self.collect(runner.train_loop)
+
+        def after_val_iter(self, runner, *args, **kwargs):
+            self.collect(runner.val_loop)
+
+        def after_test_iter(self, runner, *args, **kwargs):
+            self.collect(runner.test_loop)
+
+        def collect(self, loop):
+            iterator = loop.dataloader._iterator or loop.dataloader_iterator._iterator
+            workers.extend(worker for worker in iterator._workers if worker not in workers)
+
+    runner.register_hook(Note())
+    runner.train()
+    assert len(workers) >= 4 and all(worker.exitcode == 0 for worker in workers)
+    runner.test()
+    assert len(workers) >= 6 and all(worker.exitcode == 0 for worker in workers)
+
+
+def test_loading_processes_end_with_a_failure(tmp_path):
+    runner = build(tmp_path, **toy_loaders(True))
+    workers = []
+
+    class Fail(Hook):
+        def after_train_iter(self, runner, *args, **kwargs):
+            workers.extend(runner.train_loop.dataloader._iterator._workers)
+            raise RuntimeError('no space left')
+
+    runner.register_hook(Fail())
+    with pytest.raises(RuntimeError, match='no space left'):
+        runner.train()
+    assert workers and not any(worker.is_alive() for worker in workers)
+
+
+def test_the_log_holds_the_operators_and_the_config_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr('yapf.yapflib.yapf_api.FormatCode', None)  # seconds for a detector
+    runner = build(tmp_path)
+    runner.train()
+    log = next(tmp_path.glob('*/*.log')).read_text()
+    assert log.count('mmcv operators: ') == 1
+    dumped = Config.fromfile(next(tmp_path.glob('*.py')))
+    kept = parse_config_text(read_checkpoint(str(tmp_path / 'epoch_3.pth'))['meta']['cfg'])
+    assert dumped.model == kept.model == runner.cfg.model and dumped.train_cfg == runner.cfg.train_cfg

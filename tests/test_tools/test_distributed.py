@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from free_port import free_port
 from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
 from mmengine.model import MMDistributedDataParallel
@@ -17,8 +18,8 @@ from toy_training import PYTHONPATH, ROOT, finish, read_steps, start_tool, toy_c
 from mmav.utils.preloaded import preloaded_processes
 
 
-def run_script(name: str, *arguments, port: int) -> str:
-    environment = dict(os.environ, PYTHONPATH=PYTHONPATH, PYTHON=sys.executable, PORT=str(port))
+def run_script(name: str, *arguments) -> str:
+    environment = dict(os.environ, PYTHONPATH=PYTHONPATH, PYTHON=sys.executable, PORT=str(free_port()))
     environment.update(OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
     command = ['bash', str(ROOT / 'tools' / name), *map(str, arguments)]
     done = subprocess.run(
@@ -42,7 +43,7 @@ def runs(tmp_path_factory) -> Path:
         config = toy_config(train_dataloader=train_dataloader, model=dict(type='ToyModel', dropout=0.0))
         (folder / f'{name}.py').write_text(config)
     assert finish(start_tool('train', [folder / 'one.py', '--work-dir', folder / 'one'])) == 0
-    run_script('dist_train.sh', folder / 'two.py', 2, '--work-dir', folder / 'two', port=29511)
+    run_script('dist_train.sh', folder / 'two.py', 2, '--work-dir', folder / 'two')
     return folder
 
 
@@ -70,7 +71,6 @@ def test_evaluation_gathers_every_sample_once(runs):
         2,
         '--work-dir',
         runs / 'test',
-        port=29512,
     )
     assert output.count('GATHERED') == 1
     assert 'GATHERED [0, 1, 2, 3, 4]' in output

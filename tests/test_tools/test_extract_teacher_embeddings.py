@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from free_port import free_port
 from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -152,7 +153,7 @@ def test_a_killed_run_finished_by_two_processes_gives_the_bytes_of_one(tool, set
     monkeypatch.delenv('KILL_AT')
     paths = os.pathsep.join([str(tmp_path), str(TOOL.parents[1])])
     common = dict(PYTHONPATH=paths, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='', WORLD_SIZE='2')
-    common.update(MASTER_ADDR='127.0.0.1', MASTER_PORT='29541')
+    common.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free_port()))
     command = [sys.executable, str(TOOL), *arguments(setting, out), '--launcher', 'pytorch']
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     tasks = [

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import torch
+from free_port import free_port
 from pycocotools.coco import COCO
 from tiny_teachers import NUM_FRAMES, TOOL, arguments, make_killable, write_frames, write_teacher
 from toy_training import finish
@@ -71,7 +72,7 @@ def test_killed_processes_and_others_after_them_write_the_bytes_of_one(setting, 
     assert finish(start_tool(environment, command(alone), tmp_path / 'alone.log'), timeout=300) == 0
 
     out = tmp_path / 'shared.json'
-    torchrun = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', '--master_port=29531']
+    torchrun = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', '--standalone']
     killed = subprocess.run(
         [*torchrun, *command(out), '--launcher', 'pytorch'],
         env=dict(environment, KILL_AT='fl_rgb_6'),  # in the second batch of the second process
@@ -84,7 +85,8 @@ def test_killed_processes_and_others_after_them_write_the_bytes_of_one(setting, 
     assert list(shards['shard_000000002.json']) == ['2', '3'] and 'shard_000000006.json' not in shards
 
     logs = [tmp_path / f'{rank}.log' for rank in range(3)]
-    tasks = [start_slurm_task(environment, command(out), rank, 3, 29532, logs[rank]) for rank in range(3)]
+    port = free_port()
+    tasks = [start_slurm_task(environment, command(out), rank, 3, port, logs[rank]) for rank in range(3)]
     assert [finish(task, timeout=300) for task in tasks] == [0, 0, 0]
     assert out.read_bytes() == alone.read_bytes()
     assert not out.with_name('shared.json.parts').exists()

@@ -8,7 +8,6 @@ import soxr
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
-from ...utils.video import read_video_audio
 from ..audio_files import read_audio
 from ..errors import SampleError
 from .load_multichannel_audio import as_float
@@ -78,6 +77,8 @@ class LoadAudioSegment(BaseTransform):
     def load(self, path: str) -> np.ndarray:
         """Sound of one file, (L,) float32; see the class."""
         if self.from_video:
+            from ...utils.video import read_video_audio
+
             wave, rate = read_video_audio(path, self.sample_rate, self.backend_args), self.sample_rate
         else:
             clip = read_audio(path, self.backend_args)

@@ -5,15 +5,16 @@ m: objects of a frame; n: tracked boxes of a frame.
 
 import functools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import lazy_loader
 import numpy as np
 import torch
 from mmdet.structures.bbox import bbox_overlaps
 
 from .hota import hota, hota_counts
 
-motmetrics = lazy_loader.load('motmetrics')  # with pandas a third of a second
+if TYPE_CHECKING:
+    import motmetrics
 
 Frame = tuple[np.ndarray, np.ndarray]
 
@@ -34,6 +35,8 @@ _METRICS = ('mota', 'idf1', *COUNTS.values())
 
 @functools.cache
 def _host() -> 'motmetrics.metrics.MetricsHost':
+    import motmetrics
+
     return motmetrics.metrics.create()
 
 
@@ -51,6 +54,8 @@ def sequence_counts(frames: Sequence[Frame], iou_thr: float = 0.5, name: str = '
     Raises:
         ValueError: An array of another shape, or an id that comes twice in a frame.
     """
+    import motmetrics  # with pandas a third of a second
+
     frames = [
         tuple(_as_tracks(boxes, f'{side} of {name}, frame {number}') for side, boxes in zip(_SIDES, frame))
         for number, frame in enumerate(frames, 1)
