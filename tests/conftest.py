@@ -1,8 +1,13 @@
 """Fixtures shared by the tests: the shipped detectors, shrunk, and batches for them."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+# Two processes of tests share two cores; threads of both would wait for each other. Before torch is imported.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+# isort: split
 import pytest
 import torch
 from mmdet.registry import MODELS

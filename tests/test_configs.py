@@ -12,6 +12,8 @@ from mmpretrain.structures import DataSample
 
 from mmav.utils.config_text import without_layout
 
+pytestmark = pytest.mark.stack
+
 ROOT = Path(__file__).parents[1] / 'configs'
 NAMES = sorted(  # of the detectors; the other methods' configs have tests of their own
     path.relative_to(ROOT).as_posix()

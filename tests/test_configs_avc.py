@@ -19,6 +19,8 @@ from one_step import train_a_step
 import mmav  # noqa: F401  registers everything
 from mmav.simulation import make_clip_config, simulate_clips
 
+pytestmark = pytest.mark.stack
+
 ROOT = Path(__file__).parents[1] / 'configs' / 'avc'
 NAMES = sorted(path.stem for path in ROOT.glob('*.py'))
 TEACHERS = sorted(f'teachers/{path.stem}' for path in ROOT.glob('teachers/*.py'))

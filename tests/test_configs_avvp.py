@@ -13,6 +13,8 @@ from one_step import train_a_step
 
 from mmav.structures import SegmentDataSample
 
+pytestmark = pytest.mark.stack
+
 ROOT = Path(__file__).parents[1] / 'configs' / 'avvp'
 NAMES = sorted(path.stem for path in ROOT.glob('*.py'))
 SEGMENTS, FRAMES = 4, 8  # frames of each segment

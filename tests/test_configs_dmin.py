@@ -15,6 +15,8 @@ from mmav.simulation.ave_dataset import simulate_ave
 from mmav.simulation.ave_videos import make_ave_config
 from mmav.structures import SegmentDataSample
 
+pytestmark = pytest.mark.stack
+
 ROOT = Path(__file__).parents[1] / 'configs' / 'dmin'
 NAMES = sorted(path.stem for path in ROOT.glob('*.py'))
 VIDEOS, SEGMENTS, SIDE, VISUAL, AUDIO = 3, 4, 2, 8, 6

@@ -18,6 +18,8 @@ from mmengine.registry import init_default_scope
 from mmav.apis import AudioDetInferencer
 from mmav.datasets import SampleError
 
+pytestmark = pytest.mark.stack
+
 ROOT = Path(__file__).parents[2]
 RATE = 44100
 

@@ -12,6 +12,8 @@ from mmav.apis.event_inferencer import event_bands
 from mmav.datasets import SampleError
 from mmav.visualization import EventBand, MapBand, ValueBand
 
+pytestmark = pytest.mark.stack
+
 SMALL = dict(visual_channels=6, audio_channels=5, embed_dims=8)
 ENCODER = dict(num_heads=2, num_layers=1, feedforward_channels=8)
 CLASSES = ('Cat', 'Dog', 'Cow')

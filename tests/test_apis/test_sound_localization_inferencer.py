@@ -22,6 +22,8 @@ from mmav.datasets import SampleError
 from mmav.utils.video import read_video_audio, read_video_frames, read_video_info, write_video
 from mmav.visualization import blend_heatmap
 
+pytestmark = pytest.mark.stack
+
 RATE = 22050
 RESNET = dict(depth=18, base_channels=8, stem_channels=8, num_stages=4, out_indices=(3,), norm_eval=False)
 PIPELINE = [

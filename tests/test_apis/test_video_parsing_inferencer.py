@@ -18,6 +18,8 @@ from mmav.models.segment_model import mean_per_segment
 from mmav.utils.picture_features import PictureFeature
 from mmav.utils.video import write_video
 
+pytestmark = pytest.mark.stack
+
 TOOL = Path(__file__).parents[2] / 'tools' / 'parse_video.py'
 MODEL = dict(
     type='HybridAttentionParser',

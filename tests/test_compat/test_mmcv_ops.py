@@ -9,6 +9,8 @@ import pytest
 from mmav.compat import describe_operators, provide_operators
 from mmav.compat.mmcv_ops import NAME, _OperatorFinder, _OperatorModule
 
+pytestmark = pytest.mark.stack
+
 HIDE = """
 import importlib.machinery
 find = importlib.machinery.PathFinder.find_spec

@@ -12,6 +12,8 @@ from mmdet.models.losses.focal_loss import py_sigmoid_focal_loss
 
 from mmav.compat import operators
 
+pytestmark = pytest.mark.stack
+
 
 @pytest.fixture
 def generator() -> torch.Generator:

@@ -5,6 +5,8 @@ import pytest
 from mmav.compat import packages
 from mmav.compat.packages import check_package, check_packages, compile_command, installed_family
 
+pytestmark = pytest.mark.stack
+
 ONEDL = {'onedl-mmengine': '0.10.12', 'onedl-mmcv': '2.3.6', 'onedl-mmdetection': '3.5.1'}
 OPENMMLAB = {'mmengine': '0.10.7', 'mmcv-lite': '2.1.0', 'mmdet': '3.3.0'}
 

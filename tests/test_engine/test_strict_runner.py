@@ -17,6 +17,8 @@ from mmav.engine import StrictRunner
 from mmav.utils.checkpoint import read_checkpoint
 from mmav.utils.config_text import parse_config_text
 
+pytestmark = pytest.mark.stack
+
 
 def build(folder: Path, **changes) -> StrictRunner:
     cfg = Config.fromstring(toy_config(**changes), '.py')

@@ -9,6 +9,8 @@ from mmengine.config import Config
 
 from mmav.models.strict_pretrained import StrictPretrained, adapt_in_channels
 
+pytestmark = pytest.mark.stack
+
 CONFIGS = Path(__file__).parents[2] / 'configs'
 RGB_PARTS = {
     'visual_streams.rgb.backbone': 'backbone',

@@ -192,3 +192,9 @@ def test_command_writes_json(tmp_path, benchmarks, capsys):
         assert result['pairs'] == 1 and result['ratio_min'] <= result['ratio_median'] <= result['ratio_max']
         assert result['target'] is None
     assert 'inference: prediction' in capsys.readouterr().out
+
+
+def test_start_up(benchmarks):
+    (comparison,) = importlib.import_module('benchmarks.start_up').start_up(repeats=1)
+    assert min(comparison.ours_values + comparison.reference_values) > 0
+    assert comparison.notes[0].startswith('adds ')

@@ -13,6 +13,8 @@ from toy_training import ROOT, finish, start_tool
 
 from mmav.utils.checkpoint import read_checkpoint
 
+pytestmark = pytest.mark.stack
+
 CONFIGS = ROOT / 'configs'
 BOXES = [(10.0 + 30 * number, 20.0, 25.0, 30.0) for number in range(4)]
 COUNTS = (0, 1, 3, 4, 1)

@@ -9,6 +9,8 @@ import torch
 from mmdet.models.detectors import FasterRCNN, SingleStageDetector
 from mmengine.config import Config
 
+pytestmark = pytest.mark.stack
+
 TOOL = Path(__file__).parents[2] / 'tools' / 'model_converters' / 'strip_visual.py'
 
 

@@ -18,6 +18,8 @@ from tiny_mavd import CROP, SIZE, TinyMAVD
 from mmav.models.detectors import VISUAL_PREFIXES
 from mmav.utils.checkpoint import read_checkpoint
 
+pytestmark = pytest.mark.stack
+
 CONFIG = ROOT / 'configs' / 'avd' / 'av_faster_rcnn_r18_sim.py'
 RGB_CONFIG = ROOT / 'configs' / 'avd' / 'faster_rcnn_r18_sim_rgb.py'
 

@@ -11,6 +11,8 @@ from torch import nn
 
 from mmav.utils.checkpoint import admit, load_strict, read_checkpoint, select_state_dict
 
+pytestmark = pytest.mark.stack
+
 
 class Payload:
     """Writes a file when it is unpickled."""

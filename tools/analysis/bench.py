@@ -10,17 +10,14 @@ spread (least..greatest) and with the machine; before the timing both are checke
 compared with what is said in docs/benchmarks.md.
 """
 
-# ruff: noqa: E402  (the environment is set before what reads it is imported)
 import argparse
 import json
 import os
 import sys
-import warnings
 from pathlib import Path
 
 # Before torch and numpy load their threads: idle ones that spin take the cores from those that work.
 os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
-warnings.filterwarnings('ignore', message='faster_coco_eval')
 
 import mmav  # noqa: F401  (registers everything)
 
@@ -35,6 +32,7 @@ from benchmarks.log_mel import log_mel
 from benchmarks.log_spectrogram import log_spectrogram
 from benchmarks.metrics import metrics
 from benchmarks.pairs import CLOCKS, Comparison, describe_machine
+from benchmarks.start_up import start_up
 from benchmarks.tracking import tracker
 from benchmarks.vggish import vggish_log_mel
 from benchmarks.video_parsing import llp_metric
@@ -174,6 +172,7 @@ BENCHMARKS = {
     'dfa': lambda args: dfa(**_event_options(args)),
     'agta': lambda args: agta(**_event_options(args)),
     'dmin-step': lambda args: dmin_step(**_event_options(args)),
+    'start-up': lambda args: start_up(threads=args.threads, **_given(repeats=args.repeats)),
 }
 
 
