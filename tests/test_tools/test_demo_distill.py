@@ -18,9 +18,8 @@ def read_results(work_dir: Path) -> dict:
 
 
 @pytest.mark.slow
-def test_demo_runs_through_and_a_second_run_finds_everything_done(tmp_path, run_demo):
-    first = run_demo('demo_distill.py', tmp_path)
-    assert 'done before' not in first
+def test_demo_runs_through(tmp_path, run_demo):
+    run_demo('demo_distill.py', tmp_path)
     outcome = read_results(tmp_path)
     trained = {'few', 'no_mta', 'mta', *TEACHERS}
     assert set(outcome['metrics']) == {'floor', *trained}
@@ -54,9 +53,3 @@ def test_demo_runs_through_and_a_second_run_finds_everything_done(tmp_path, run_
     assert 'loss_mta' in page
     maps = cv2.imread(outcome['maps'])
     assert maps.shape[1] == 5 * 480 + 4 * 4
-
-    times = {file.name: file.stat().st_mtime_ns for file in (tmp_path / 'steps').iterdir()}
-    second = run_demo('demo_distill.py', tmp_path)
-    assert second.count('done before') == len(times)
-    assert times == {file.name: file.stat().st_mtime_ns for file in (tmp_path / 'steps').iterdir()}
-    assert read_results(tmp_path) == outcome
