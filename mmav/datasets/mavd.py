@@ -9,6 +9,8 @@ from mmdet.registry import DATASETS
 from mmengine.fileio import exists, join_path, load
 from mmengine.logging import print_log
 
+from mmav.structures.rig import RIG_FILE, Rig
+
 from .box_fault import box_fault
 from .errors import SampleError
 from .mavd_conditions import CONDITIONS, fill_conditions, keep_condition
@@ -39,7 +41,8 @@ class MAVDDataset(CocoDataset):
     ``timestamp`` (seconds), ``time_of_day``, ``motion``, ``condition`` (None where unknown), ``crop``,
     ``ori_shape``, ``img_shape``, ``microphone_positions`` and the files: ``modality_paths`` and
     ``audio_paths`` (one file a microphone) or ``audio_path`` and ``audio_offset`` (centre of the clip in the
-    drive's recording, seconds), or ``prepared``.
+    drive's recording, seconds), or ``prepared``. Where a ``rig.json`` lies beside the drives, the metainfo
+    holds it as ``rig`` (:meth:`mmav.structures.Rig.to_dict`).
 
     Args:
         ann_file (str): COCO file; '' takes the frames of ``split_file`` without labels. Defaults to ''.
@@ -145,7 +148,9 @@ class MAVDDataset(CocoDataset):
                 f'{prepared} was prepared with crop {self.store.crop}, this data set has {self.crop}'
             )
         self.left_out = Counter()
-        self._geometry_given = 'microphone_positions' in (kwargs.get('metainfo') or {})
+        metainfo = kwargs.get('metainfo') or {}
+        self._geometry_given = 'microphone_positions' in metainfo
+        self._rig_given = 'rig' in metainfo
         super().__init__(ann_file=ann_file, data_prefix=data_prefix or dict(img=''), **kwargs)
 
     # what the data set yields
@@ -162,6 +167,7 @@ class MAVDDataset(CocoDataset):
             self.backend_args,
         )
         self._take_geometry_from_manifest()
+        self._take_rig()
         frames = None
         if self.split_file:
             frames = read_split_list(self._below_root(self.split_file), self.backend_args)
@@ -190,6 +196,23 @@ class MAVDDataset(CocoDataset):
         positions = load(path, backend_args=self.backend_args).get('microphone_positions')
         if positions is not None:
             self._metainfo['microphone_positions'] = tuple(tuple(position) for position in positions)
+
+    def _take_rig(self) -> None:
+        """The rig beside the data, as plain values; the configuration's word comes first."""
+        path = join_path(self.data_prefix['img'], RIG_FILE)
+        if self._rig_given or not exists(path, backend_args=self.backend_args):
+            return
+        try:
+            rig = Rig.from_file(path, backend_args=self.backend_args)
+        except ValueError as error:
+            raise SampleError(path, str(error).removeprefix(f'{path}: ')) from error
+        if rig.crop != self.crop:
+            raise SampleError(
+                path,
+                f'crop: it is {rig.crop}, but that of the data set is {self.crop}; boxes refer to the '
+                'cropped image, so make them agree',
+            )
+        self._metainfo['rig'] = rig.to_dict()
 
     def _load_labelled(self, frames: list | None) -> list[dict]:
         try:
