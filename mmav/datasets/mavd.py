@@ -9,8 +9,6 @@ from mmdet.registry import DATASETS
 from mmengine.fileio import exists, join_path, load
 from mmengine.logging import print_log
 
-from mmav.structures.rig import RIG_FILE, Rig
-
 from .box_fault import box_fault
 from .errors import SampleError
 from .mavd_conditions import CONDITIONS, fill_conditions, keep_condition
@@ -23,6 +21,7 @@ from .mavd_layout import (
     split_file_name,
     timestamp_of,
 )
+from .mavd_rig import read_rig
 from .microphones import OCTAGON_POSITIONS
 from .prepared_store import PreparedStore
 from .transforms import LoadMultichannelAudio, LoadVisualModalities
@@ -167,7 +166,9 @@ class MAVDDataset(CocoDataset):
             self.backend_args,
         )
         self._take_geometry_from_manifest()
-        self._take_rig()
+        rig = None if self._rig_given else read_rig(self.data_prefix['img'], self.crop, self.backend_args)
+        if rig is not None:
+            self._metainfo['rig'] = rig
         frames = None
         if self.split_file:
             frames = read_split_list(self._below_root(self.split_file), self.backend_args)
@@ -196,23 +197,6 @@ class MAVDDataset(CocoDataset):
         positions = load(path, backend_args=self.backend_args).get('microphone_positions')
         if positions is not None:
             self._metainfo['microphone_positions'] = tuple(tuple(position) for position in positions)
-
-    def _take_rig(self) -> None:
-        """The rig beside the data, as plain values; the configuration's word comes first."""
-        path = join_path(self.data_prefix['img'], RIG_FILE)
-        if self._rig_given or not exists(path, backend_args=self.backend_args):
-            return
-        try:
-            rig = Rig.from_file(path, backend_args=self.backend_args)
-        except ValueError as error:
-            raise SampleError(path, str(error).removeprefix(f'{path}: ')) from error
-        if rig.crop != self.crop:
-            raise SampleError(
-                path,
-                f'crop: it is {rig.crop}, but that of the data set is {self.crop}; boxes refer to the '
-                'cropped image, so make them agree',
-            )
-        self._metainfo['rig'] = rig.to_dict()
 
     def _load_labelled(self, frames: list | None) -> list[dict]:
         try:

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,3 +88,9 @@ def test_a_vehicle_is_found_by_its_share_of_the_sound(make_scene, make_vehicle):
         best.append(layer(clip)[0, 8:16].amax((1, 2)).mean())
     assert best[0] > -0.1 and best[0] > best[1] + 0.4
     assert best[1] >= best[2] - 0.05
+
+
+def test_example_of_the_docs_is_what_the_simulator_writes():
+    text = (Path(__file__).parents[2] / 'docs' / 'rig.md').read_text()
+    example = text.split('```json\n')[1].split('```')[0]
+    assert json.loads(example) == make_rig(make_config('demo')).to_dict()
