@@ -1,4 +1,4 @@
-# The small Faster R-CNN on acoustic images: 3 windows in time of 8 bands, levels of the bands, 3 of all bands.
+# The small Faster R-CNN on acoustic images: 3 windows in time of 8 bands, the bands' levels, 3 of all bands.
 _base_ = ['./audio_faster_rcnn_r18_fpn_small.py', '../rigs/simulated.py']
 
 # Of the demo's training frames (simulate_mavd.py --preset demo), rounded; decibel, the last three 0..1.
