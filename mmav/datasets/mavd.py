@@ -21,6 +21,7 @@ from .mavd_layout import (
     split_file_name,
     timestamp_of,
 )
+from .mavd_rig import read_rig
 from .microphones import OCTAGON_POSITIONS
 from .prepared_store import PreparedStore
 from .transforms import LoadMultichannelAudio, LoadVisualModalities
@@ -39,7 +40,8 @@ class MAVDDataset(CocoDataset):
     ``timestamp`` (seconds), ``time_of_day``, ``motion``, ``condition`` (None where unknown), ``crop``,
     ``ori_shape``, ``img_shape``, ``microphone_positions`` and the files: ``modality_paths`` and
     ``audio_paths`` (one file a microphone) or ``audio_path`` and ``audio_offset`` (centre of the clip in the
-    drive's recording, seconds), or ``prepared``.
+    drive's recording, seconds), or ``prepared``. Where a ``rig.json`` lies beside the drives, the metainfo
+    holds it as ``rig`` (:meth:`mmav.structures.Rig.to_dict`).
 
     Args:
         ann_file (str): COCO file; '' takes the frames of ``split_file`` without labels. Defaults to ''.
@@ -145,7 +147,9 @@ class MAVDDataset(CocoDataset):
                 f'{prepared} was prepared with crop {self.store.crop}, this data set has {self.crop}'
             )
         self.left_out = Counter()
-        self._geometry_given = 'microphone_positions' in (kwargs.get('metainfo') or {})
+        metainfo = kwargs.get('metainfo') or {}
+        self._geometry_given = 'microphone_positions' in metainfo
+        self._rig_given = 'rig' in metainfo
         super().__init__(ann_file=ann_file, data_prefix=data_prefix or dict(img=''), **kwargs)
 
     # what the data set yields
@@ -162,6 +166,9 @@ class MAVDDataset(CocoDataset):
             self.backend_args,
         )
         self._take_geometry_from_manifest()
+        rig = None if self._rig_given else read_rig(self.data_prefix['img'], self.crop, self.backend_args)
+        if rig is not None:
+            self._metainfo['rig'] = rig
         frames = None
         if self.split_file:
             frames = read_split_list(self._below_root(self.split_file), self.backend_args)

@@ -76,6 +76,11 @@ class PreparedFrame:
         """Settings of the LogMelSpectrogram that made the spectrograms; None where unknown or waveforms."""
         return self._store.settings['log_mel']
 
+    @property
+    def acoustic_image(self) -> dict | None:
+        """Settings of the AcousticImage that made the acoustic images; None for other sound."""
+        return self._store.settings.get('acoustic_image')
+
     def read(self, name: str) -> np.ndarray:
         """Copy of the frame's 'audio' or of a modality.
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from mmav.models.layers.acoustic_image import AcousticImage
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
 
 from ..utils.preloaded import preloaded_processes
@@ -21,7 +22,7 @@ from .transforms.load_multichannel_audio import LoadMultichannelAudio, as_float
 from .transforms.load_visual_modalities import LoadVisualModalities
 from .transforms.resize_modalities import ResizeModalities
 
-_AUDIO_KINDS = ('int16', 'float32', 'log_mel', 'spectrogram', 'none')
+_AUDIO_KINDS = ('int16', 'float32', 'log_mel', 'acoustic_image', 'spectrogram', 'none')
 
 
 class StoreWriter:
@@ -36,10 +37,13 @@ class StoreWriter:
         resize (dict): Arguments of :class:`ResizeModalities`.
         modalities (Sequence[str]): Visual modalities.
         audio (str): 'int16': waveforms as 16-bit files hold them; 'float32': waveforms of other files;
-            'log_mel': spectrograms computed from waveforms, as float16 decibel; 'spectrogram': those that the
-            files hold, as float16; 'none'.
+            'log_mel': spectrograms computed from waveforms, as float16 decibel; 'acoustic_image': acoustic
+            images computed from waveforms, as float16; 'spectrogram': those that the files hold, as float16;
+            'none'.
         load_audio (dict, optional): Arguments of :class:`LoadMultichannelAudio`.
         log_mel (dict, optional): Arguments of :class:`LogMelSpectrogram`, for audio='log_mel'.
+        acoustic_image (dict, optional): Arguments of :class:`AcousticImage`, for audio='acoustic_image'.
+            Without ``rig`` it is that of the sources' ``rig.json``.
         shard_size (int): Frames of a shard. Defaults to 1024.
         on_error (str): 'raise', or 'skip' to note frames that cannot be read in the index, where the data set
             finds them. Defaults to 'raise'.
@@ -58,6 +62,7 @@ class StoreWriter:
         audio: str = 'int16',
         load_audio: dict | None = None,
         log_mel: dict | None = None,
+        acoustic_image: dict | None = None,
         shard_size: int = 1024,
         on_error: str = 'raise',
     ) -> None:
@@ -81,6 +86,7 @@ class StoreWriter:
         if len({dataset.crop for dataset in self.datasets}) != 1:
             raise ValueError('the sources differ in crop')
         self.log_mel = LogMelSpectrogram(**(log_mel or {})) if audio == 'log_mel' else None
+        self.acoustic_image = self._build_acoustic_image(acoustic_image or {})
         self.frames = [
             (number, index) for number, dataset in enumerate(self.datasets) for index in range(len(dataset))
         ]
@@ -98,10 +104,24 @@ class StoreWriter:
             sample_rate=load_audio.get('sample_rate', 44100) if audio != 'none' else None,
             load_audio=load_audio,
             log_mel=self.log_mel.settings() if self.log_mel is not None else None,
+            **({} if self.acoustic_image is None else dict(acoustic_image=self.acoustic_image.settings())),
             crop=self.datasets[0].crop,
             shard_size=shard_size,
             frames=hashlib.sha256('\n'.join(self.names).encode()).hexdigest(),
         )
+
+    def _build_acoustic_image(self, options: dict) -> AcousticImage | None:
+        if self.audio != 'acoustic_image':
+            return None
+        if 'rig' not in options:
+            rigs = [dataset.metainfo.get('rig') for dataset in self.datasets]
+            if rigs[0] is None or any(rig != rigs[0] for rig in rigs):
+                raise ValueError(
+                    "acoustic images need one rig: rig.json in the sources' data_root, or "
+                    'acoustic_image=dict(rig=...)'
+                )
+            options = dict(options, rig=rigs[0])
+        return AcousticImage(**options)
 
     def write(self, workers: int = 1) -> None:
         """Write what is missing, then the index.
@@ -168,10 +188,11 @@ class StoreWriter:
         if self.audio == 'none':
             return sample
         held = 'spectrogram' if 'spectrogram' in results else str(results['audio'].dtype)
-        if self.audio == 'log_mel' and held != 'spectrogram':
+        front_end = self.log_mel or self.acoustic_image
+        if front_end is not None and held != 'spectrogram':
             waveform = torch.from_numpy(as_float(results['audio']))[None]
             with torch.no_grad():
-                sample['audio'] = self.log_mel(waveform)[0].numpy().astype(np.float16)
+                sample['audio'] = front_end(waveform)[0].numpy().astype(np.float16)
         elif self.audio == 'spectrogram' and held == 'spectrogram':
             sample['audio'] = results['spectrogram'].astype(np.float16)
         elif self.audio == held:

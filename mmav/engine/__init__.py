@@ -1,6 +1,6 @@
 from .atomic_backend import AtomicLocalBackend
 from .distributed import close_launcher, join_launcher, open_gloo, prepare_launcher
-from .hooks import AtomicCheckpointHook, ExactResumeHook, ProgressBarHook
+from .hooks import AtomicCheckpointHook, ExactResumeHook, ProgressBarHook, RigCheckHook
 from .runner import StrictRunner
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     'AtomicLocalBackend',
     'ExactResumeHook',
     'ProgressBarHook',
+    'RigCheckHook',
     'StrictRunner',
     'close_launcher',
     'join_launcher',

@@ -13,6 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..engine.atomic_backend import AtomicLocalBackend
+from ..structures.rig import RIG_FILE
 from ..utils.processes import run_in_processes
 from .config import SPLITS, SimulationConfig
 from .geometry import CROP, SAMPLE_RATE, PinholeCamera
@@ -20,6 +21,7 @@ from .recording import make_array
 from .resuming import claim_data_set
 from .sampling import sample_drive
 from .scene import drive_name
+from .simulated_rig import make_rig
 from .writer import TRUTH_FILE, write_drive
 
 FORMAT_VERSION = 1
@@ -63,6 +65,7 @@ def simulate_dataset(
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
     root = claim_data_set(root, make_manifest(config), sort_keys=True)
+    AtomicLocalBackend().put_text(json.dumps(make_rig(config).to_dict(), indent=1) + '\n', root / RIG_FILE)
     jobs = [(split, index) for split, count in zip(SPLITS, config.drives) for index in range(count)]
     todo = [job for job in jobs if not (root / drive_name(*job) / TRUTH_FILE).is_file()]
     for leftover in root.glob('.*.tmp'):

@@ -1,3 +1,5 @@
+from .directivity import Directivity
+from .rig import GroundPlane, Rig
 from .segment_data_sample import SegmentDataSample
 
-__all__ = ['SegmentDataSample']
+__all__ = ['Directivity', 'GroundPlane', 'Rig', 'SegmentDataSample']

@@ -8,9 +8,11 @@ import soundfile
 import torch
 from mmdet.evaluation import CocoMetric
 from mmengine.structures import InstanceData
+from rigs import make_rig
 from tiny_mavd import CROP, SAMPLE_RATE, SIZE
 
 from mmav.datasets import MAVDDataset, SampleError
+from mmav.structures import Rig
 
 AUDIO = dict(type='LoadMultichannelAudio')
 PICTURES = dict(type='LoadVisualModalities')
@@ -303,3 +305,26 @@ def test_coco_metric_gives_one_to_perfect_predictions(tiny_mavd, load_mavd):
     results = metric.evaluate(len(samples))
     assert results['coco/bbox_mAP'] == pytest.approx(1.0)
     assert results['coco/bbox_mAP_75'] == pytest.approx(1.0)
+
+
+def test_rig_goes_into_the_metainfo_as_plain_values(tiny_mavd, load_mavd):
+    assert 'rig' not in load_mavd(tiny_mavd).metainfo
+    rig = make_rig(image_size=(192, 65), crop=CROP)
+    (tiny_mavd.root / 'rig.json').write_text(json.dumps(rig.to_dict()))
+    dataset = load_mavd(tiny_mavd)
+    assert dataset.metainfo['rig'] == json.loads(json.dumps(rig.to_dict()))
+    assert Rig.from_dict(dataset.metainfo['rig']) == rig
+    given = dict(classes=('vehicle',), rig=make_rig().to_dict())
+    assert load_mavd(tiny_mavd, metainfo=given).metainfo['rig'] == make_rig().to_dict()
+
+
+def test_rig_that_does_not_fit_is_refused_by_name(tiny_mavd, load_mavd):
+    path = tiny_mavd.root / 'rig.json'
+    path.write_text(json.dumps(make_rig(crop=None).to_dict()))
+    with pytest.raises(
+        SampleError, match=r'rig\.json: crop: it is None, but that of the data set is \(20, 0'
+    ):
+        load_mavd(tiny_mavd)
+    path.write_text('{}')
+    with pytest.raises(SampleError, match=r'rig\.json: microphone_positions is missing'):
+        load_mavd(tiny_mavd)

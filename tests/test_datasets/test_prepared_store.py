@@ -4,11 +4,13 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from tiny_mavd import CROP
+from rigs import make_rig
+from tiny_mavd import CROP, FULL_SIZE
 
 from mmav.datasets import MAVDDataset, SampleError
 from mmav.datasets.prepared_store import PreparedStore
 from mmav.datasets.prepared_store_writer import StoreWriter
+from mmav.models.layers.acoustic_image import AcousticImage
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
 
 RESIZE = dict(scale=(96, 64))
@@ -73,6 +75,32 @@ def test_spectrograms_to_half_precision(tiny_mavd, load_mavd, write):
     # half precision has 11 significant bits: 1/32 dB between 64 and 80
     assert (sample['inputs']['spectrogram'] - expected).abs().max() <= 1 / 32
     assert sample['data_samples'].log_mel == layer.settings()
+
+
+def test_acoustic_images_to_half_precision(tiny_mavd, load_mavd, write):
+    options = dict(rig=make_rig().to_dict(), grid=(4, 6))
+    store = write(audio='acoustic_image', acoustic_image=options, modalities=())
+    steps = [dict(type='LoadMultichannelAudio'), dict(type='PackAudioVisualInputs')]
+    sample = load_mavd(tiny_mavd, steps, prepared=str(store))[2]
+    layer = AcousticImage(**options)
+    expected = layer(torch.from_numpy(tiny_mavd.sounds[2])[None].float() / 32768)[0]
+    assert sample['inputs'].keys() == {'acoustic_image'}
+    assert (sample['inputs']['acoustic_image'] - expected).abs().max() <= 1 / 32
+    assert sample['data_samples'].acoustic_settings == layer.settings()
+
+
+def test_rig_of_the_sources_is_taken(tiny_mavd, load_mavd, write):
+    rig = make_rig(image_size=FULL_SIZE, crop=CROP).to_dict()
+    (tiny_mavd.root / 'rig.json').write_text(json.dumps(rig))
+    store = write(audio='acoustic_image', acoustic_image=dict(grid=(4, 6)), modalities=())
+    steps = [dict(type='LoadMultichannelAudio'), dict(type='PackAudioVisualInputs')]
+    sample = load_mavd(tiny_mavd, steps, prepared=str(store))[0]['data_samples']
+    assert sample.acoustic_settings['rig'] == rig
+
+
+def test_without_a_rig_there_are_no_acoustic_images(write):
+    with pytest.raises(ValueError, match=r'acoustic images need one rig: rig\.json'):
+        write(audio='acoustic_image', modalities=())
 
 
 @pytest.mark.slow

@@ -39,10 +39,18 @@ def parse_args() -> argparse.Namespace:
         '--modalities', nargs='*', default=['rgb', 'thermal', 'depth'], help='none: sound alone'
     )
     parser.add_argument(
-        '--audio', choices=['int16', 'float32', 'log_mel', 'spectrogram', 'none'], default='int16'
+        '--audio',
+        choices=['int16', 'float32', 'log_mel', 'acoustic_image', 'spectrogram', 'none'],
+        default='int16',
     )
     parser.add_argument(
         '--log-mel', nargs='+', action=DictAction, help='of LogMelSpectrogram, for --audio log_mel'
+    )
+    parser.add_argument(
+        '--acoustic-image',
+        nargs='+',
+        action=DictAction,
+        help="of AcousticImage, for --audio acoustic_image; the rig is the data set's rig.json",
     )
     parser.add_argument(
         '--load-audio', nargs='+', action=DictAction, help='of LoadMultichannelAudio, key=value'
@@ -76,6 +84,7 @@ def main() -> None:
         audio=args.audio,
         load_audio=args.load_audio,
         log_mel=args.log_mel,
+        acoustic_image=args.acoustic_image,
         shard_size=args.shard_size,
         on_error=args.on_error,
     )

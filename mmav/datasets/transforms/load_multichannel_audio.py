@@ -20,7 +20,8 @@ class LoadMultichannelAudio(BaseTransform):
     file is the clip itself), or ``prepared``.
 
     Added keys: ``audio`` (C, L), int16 where the files hold 16 bits, else float32 in -1..1, and
-    ``sample_rate``; or, where the files hold spectrograms, ``spectrogram`` (C, M, T) float32 decibel.
+    ``sample_rate``; or, where the files hold spectrograms, ``spectrogram`` (C, M, T) float32 decibel; or,
+    where a prepared store holds acoustic images, ``acoustic_image`` (C, rows, columns) float32.
 
     Args:
         sample_rate (int): Expected sample rate in hertz. Defaults to 44100.
@@ -102,6 +103,10 @@ class LoadMultichannelAudio(BaseTransform):
 
     def _from_prepared(self, results: dict, prepared) -> dict:
         values = prepared.read('audio')
+        if prepared.acoustic_image is not None:
+            results['acoustic_image'] = values.astype(np.float32)
+            results['acoustic_settings'] = prepared.acoustic_image
+            return results
         self._check_channels(len(values), prepared.source)
         if values.ndim == 3:
             results['spectrogram'] = values.astype(np.float32)
@@ -143,6 +148,28 @@ class LoadMultichannelAudio(BaseTransform):
                 'LoadMultichannelAudio(length_tolerance=...) admits small differences',
             )
         return _to_length(values, self.num_samples) if excess else values
+
+
+def sound_of_microphones(results: dict, user: str) -> str:
+    """Key of a sample's waveform or spectrogram.
+
+    Args:
+        results: The sample.
+        user: The transform that needs it, for the message.
+
+    Returns:
+        'audio' or 'spectrogram'.
+
+    Raises:
+        KeyError: The sample holds neither.
+    """
+    for key in ('audio', 'spectrogram'):
+        if key in results:
+            return key
+    raise KeyError(
+        f'{user} changes single microphones, but the sample holds no waveform or spectrogram: acoustic '
+        "images of a prepared store come from all of them; prepare it with audio='int16'"
+    )
 
 
 def as_float(audio: np.ndarray) -> np.ndarray:

@@ -5,13 +5,16 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 
+from .load_multichannel_audio import sound_of_microphones
+
 
 @TRANSFORMS.register_module()
 class MicrophoneDropout(BaseTransform):
     """Silence some microphones at random, so that a detector does not lean on a single one.
 
     A waveform becomes 0, a spectrogram its sample's minimum. (With ``reference='channel'`` a silent
-    microphone's spectrogram is 0 dB throughout, as librosa has it, for its maximum is its own reference.)
+    microphone's spectrogram is 0 dB throughout, as librosa has it, for its maximum is its own reference.) The
+    acoustic image that the data preprocessor makes of the waveform is that of the other microphones.
 
     Required keys: ``audio`` (C, L) or ``spectrogram`` (C, M, T). Added: ``dropped_microphones`` (list of
     int).
@@ -41,7 +44,7 @@ class MicrophoneDropout(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Silence microphones in ``results``; see the class."""
-        key = 'audio' if 'audio' in results else 'spectrogram'
+        key = sound_of_microphones(results, 'MicrophoneDropout')
         values = results[key]
         if self.max_microphones >= len(values):
             raise ValueError(

@@ -16,10 +16,12 @@ class MirrorFlip(BaseTransform):
 
     Pictures and boxes are flipped within ``img_shape`` (the filling of a letterboxed picture stays where it
     is), and the microphones change places by the array's geometry. With ``prob`` 0 and 1 it serves mmdet's
-    ``TestTimeAug``; ``flip`` and ``flip_direction`` are set as mmdet's models expect.
+    ``TestTimeAug``; ``flip`` and ``flip_direction`` are set as mmdet's models expect. An acoustic image
+    has the camera's axes: its columns are reversed.
 
     Required keys: ``img_shape``; optional: pictures, ``gt_bboxes``, ``audio`` (C, L), ``spectrogram``
-    (C, M, T), ``microphone_positions`` (C, 3) (default: the published octagon).
+    (C, M, T), ``acoustic_image`` (C, rows, columns), ``microphone_positions`` (C, 3) (default: the published
+    octagon).
 
     Args:
         prob (float): Probability of flipping. Defaults to 0.5.
@@ -68,4 +70,6 @@ class MirrorFlip(BaseTransform):
                         'metainfo.microphone_positions of the data set'
                     )
                 results[name] = results[name][order]
+        if 'acoustic_image' in results:
+            results['acoustic_image'] = np.ascontiguousarray(results['acoustic_image'][..., ::-1])
         return results

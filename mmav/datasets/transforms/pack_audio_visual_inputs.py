@@ -17,8 +17,9 @@ class PackAudioVisualInputs(PackDetInputs):
     """mmdet's ``PackDetInputs`` for samples of several modalities.
 
     Returns ``dict(inputs, data_samples)``: ``inputs`` is a dict with what the sample holds of ``audio`` (C,
-    L), ``spectrogram`` (C, M, T) and the pictures ``rgb``, ``thermal``, ``depth`` (channels, H, W) uint8;
-    ``data_samples`` is a ``DetDataSample`` with ground truth and metainfo.
+    L), ``spectrogram`` (C, M, T), ``acoustic_image`` (C, rows, columns) and the pictures ``rgb``,
+    ``thermal``, ``depth`` (channels, H, W) uint8; ``data_samples`` is a ``DetDataSample`` with ground truth
+    and metainfo.
 
     Args:
         meta_keys (Sequence[str]): Keys that go to the metainfo, where the sample has them.
@@ -45,6 +46,7 @@ class PackAudioVisualInputs(PackDetInputs):
         'condition',
         'sample_rate',
         'log_mel',
+        'acoustic_settings',
     )
 
     def __init__(self, meta_keys: Sequence[str] = DEFAULT_META_KEYS) -> None:
@@ -65,7 +67,7 @@ def pack_inputs(results: dict) -> dict[str, torch.Tensor]:
         results: The sample.
 
     Returns:
-        dict: ``audio`` or ``spectrogram``, and pictures.
+        dict: ``audio``, ``spectrogram`` or ``acoustic_image``, and pictures.
 
     Raises:
         KeyError: If the sample holds neither sound nor pictures.
@@ -75,7 +77,8 @@ def pack_inputs(results: dict) -> dict[str, torch.Tensor]:
         raise ValueError(
             'the prepared pictures are resized: the pipeline needs ResizeModalities for the boxes'
         )
-    inputs = {key: torch.from_numpy(results[key]) for key in ('audio', 'spectrogram') if key in results}
+    sounds = ('audio', 'spectrogram', 'acoustic_image')
+    inputs = {key: torch.from_numpy(results[key]) for key in sounds if key in results}
     for name in results.get('visual_modalities', ()):
         inputs[name] = channels_first(results[name])
     if not inputs:

@@ -5,7 +5,7 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 
-from .load_multichannel_audio import as_float
+from .load_multichannel_audio import as_float, sound_of_microphones
 
 
 @TRANSFORMS.register_module()
@@ -45,7 +45,7 @@ class RandomGain(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Change levels in ``results``; see the class."""
-        key = 'audio' if 'audio' in results else 'spectrogram'
+        key = sound_of_microphones(results, 'RandomGain')
         gains = self._choose(len(results[key]))
         if not gains.any():
             return results

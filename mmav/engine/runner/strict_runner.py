@@ -15,7 +15,7 @@ from torch import nn
 from ...compat import describe_operators
 from ...utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from ...utils.config_text import without_layout
-from ..hooks import ExactResumeHook
+from ..hooks import ExactResumeHook, RigCheckHook
 from .counted_data import count_samples
 from .loops import ResumableEpochTrainLoop
 
@@ -106,7 +106,7 @@ class StrictRunner(Runner):
         return super().build_train_loop(loop)
 
     def register_hooks(self, default_hooks: dict | None = None, custom_hooks: list | None = None) -> None:
-        """Register the config's hooks and :class:`ExactResumeHook`.
+        """Register the config's hooks, :class:`ExactResumeHook` and :class:`RigCheckHook`.
 
         Args:
             default_hooks (dict, optional): See ``Runner``.
@@ -114,6 +114,8 @@ class StrictRunner(Runner):
         """
         super().register_hooks(default_hooks, custom_hooks)
         self.register_hook(ExactResumeHook())
+        if not any(isinstance(hook, RigCheckHook) for hook in self.hooks):
+            self.register_hook(RigCheckHook())
 
     def resume(
         self,

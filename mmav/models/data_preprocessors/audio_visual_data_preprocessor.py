@@ -14,9 +14,16 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from mmav.datasets.transforms.spec_augment import mask_spectrogram
+from mmav.models.layers.acoustic_image import AcousticImage
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
 
 Numbers = float | Sequence[float]
+SOUNDS = ('audio', 'spectrogram', 'acoustic_image')
+"""What a batch may hold of sound: waveforms, or what a prepared store made of them."""
+
+
+def _as_float(audio: Tensor) -> Tensor:
+    return audio.float() / 32768 if audio.dtype == torch.int16 else audio
 
 
 def _bicubic_matrix(old: int, new: int) -> Tensor:
@@ -31,11 +38,18 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
 
     Sound: int16 / 32768 -> log-mel (decibel) -> in training, masks -> ``db_range`` to 0..1 (clamped) ->
     bicubic resize to ``audio_size`` -> mean and standard deviation. Phase channels go from -1..1 to 0..1.
+    Or, and: -> acoustic image, whose axes are the camera's -> bilinear resize to ``audio_size`` -> its own
+    mean and standard deviation. With both, the acoustic image's channels come first.
     Pictures: BGR to RGB by option -> mean and standard deviation. Everything is then padded with zeros at the
     right and bottom to ``pad_size_divisor``; ``batch_input_shape`` and ``pad_shape`` are set as mmdet does.
 
     Args:
         log_mel (dict, optional): Arguments of :class:`LogMelSpectrogram`. None: samples hold spectrograms.
+        acoustic_image (dict, optional): Arguments of :class:`AcousticImage`. Samples may hold its images,
+            from a prepared store, instead of waveforms.
+        acoustic_mean (float | Sequence[float]): Subtracted from the acoustic image, one for all channels or
+            one per channel. Defaults to 0.
+        acoustic_std (float | Sequence[float]): Divides it. Defaults to 1.
         audio_size (tuple[int], optional): (H, W) that spectrograms are resized to; the size to which the
             pipeline's ResizeModalities brings pictures and boxes. None: no resizing.
         db_range (tuple[float]): Decibels that become 0 and 1. Defaults to (-80, 0).
@@ -73,6 +87,9 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         phase_channels: bool = False,
         pad_size_divisor: int = 1,
         non_blocking: bool = False,
+        acoustic_image: dict | None = None,
+        acoustic_mean: Numbers = 0.0,
+        acoustic_std: Numbers = 1.0,
     ) -> None:
         super().__init__(non_blocking=non_blocking)
         if not db_range[0] < db_range[1]:
@@ -84,6 +101,15 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
             options = {key: value for key, value in log_mel.items() if key != 'type'}
             options['phase_channels'] = phase_channels or options.get('phase_channels', False)
             self.log_mel = LogMelSpectrogram(**options)
+        self.acoustic_image = None
+        if acoustic_image is not None:
+            if audio_size is None:
+                raise ValueError(
+                    "acoustic_image needs audio_size: its grid is coarser than the network's input"
+                )
+            self.acoustic_image = AcousticImage(
+                **{key: value for key, value in acoustic_image.items() if key != 'type'}
+            )
         self.audio_size = None if audio_size is None else tuple(audio_size)
         self.db_range = tuple(db_range)
         self.modality = modality
@@ -93,9 +119,10 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         self.pad_size_divisor = pad_size_divisor
         self._untouched = set()  # modalities whose normalisation changes nothing
         self._register_normalisation('audio', audio_mean, audio_std)
+        self._register_normalisation('acoustic', acoustic_mean, acoustic_std)
         self.bgr_to_rgb = {}
         for name, options in (modalities or {}).items():
-            if name in ('audio', 'spectrogram'):
+            if name in ('audio', 'spectrogram', 'acoustic', 'acoustic_image'):
                 raise ValueError(f'{name!r} is no visual modality: use audio_mean and audio_std')
             unknown = set(options) - {'mean', 'std', 'bgr_to_rgb'}
             if unknown:
@@ -131,7 +158,7 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
             inputs = {self.modality: inputs}
         if 'audio' in inputs and 'spectrogram' in inputs:
             raise ValueError("the batch holds both 'audio' and 'spectrogram'")
-        names = [name if name != 'spectrogram' else 'audio' for name in inputs]
+        names = list(dict.fromkeys('audio' if name in SOUNDS else name for name in inputs))
         if self.modality is not None:
             if self.modality not in names:
                 raise KeyError(
@@ -143,8 +170,8 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         batch = {}
         for name in names:
             if name == 'audio':
-                source = 'spectrogram' if 'spectrogram' in inputs else 'audio'
-                batch[name] = self._audio(self._stack(inputs[source], source), source, data_samples, training)
+                sounds = {key: self._stack(inputs[key], key) for key in SOUNDS if key in inputs}
+                batch[name] = self._audio(sounds, data_samples, training)
             else:
                 batch[name] = self._picture(self._stack(inputs[name], name), name)
         shapes = {name: tuple(tensor.shape[-2:]) for name, tensor in batch.items()}
@@ -176,11 +203,44 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
             raise ValueError(f'{name}: NaN or infinite values in sample(s) {bad} of the batch')
         return self.cast_data(samples)
 
-    def _audio(self, audio: Tensor, source: str, data_samples: list | None, training: bool) -> Tensor:
+    def _audio(self, sounds: dict[str, Tensor], data_samples: list | None, training: bool) -> Tensor:
+        """What the network hears, of what the batch holds: (B, C, H, W)."""
+        images = []
+        if self.acoustic_image is not None or 'acoustic_image' in sounds:
+            images.append(self._acoustic(sounds, data_samples))
+        if self.log_mel is not None or 'spectrogram' in sounds or not images:
+            source = 'spectrogram' if 'spectrogram' in sounds else 'audio'
+            if source not in sounds:
+                raise ValueError('the batch holds acoustic images alone, but log_mel wants waveforms')
+            images.append(self._spectrogram(sounds[source], source, data_samples, training))
+        return torch.cat(images, dim=1) if len(images) > 1 else images[0]
+
+    def _acoustic(self, sounds: dict[str, Tensor], data_samples: list | None) -> Tensor:
+        if self.acoustic_image is None:
+            raise ValueError(
+                'the batch holds acoustic images: give acoustic_image=dict(...) to the data preprocessor'
+            )
+        if 'acoustic_image' in sounds:
+            image, settings = sounds['acoustic_image'].float(), self.acoustic_image.settings()
+            made_with = data_samples[0].metainfo.get('acoustic_settings') if data_samples else None
+            if made_with is not None and made_with != settings:
+                changed = sorted(key for key in settings if made_with.get(key) != settings[key])
+                raise ValueError(
+                    f'the acoustic images were prepared with other {", ".join(changed)} than the data '
+                    "preprocessor's acoustic_image has"
+                )
+        elif 'audio' in sounds:
+            image = self.acoustic_image(_as_float(sounds['audio']))
+        else:
+            raise ValueError('acoustic_image needs waveforms, but the batch holds spectrograms')
+        image = interpolate(image, size=self.audio_size, mode='bilinear', align_corners=False)
+        return self._normalise(image, 'acoustic')
+
+    def _spectrogram(self, audio: Tensor, source: str, data_samples: list | None, training: bool) -> Tensor:
         if source == 'audio':
             if self.log_mel is None:
                 raise ValueError('the batch holds waveforms: give log_mel=dict(...) to the data preprocessor')
-            waveform = audio.float() / 32768 if audio.dtype == torch.int16 else audio
+            waveform = _as_float(audio)
             audio = self.log_mel(waveform)
             decibel, phase = audio[:, : waveform.shape[1]], audio[:, waveform.shape[1] :]
         else:

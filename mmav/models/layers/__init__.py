@@ -1,7 +1,9 @@
+from .acoustic_image import AcousticImage
 from .attentive_mmil_pooling import AttentiveMMILPooling, attentive_mmil_pooling
 from .audio_guided_triplet_attention import AudioGuidedTripletAttention, factorized_bilinear_pooling
 from .audio_visual_fusion import AudioVisualFusion
 from .audio_visual_pyramid import AudioVisualPyramid
+from .beamforming import spatial_covariance, steered_power, steering_vectors
 from .dense_fusion_attention import dense_fusion_attention
 from .dense_inter_modality_attention import DenseInterModalityAttention, DIMALayer
 from .dense_modality_interaction import DenseModalityInteraction
@@ -17,6 +19,7 @@ from .separable_conv import SeparableConv
 from .vggish_log_mel import VGGishLogMel
 
 __all__ = [
+    'AcousticImage',
     'AttentiveMMILPooling',
     'AudioGuidedTripletAttention',
     'AudioVisualFusion',
@@ -41,5 +44,8 @@ __all__ = [
     'match_cumulatively',
     'match_windows',
     'reverse_gradient',
+    'spatial_covariance',
+    'steered_power',
+    'steering_vectors',
     'sum_windows',
 ]

@@ -1,0 +1,36 @@
+"""The rig that lies beside a data set."""
+
+from collections.abc import Sequence
+
+from mmengine.fileio import exists, join_path
+
+from mmav.structures.rig import RIG_FILE, Rig
+
+from .errors import SampleError
+
+
+def read_rig(root: str, crop: Sequence[int] | None, backend_args: dict | None = None) -> dict | None:
+    """Plain values of ``rig.json``; None where there is none.
+
+    Args:
+        root (str): Folder of the drives.
+        crop (Sequence[int], optional): (x1, y1, x2, y2) of the data set, with which the rig must agree.
+        backend_args (dict, optional): Arguments of mmengine's file backends.
+
+    Raises:
+        SampleError: If the file describes no possible rig, or one of another crop.
+    """
+    path = join_path(root, RIG_FILE)
+    if not exists(path, backend_args=backend_args):
+        return None
+    try:
+        rig = Rig.from_file(path, backend_args=backend_args)
+    except ValueError as error:
+        raise SampleError(path, str(error).removeprefix(f'{path}: ')) from error
+    if rig.crop != crop:
+        raise SampleError(
+            path,
+            f'crop: it is {rig.crop}, but that of the data set is {crop}; boxes refer to the cropped image: '
+            'make them agree',
+        )
+    return rig.to_dict()

@@ -1,0 +1,106 @@
+"""The array and camera of the data are those that the model knows."""
+
+from collections.abc import Mapping
+
+from mmdet.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import DataLoader
+
+from ...structures import Rig
+
+
+@HOOKS.register_module()
+class RigCheckHook(Hook):
+    """Refuses data of another rig than that of the model or of its training.
+
+    Three rigs are compared where they are known: that of the data set (its ``rig.json``, in the metainfo),
+    that of the model's :class:`AcousticImage`, and at a test that of the data that the checkpoint was trained
+    with. A checkpoint may be fine-tuned on another rig's data. :class:`mmav.engine.StrictRunner` registers
+    this hook by itself.
+
+    Args:
+        allow_other_rig: Whether to go on with a warning: ``custom_hooks=[dict(type='RigCheckHook',
+            allow_other_rig=True)]``. Defaults to False.
+
+    Raises:
+        ValueError: In use, with the fields that differ.
+    """
+
+    def __init__(self, allow_other_rig: bool = False) -> None:
+        self.allow_other_rig = allow_other_rig
+        self._trained_with = None
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Note the rig of the training.
+
+        Args:
+            runner: The runner.
+            checkpoint: What was loaded.
+        """
+        self._trained_with = rig_of_metainfo(checkpoint.get('meta', {}).get('dataset_meta'))
+
+    def before_train(self, runner: Runner) -> None:
+        """Compare the training data's rig with the model's.
+
+        Args:
+            runner: The runner.
+        """
+        self._compare(runner, runner.train_dataloader)
+
+    def before_val(self, runner: Runner) -> None:
+        """Compare the validation data's rig with the model's.
+
+        Args:
+            runner: The runner.
+        """
+        self._compare(runner, runner.val_dataloader)
+
+    def before_test(self, runner: Runner) -> None:
+        """Compare the test data's rig with the model's and with that of the training.
+
+        Args:
+            runner: The runner.
+        """
+        self._compare(runner, runner.test_dataloader, self._trained_with)
+
+    def _compare(self, runner: Runner, loader: DataLoader, trained_with: Rig | None = None) -> None:
+        found = rig_of_metainfo(getattr(loader.dataset, 'metainfo', None))
+        known = {'model': rig_of_model(runner.model), "checkpoint's training data": trained_with}
+        for owner, rig in known.items():
+            differences = [] if None in (rig, found) else rig.differences(found)
+            if not differences:
+                continue
+            message = f'the rig of the data is not that of the {owner}: {"; ".join(differences)}'
+            if not self.allow_other_rig:
+                raise ValueError(
+                    f"{message}. Give the model the data's rig and train it anew, or allow it: "
+                    "custom_hooks=[dict(type='RigCheckHook', allow_other_rig=True)]"
+                )
+            runner.logger.warning(message)
+
+
+def rig_of_metainfo(metainfo: Mapping | None) -> Rig | None:
+    """The rig in a data set's metainfo.
+
+    Args:
+        metainfo: With ``rig``, as :class:`MAVDDataset` and checkpoints hold it, or without.
+    """
+    rig = (metainfo or {}).get('rig')
+    return None if rig is None else Rig.from_dict(rig)
+
+
+def rig_of_model(model: nn.Module) -> Rig | None:
+    """The rig that a model's acoustic images are made with; None for other models.
+
+    Args:
+        model: A model, in a wrapper or not.
+    """
+    if is_model_wrapper(model):
+        model = model.module
+    if isinstance(model, BaseTTAModel):
+        model = model.module
+    layer = getattr(getattr(model, 'data_preprocessor', None), 'acoustic_image', None)
+    return getattr(layer, 'rig', None)

@@ -1,0 +1,389 @@
+"""Acoustic images: how much of the sound comes from behind each cell of the camera image.
+
+Shapes: B clips, M microphones, L samples, F frequency bins, T frames, S windows in time, K bands, P points, C
+channels, rows and columns of the grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+from mmav.structures import Directivity, Rig
+
+from .acoustic_grid import band_bins, frame_times, grid_targets, window_weights
+from .beamforming import (
+    first_order_gains,
+    normalized_features,
+    plane_wave_vectors,
+    spatial_covariance,
+    steered_power,
+    steering_features,
+    steering_vectors,
+    unit_length,
+)
+
+__all__ = ['AcousticImage', 'spatial_covariance', 'steered_power', 'steering_vectors']
+
+BAND_EDGES = (150.0, 300.0, 600.0, 1000.0, 1600.0, 2400.0, 3600.0, 5400.0, 8000.0)  # Hz
+WINDOWS = ((0.53, 0.12), (0.53, 0.25), None)  # centers and half widths in seconds
+CHANNELS = ('contrast', 'level', 'broadband')
+MIN_POWER = 1e-12  # of full scale, guards the logarithm; 16-bit samples are rounded by 8e-11
+MIN_SHARE = 1e-6  # of the whole power: less, or less contrast, is rounding
+
+# Steering of a large grid or array is made anew for each batch rather than kept: 256 MB.
+_MAX_KEPT_NUMBERS = 64 * 2**20
+
+
+@MODELS.register_module()
+class AcousticImage(nn.Module):
+    """Waveforms of a microphone array to images whose axes are the camera's.
+
+    Each cell of the grid is steered at: with a ground plane at the place on the ground behind it, raised to
+    ``source_height`` (matched-field processing with the ground's reflection); without one in the direction
+    of its ray (plane waves). The channels are, in the order of ``channels``:
+
+    - 'contrast', S * K, window by window: 10 log10 of the steered power's share of the whole power, mean
+      over the bins of a band, in decibel (0: all of the sound comes from there). It does not depend on the
+      volume.
+    - 'level', K, constant over the image: 10 log10 of the power of the band, mean over bins and
+      microphones, in the last window, in decibel; white noise of power 1 (full scale) has 0 dB.
+    - 'broadband', S: mean over the bands of the shares, scaled to 0..1 between their least and largest over
+      the image.
+
+    A mirrored scene gives the mirrored image where array and camera are symmetric. A microphone whose
+    samples are all zero, or that ``mask`` says is dead, is left out of the steering: the result is that of
+    the array without it. Computed in full precision under autocast, too; differentiable.
+
+    Args:
+        rig: A :class:`Rig`, a dict of :meth:`Rig.to_dict`, or the path of a ``rig.json``.
+        sample_rate: Hertz.
+        n_fft: Length of the transform, and of its Hann window, in samples. Frames lie inside the clip: none
+            is padded.
+        hop_length: Samples between frames.
+        band_edges: K + 1 increasing edges of the bands in hertz; bin f belongs to the band with low <= f <
+            high.
+        windows: For each window (center, half width) in seconds from the clip's start: frames are weighted
+            by that triangle; or None: all frames alike. The defaults suit clips of one second around the
+            image, whose sound arrives some 0.03 s later.
+        grid: (rows, columns) into which the cropped image is divided; each is steered at by its center.
+        channels: Which of 'contrast', 'level' and 'broadband', in this order.
+        weighting: How the bins of a band count. 'uniform': each alike; 'level': by their power; 'phat':
+            alike, with each sample of the spectrum scaled to magnitude 1 (phase transform, SRP-PHAT), so
+            that levels between microphones and frames are lost.
+        max_distance: Metres along the ground; cells whose place is farther or above the horizon are steered
+            at this distance.
+        source_height: Metres of the sources over the ground.
+        ground_reflection: Coefficient of the ground, or 'rig'.
+        directivity: Value of :meth:`Directivity.from_value`, or 'rig'.
+        max_bins: At most so many bins of each band, evenly spaced. None: all.
+        learnable: Whether ``microphone_positions`` (M, 3) in metres, ``microphone_gains`` (M,) in decibel and
+            ``microphone_delays`` (M,) in seconds (positive: its recording is late) are parameters. Steering
+            is then made in each call. Steps of optimizers such as Adam are as large as the learning rate
+            whatever the unit: give delays a small ``lr_mult``.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+        >>> layer = AcousticImage('data/mavd_sim/rig.json')
+        >>> layer(torch.rand(2, 8, 44100) - 0.5).shape
+        torch.Size([2, 35, 24, 48])
+    """
+
+    def __init__(
+        self,
+        rig: Rig | Mapping[str, Any] | str,
+        sample_rate: int = 44100,
+        n_fft: int = 2048,
+        hop_length: int = 512,
+        band_edges: Sequence[float] = BAND_EDGES,
+        windows: Sequence[Sequence[float] | None] = WINDOWS,
+        grid: tuple[int, int] = (24, 48),
+        channels: Sequence[str] = CHANNELS,
+        weighting: str = 'uniform',
+        max_distance: float = 40.0,
+        source_height: float = 0.5,
+        ground_reflection: float | str = 'rig',
+        directivity: Any = 'rig',
+        max_bins: int | None = None,
+        learnable: bool = False,
+    ) -> None:
+        super().__init__()
+        self.rig = _rig_of(rig)
+        self.sample_rate = sample_rate
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.band_edges = tuple(float(edge) for edge in band_edges)
+        self.windows = tuple(None if window is None else tuple(map(float, window)) for window in windows)
+        self.grid = tuple(grid)
+        self.channels = tuple(channels)
+        self.weighting = weighting
+        self.max_distance = max_distance
+        self.source_height = source_height
+        self.ground_reflection = ground_reflection
+        self.directivity = directivity
+        self.max_bins = max_bins
+        self.learnable = learnable
+        self._check_arguments()
+
+        # Constants of the configuration, so no part of a checkpoint; made in float64, kept in float32.
+        window = torch.hann_window(n_fft, dtype=torch.float64)
+        self.register_buffer('window', window / window.square().sum().sqrt(), persistent=False)
+        bins, self._bands = band_bins(self.band_edges, sample_rate, n_fft, max_bins)
+        self._bin_range, self._chosen = (int(bins[0]), int(bins[-1]) + 1), max_bins is not None
+        self.register_buffer('bins', torch.from_numpy(bins - bins[0]), persistent=False)
+        frequencies = bins * (sample_rate / n_fft)
+        self.register_buffer('frequencies', torch.from_numpy(frequencies), persistent=False)
+        targets, cells = grid_targets(self.rig, self.grid, max_distance, source_height)
+        self.register_buffer('targets', torch.from_numpy(targets), persistent=False)
+        self.register_buffer('cells', torch.from_numpy(cells), persistent=False)
+        self._register_microphones(frequencies)
+        numbers = len(bins) * len(targets) * self.num_microphones**2
+        self._kept = not learnable and numbers <= _MAX_KEPT_NUMBERS
+        if self._kept:
+            for number in range(len(self._bands)):
+                self.register_buffer(f'steering_{number}', self._steer(number).float(), persistent=False)
+        self.float()
+
+    # construction
+
+    def _check_arguments(self) -> None:
+        edges = self.band_edges
+        if len(edges) < 2 or edges[0] < 0 or any(low >= high for low, high in pairwise(edges)):
+            raise ValueError(f'band_edges must be at least two increasing frequencies in hertz, got {edges}')
+        if min(self.sample_rate, self.n_fft, self.hop_length, *self.grid) <= 0 or len(self.grid) != 2:
+            raise ValueError('sample_rate, n_fft, hop_length and both sides of grid must be above 0')
+        if not self.windows or any(w is not None and (len(w) != 2 or w[1] <= 0) for w in self.windows):
+            raise ValueError(
+                f'windows must be (center, half width > 0) in seconds or None, got {self.windows}'
+            )
+        if (
+            not self.channels
+            or len(set(self.channels)) < len(self.channels)
+            or set(self.channels) - set(CHANNELS)
+        ):
+            raise ValueError(f'channels must be some of {CHANNELS}, got {self.channels}')
+        if self.weighting not in ('uniform', 'level', 'phat'):
+            raise ValueError(f"weighting must be 'uniform', 'level' or 'phat', got {self.weighting!r}")
+        if not self.max_distance > 0 or (self.max_bins is not None and self.max_bins < 1):
+            raise ValueError('max_distance and max_bins must be above 0')
+        if self.rig.ground is None and self.ground_reflection not in ('rig', 0):
+            raise ValueError(
+                f'ground_reflection is {self.ground_reflection}, but the rig has no ground plane: give it '
+                "one, or leave ground_reflection at 'rig'"
+            )
+
+    def _register_microphones(self, frequencies: np.ndarray) -> None:
+        rig = self.rig
+        positions = torch.from_numpy(rig.microphone_positions.copy())
+        zeros = positions.new_zeros(len(positions))
+        for name, value in (('positions', positions), ('gains', zeros), ('delays', zeros.clone())):
+            if self.learnable:
+                setattr(self, f'microphone_{name}', nn.Parameter(value))
+            else:
+                self.register_buffer(f'microphone_{name}', value, persistent=False)
+        pattern = rig.directivity if self.directivity == 'rig' else Directivity.from_value(self.directivity)
+        if pattern is not None and rig.microphone_axes is None:
+            raise ValueError(
+                f'directivity {self.directivity} needs microphone_axes, which the rig does not have'
+            )
+        self._directional = pattern is not None
+        if self._directional:
+            self.register_buffer('axes', torch.from_numpy(rig.microphone_axes.copy()), persistent=False)
+            self.register_buffer('alpha', torch.from_numpy(pattern.alpha_at(frequencies)), persistent=False)
+        self._reflection = 0.0 if rig.ground is None else rig.ground.reflection
+        if self.ground_reflection != 'rig':
+            self._reflection = float(self.ground_reflection)
+
+    # what is made
+
+    @property
+    def num_microphones(self) -> int:
+        """M."""
+        return len(self.rig.microphone_positions)
+
+    @property
+    def num_channels(self) -> int:
+        """C, the channels of an image."""
+        bands, windows = len(self._bands), len(self.windows)
+        sizes = dict(contrast=windows * bands, level=bands, broadband=windows)
+        return sum(sizes[name] for name in self.channels)
+
+    def settings(self) -> dict[str, Any]:
+        """What determines the values, as plain types: the constructor's arguments."""
+        directivity = self.directivity
+        return dict(
+            rig=self.rig.to_dict(),
+            sample_rate=self.sample_rate,
+            n_fft=self.n_fft,
+            hop_length=self.hop_length,
+            band_edges=list(self.band_edges),
+            windows=[None if window is None else list(window) for window in self.windows],
+            grid=list(self.grid),
+            channels=list(self.channels),
+            weighting=self.weighting,
+            max_distance=self.max_distance,
+            source_height=self.source_height,
+            ground_reflection=self.ground_reflection,
+            directivity=directivity.to_value() if isinstance(directivity, Directivity) else directivity,
+            max_bins=self.max_bins,
+            learnable=self.learnable,
+        )
+
+    def forward(self, waveform: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Compute the acoustic images.
+
+        Args:
+            waveform: (B, M, L), float in -1..1.
+            mask: (B, M) bool, False for microphones to leave out. Those whose samples are all zero are left
+                out anyway.
+
+        Returns:
+            (B, C, rows, columns) float32; see the class for the channels.
+
+        Raises:
+            ValueError: If the waveform has another shape or is too short.
+            TypeError: If it is not of a floating-point type.
+        """
+        self._check_inputs(waveform, mask)
+        with torch.autocast(waveform.device.type, enabled=False):
+            waveform = waveform.to(self.window.dtype)
+            live = _live_microphones(waveform, mask)
+            if mask is not None:
+                waveform = waveform * live[..., None]
+            covariance, level = self._covariance_and_level(waveform, live)
+            shares = self._shares(covariance, live)  # (B, S, K, P)
+            image = torch.cat([self._channel(name, shares, level) for name in self.channels], dim=1)
+            return image[..., self.cells].unflatten(-1, self.grid)
+
+    def _check_inputs(self, waveform: Tensor, mask: Tensor | None) -> None:
+        if waveform.dim() != 3 or 0 in waveform.shape or waveform.shape[1] != self.num_microphones:
+            raise ValueError(
+                f'expected a waveform of shape (B, {self.num_microphones}, L) for the microphones of the '
+                f'rig, got {tuple(waveform.shape)}'
+            )
+        if not waveform.is_floating_point():
+            raise TypeError(f'expected float samples in -1..1, got {waveform.dtype}; divide int16 by 32768')
+        if waveform.shape[-1] < self.n_fft:
+            raise ValueError(f'{waveform.shape[-1]} samples are fewer than n_fft={self.n_fft}')
+        if mask is not None and mask.shape != waveform.shape[:2]:
+            raise ValueError(f'mask must be {tuple(waveform.shape[:2])}, got {tuple(mask.shape)}')
+
+    def _covariance_and_level(self, waveform: Tensor, live: Tensor) -> tuple[Tensor, Tensor]:
+        """Covariance (B, S, F, M, M) and level (B, K) in decibel."""
+        times = frame_times(waveform.shape[-1], self.n_fft, self.hop_length, self.sample_rate)
+        weights = window_weights(self.windows, times)
+        spans = [slice(int(frames[0]), int(frames[-1]) + 1) for frames in map(np.flatnonzero, weights)]
+        weights = torch.from_numpy(weights).to(self.window)
+        covariances, powers = [], []
+        for clip in waveform:  # one at a time, which stays in a processor's cache
+            spectrum = self._spectrum(clip)  # (M, F, T)
+            powers.append((spectrum.real.square() + spectrum.imag.square()).sum(0) @ weights[-1])
+            if self.weighting == 'phat':
+                spectrum = spectrum / spectrum.abs().clamp_min(torch.finfo(weights.dtype).tiny)
+            parts = [
+                spatial_covariance(spectrum[None, ..., span], row[None, span])
+                for row, span in zip(weights, spans)
+            ]
+            covariances.append(torch.cat(parts, dim=1))
+        power = torch.stack(powers) / live.sum(1, keepdim=True)  # (B, F), mean over the microphones
+        power = torch.stack([power[:, start:stop].mean(1) for start, stop in self._bands], dim=1)
+        return torch.cat(covariances), 10 * power.clamp_min(MIN_POWER).log10()
+
+    def _spectrum(self, clip: Tensor) -> Tensor:
+        """(M, L) to (M, F, T)."""
+        first, last = self._bin_range
+        spectrum = torch.fft.rfft(clip.unfold(-1, self.n_fft, self.hop_length) * self.window)[..., first:last]
+        return (spectrum[..., self.bins] if self._chosen else spectrum).transpose(-1, -2)
+
+    # steering
+
+    def _steer(self, number: int) -> Tensor:
+        """Features (F of the band, M * M, P) of the steering vectors of a band."""
+        band = slice(*self._bands[number])
+        frequencies, directivity = self.frequencies[band], None
+        if self._directional:
+
+            def directivity(directions: Tensor, _: Tensor) -> Tensor:
+                return first_order_gains(directions, self.axes, self.alpha[band])
+
+        arguments = (self.targets, self.microphone_positions, frequencies, self.rig.speed_of_sound)
+        if self.rig.ground is None:
+            vectors = plane_wave_vectors(*arguments, directivity)
+        else:
+            vectors = steering_vectors(*arguments, self._reflection, directivity)
+        if self.learnable:
+            gain = 10 ** (self.microphone_gains / 20)
+            phase = -2 * torch.pi * frequencies[:, None] * self.microphone_delays  # (F, M)
+            vectors = unit_length(vectors * torch.polar(gain.expand_as(phase), phase))
+        return steering_features(vectors).permute(1, 2, 0).contiguous()
+
+    def _shares(self, covariance: Tensor, live: Tensor) -> Tensor:
+        """Share of the power that comes from each target, mean over the bins of each band: (B, S, K, P)."""
+        features, trace = normalized_features(covariance)
+        all_live = bool(live.all())
+        shares = []
+        for number, (start, stop) in enumerate(self._bands):
+            steering = getattr(self, f'steering_{number}') if self._kept else self._steer(number)
+            weighted = features[:, :, start:stop] * self._bin_weights(trace[:, :, start:stop])[..., None]
+            if all_live:  # the sum over bins is part of the matrix product
+                shares.append(weighted.flatten(2) @ steering.flatten(0, 1))
+            else:
+                shares.append(_shares_of_live(weighted, steering, live))
+        return torch.stack(shares, dim=2)
+
+    def _bin_weights(self, trace: Tensor) -> Tensor:
+        """Weight of each bin of a band (B, S, F), sum 1."""
+        uniform = torch.full_like(trace, 1 / trace.shape[-1])
+        if self.weighting != 'level':
+            return uniform
+        total = trace.sum(-1, keepdim=True)
+        tiny = torch.finfo(trace.dtype).tiny
+        return torch.where(total > tiny, trace / total.clamp_min(tiny), uniform)
+
+    def _channel(self, name: str, shares: Tensor, level: Tensor) -> Tensor:
+        """(B, channels of that name, P)."""
+        if name == 'contrast':
+            return 10 * shares.clamp_min(MIN_SHARE).log10().flatten(1, 2)
+        if name == 'level':
+            return level[..., None].expand(-1, -1, shares.shape[-1])
+        mean = shares.mean(2)  # (B, S, P)
+        low, high = mean.amin(-1, keepdim=True), mean.amax(-1, keepdim=True)
+        return (mean - low) / (high - low).clamp_min(MIN_SHARE)
+
+
+def _rig_of(rig: Rig | Mapping[str, Any] | str) -> Rig:
+    if isinstance(rig, Rig):
+        return rig
+    return Rig.from_dict(rig) if isinstance(rig, Mapping) else Rig.from_file(rig)
+
+
+def _live_microphones(waveform: Tensor, mask: Tensor | None) -> Tensor:
+    """(B, M) bool; in a clip where none is live, all count: there is nothing to be heard by any."""
+    live = waveform.any(-1)
+    if mask is not None:
+        live = live & mask.bool()
+    return live | ~live.any(1, keepdim=True)
+
+
+def _shares_of_live(features: Tensor, steering: Tensor, live: Tensor) -> Tensor:
+    """Shares (B, S, P) of a band where microphones are left out: the rest of g has unit length.
+
+    Args:
+        features: (B, S, F, M * M) of the covariance, times the weights of the bins.
+        steering: (F, M * M, P) features.
+        live: (B, M) bool.
+    """
+    num_windows, num_microphones = features.shape[1], live.shape[1]
+    power = features.flatten(0, 1).transpose(0, 1) @ steering  # (F, B * S, P)
+    # the first M features of a steering vector are the squares of its entries
+    length = live.to(steering.dtype) @ steering[:, :num_microphones]  # (F, B, P)
+    power = power.unflatten(1, (-1, num_windows)) / length[:, :, None]
+    return power.sum(0)

@@ -1,0 +1,201 @@
+"""Steered response of a microphone array.
+
+Shapes: B clips, M microphones, F frequency bins, T frames, S windows in time, P points or directions.
+
+Sources: D. H. Johnson and D. E. Dudgeon, Array Signal Processing (1993), for spatial covariance and the
+conventional (Bartlett) beamformer; A. B. Baggeroer, W. A. Kuperman and P. N. Mikhalevsky, An overview of
+matched field methods in ocean acoustics (1993), for steering by modeled paths.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+DirectivityFunction = Callable[[Tensor, Tensor], Tensor]
+
+
+def steering_vectors(
+    points: Tensor,
+    microphone_positions: Tensor,
+    frequencies: Tensor,
+    speed_of_sound: float = 343.0,
+    ground_reflection: float = 0.0,
+    directivity: DirectivityFunction | None = None,
+) -> Tensor:
+    """Steering vectors of point sources over a reflecting ground: the replicas of matched-field processing.
+
+    ``g(f) = sum over paths of a d exp(-j 2 pi f r / c) / r``, then scaled to unit length: the direct path
+    (a = 1) and the path from the source's mirror image below the ground (a = ``ground_reflection``), with r
+    the path's length and d the microphone's gain in its direction (Baggeroer et al. 1993).
+
+    Args:
+        points: (P, 3) metres; z is up and 0 on the ground.
+        microphone_positions: (M, 3) metres.
+        frequencies: (F,) hertz.
+        speed_of_sound: c in metres per second.
+        ground_reflection: Coefficient of the reflected sound pressure; 0: free field, and z has no meaning.
+        directivity: Gives gains (P, F, M), or what broadcasts to it, of unit vectors (P, M, 3) from the
+            microphones to the source and of ``frequencies``. None: omnidirectional.
+
+    Returns:
+        (P, F, M) complex, unit length over M; differentiable in every tensor.
+
+    Example:
+        >>> points, microphones = torch.tensor([[0.0, 9.0, 0.5]]), torch.rand(8, 3)
+        >>> steering_vectors(points, microphones, torch.tensor([500.0, 1000.0])).shape
+        torch.Size([1, 2, 8])
+    """
+    total = _path(points, microphone_positions, frequencies, speed_of_sound, directivity)
+    if ground_reflection != 0:
+        image = points * points.new_tensor([1.0, 1.0, -1.0])
+        reflected = _path(image, microphone_positions, frequencies, speed_of_sound, directivity)
+        total = total + ground_reflection * reflected
+    return unit_length(total)
+
+
+def _path(
+    sources: Tensor,
+    microphone_positions: Tensor,
+    frequencies: Tensor,
+    speed_of_sound: float,
+    directivity: DirectivityFunction | None,
+) -> Tensor:
+    """Sound pressure (P, F, M) of sources (P, 3) of unit strength at the microphones."""
+    towards = sources[:, None] - microphone_positions  # (P, M, 3)
+    distance = towards.norm(dim=-1)  # (P, M)
+    phase = (-2 * math.pi / speed_of_sound) * frequencies[:, None] * distance[:, None]  # (P, F, M)
+    gain = (1 / distance)[:, None].expand_as(phase)
+    if directivity is not None:
+        gain = gain * directivity(towards / distance[..., None], frequencies)
+    # a gain may be negative, which torch.polar does not take
+    return torch.complex(gain * phase.cos(), gain * phase.sin())
+
+
+def plane_wave_vectors(
+    directions: Tensor,
+    microphone_positions: Tensor,
+    frequencies: Tensor,
+    speed_of_sound: float = 343.0,
+    directivity: DirectivityFunction | None = None,
+) -> Tensor:
+    """Steering vectors of plane waves: ``d exp(j 2 pi f u . x / c)``, scaled to unit length.
+
+    The far field of :func:`steering_vectors`, with u the direction that the sound comes from and x a
+    microphone's position (Johnson and Dudgeon 1993).
+
+    Args:
+        directions: (P, 3) unit vectors towards the sources.
+        microphone_positions: (M, 3) metres.
+        frequencies: (F,) hertz.
+        speed_of_sound: c in metres per second.
+        directivity: As in :func:`steering_vectors`.
+
+    Returns:
+        (P, F, M) complex, unit length over M; differentiable in every tensor.
+    """
+    lead = directions @ microphone_positions.t()  # (P, M) metres by which the sound is early
+    phase = (2 * math.pi / speed_of_sound) * frequencies[:, None] * lead[:, None]
+    waves = torch.complex(phase.cos(), phase.sin())
+    if directivity is not None:
+        waves = waves * directivity(directions[:, None].expand(-1, len(microphone_positions), 3), frequencies)
+    return unit_length(waves)
+
+
+def unit_length(vectors: Tensor) -> Tensor:
+    """Complex vectors (..., M) scaled to unit length over M."""
+    power = vectors.real.square() + vectors.imag.square()
+    return vectors * power.sum(-1, keepdim=True).clamp_min(torch.finfo(power.dtype).tiny).rsqrt()
+
+
+def first_order_gains(directions: Tensor, axes: Tensor, alpha: Tensor) -> Tensor:
+    """Gains ``alpha + (1 - alpha) cos`` of first-order microphones; see :class:`mmav.structures.Directivity`.
+
+    Args:
+        directions: (P, M, 3) unit vectors from the microphones to the sources.
+        axes: (M, 3) unit vectors along which the microphones face.
+        alpha: (F,) of the pattern at each frequency.
+
+    Returns:
+        (P, F, M)
+    """
+    cosine = (directions * axes).sum(-1)[:, None]  # (P, 1, M)
+    alpha = alpha[:, None]
+    return alpha + (1 - alpha) * cosine
+
+
+def spatial_covariance(spectrum: Tensor, weights: Tensor) -> Tensor:
+    """Spatial covariance matrices: the weighted sum over frames of ``x x^H`` (Johnson and Dudgeon 1993).
+
+    Args:
+        spectrum: (B, M, F, T) complex.
+        weights: (S, T) weight of each frame in each window.
+
+    Returns:
+        (B, S, F, M, M) complex, Hermitian.
+    """
+    matrices = []
+    for clip in spectrum:  # one at a time, which stays in a processor's cache
+        frames = clip.transpose(0, 1).contiguous()  # (F, M, T)
+        matrices.append((frames * weights[:, None, None]) @ frames.mH)  # (S, F, M, M)
+    return torch.stack(matrices)
+
+
+def steered_power(covariance: Tensor, steering: Tensor) -> Tensor:
+    """Share of the power that comes from each point: ``g^H R g / trace R`` (Bartlett beamformer).
+
+    Args:
+        covariance: (B, S, F, M, M) complex, Hermitian.
+        steering: (P, F, M) complex, unit length over M.
+
+    Returns:
+        (B, S, F, P) real, 0..1: 1 where all of the sound comes from the point, 1 / M on average where the
+        microphones receive sound that is unrelated, and everywhere in silence.
+    """
+    features = normalized_features(covariance)[0]  # (B, S, F, M * M)
+    products = steering_features(steering)  # (P, F, M * M)
+    return torch.einsum('bsfk,pfk->bsfp', features, products)
+
+
+def normalized_features(covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """A Hermitian matrix of unit trace as M * M real numbers.
+
+    Half of a Hermitian matrix says all of it. ``g^H R g / trace R`` is the scalar product of these features
+    with those of :func:`steering_features`, at half of the cost of the complex products.
+
+    Args:
+        covariance: (..., M, M) complex, Hermitian.
+
+    Returns:
+        Features (..., M * M): the diagonal, then the real and the imaginary parts above it; a matrix of
+        zeros counts as the identity. And the trace (...).
+    """
+    rows, columns = _pairs(covariance.shape[-1], covariance.device)
+    diagonal = covariance.diagonal(dim1=-2, dim2=-1).real
+    upper = covariance[..., rows, columns]
+    features = torch.cat((diagonal, upper.real, upper.imag), dim=-1)
+    trace = diagonal.sum(-1)
+    tiny = torch.finfo(trace.dtype).tiny
+    silent = trace <= tiny
+    uniform = (torch.arange(features.shape[-1], device=trace.device) < diagonal.shape[-1]) / diagonal.shape[
+        -1
+    ]
+    features = features / trace.clamp_min(tiny)[..., None]
+    return torch.where(silent[..., None], uniform.to(features.dtype), features), trace
+
+
+def steering_features(steering: Tensor) -> Tensor:
+    """Steering vectors (..., M) as M * M real numbers; see :func:`normalized_features`."""
+    rows, columns = _pairs(steering.shape[-1], steering.device)
+    power = steering.real.square() + steering.imag.square()
+    products = 2 * steering[..., rows].conj() * steering[..., columns]
+    return torch.cat((power, products.real, -products.imag), dim=-1)
+
+
+def _pairs(num_microphones: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Row and column of each entry above the diagonal."""
+    rows, columns = torch.triu_indices(num_microphones, num_microphones, 1, device=device)
+    return rows, columns
