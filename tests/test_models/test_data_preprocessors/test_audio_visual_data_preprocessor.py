@@ -55,7 +55,11 @@ def test_sound_equals_librosa_and_opencv(batch, reference):
         if reference == 'channel':
             decibel = np.stack([librosa.power_to_db(row, ref=np.max) for row in power])
         else:
-            decibel = librosa.power_to_db(power, ref=np.max if reference == 'clip' else reference)
+            # microphones below one another: from 1.0 on librosa refers each channel to itself
+            rows = librosa.power_to_db(
+                np.concatenate(power), ref=np.max if reference == 'clip' else reference
+            )
+            decibel = rows.reshape(power.shape)
         scaled = ((decibel - low) / (high - low)).clip(0, 1)
         for row, picture in zip(scaled, pixels):
             expected = cv2.resize(row, SIZE[::-1], interpolation=cv2.INTER_CUBIC)
