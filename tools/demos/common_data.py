@@ -7,6 +7,9 @@ import numpy as np
 from common import Steps, run_tool
 from mmengine.fileio import dump, load
 
+SPECTROGRAMS = ('log_mel', '--log-mel', 'reference=clip')
+"""Options of ``prepare_mavd.py``: what the store holds of the sound."""
+
 
 def make_data(
     steps: Steps,
@@ -19,6 +22,7 @@ def make_data(
     titles: tuple[str, str],
     settings: dict,
     name: str = '',
+    sound: Sequence[str] = SPECTROGRAMS,
 ) -> None:
     """Simulate drives and prepare a store of them at the small networks' size.
 
@@ -43,7 +47,7 @@ def make_data(
         ),
         **settings,
     )
-    prepare = ('--scale', 96, 96, *shared, '--audio', 'log_mel', '--log-mel', 'reference=clip')
+    prepare = ('--scale', 96, 96, *shared, '--audio', *sound)
     steps.run(
         f'prepare{name}',
         titles[1],

@@ -10,8 +10,8 @@ import torch
 from mmengine.fileio import load
 
 from mmav.datasets import MAVDDataset
-from mmav.models.layers import LogMelSpectrogram
-from mmav.visualization import draw_spectrogram_strip
+from mmav.models.layers import AcousticImage, LogMelSpectrogram
+from mmav.visualization import blend_heatmap, draw_spectrogram_strip
 from mmav.visualization.report import (
     Boxes,
     Card,
@@ -42,7 +42,7 @@ COLUMN_NOTES = (
     'box counts as found if it overlaps the true one by half (IoU 0.5); mAP@Avg: mean over IoU 0.50 to 0.95; '
     'CDx, CDy: distance between the centres of found and true boxes in percent of width and height; '
     f'missed: true boxes without a partner scored {SCORE_THR} or more, which CDx and CDy leave out.\n\n'
-    'Rows (a) to (c) hear and never see at test; all three had equally many iterations.'
+    'The rows with letters hear and never see at test; all had equally many iterations.'
 )
 NUM_CLIPS = 12
 
@@ -133,37 +133,59 @@ def camera_image(sample: dict, crop: Sequence[int]) -> np.ndarray:
     return mmcv.bgr2rgb(mmcv.imread(sample['img_path']))[y1:y2, x1:x2]
 
 
-def clips(data: str, detections: Path, finder: str) -> Cards:
+def acoustic_overlay(waveform: torch.Tensor, image: np.ndarray, layer: AcousticImage) -> np.ndarray:
+    """The acoustic image of all bands around the frame over the camera image.
+
+    Args:
+        waveform: (1, M, L).
+        image: (H, W, 3) RGB.
+        layer: With the channel 'broadband' alone; its first window is shown.
+
+    Returns:
+        (H, W, 3) RGB.
+    """
+    return blend_heatmap(image, layer(waveform)[0, 0].numpy())
+
+
+def clips(data: str, detections: Path, finder: str, acoustic: bool = False) -> Cards:
     """A dozen test clips, evenly spread over the test drives.
 
     Args:
         data: Root of the simulated data.
         detections: COCO results of one detector on its test frames.
         finder: What the legend calls that detector.
+        acoustic: Whether to show the acoustic images, too.
 
     Returns:
-        Cards: Camera image, spectrograms, sound.
+        Cards: Camera image, acoustic image, spectrograms, sound.
     """
     dataset, found = open_frames(data), read_detections(detections)
     log_mel = LogMelSpectrogram(reference='clip')
+    if acoustic:
+        layer = AcousticImage(dataset.metainfo['rig'], channels=('broadband',))
     cards = []
     for index in np.unique(np.linspace(0, len(dataset) - 1, NUM_CLIPS).round().astype(int)):
         sample = dataset[int(index)]
         boxes = found.get(sample['img_id'], [])
         waveform = torch.from_numpy(np.asarray(sample['audio'])).float()[None] / 32768
         strip = draw_spectrogram_strip(log_mel(waveform)[0].numpy(), size=(1000, 428), columns=4)
+        image = camera_image(sample, dataset.crop)
         camera = Picture(
-            camera_image(sample, dataset.crop),
+            image,
             'camera (shown to you, not to the detector)',
             [
                 Boxes(sample['gt_bboxes'].tensor.numpy(), 'truth'),
                 Boxes([box['bbox'] for box in boxes], 'found', [f'{box["score"]:.2f}' for box in boxes]),
             ],
         )
+        pictures = [camera, Picture(cv2.cvtColor(strip, cv2.COLOR_BGR2RGB), 'the 8 microphones')]
+        if acoustic:
+            overlay = acoustic_overlay(waveform, image, layer)
+            pictures.insert(1, Picture(overlay, 'acoustic image: where the sound comes from'))
         cards.append(
             Card(
                 f'Drive {sample["drive"]}, {sample["condition"]}',
-                [camera, Picture(cv2.cvtColor(strip, cv2.COLOR_BGR2RGB), 'the 8 microphones')],
+                pictures,
                 [Sound(stereo_from_array(np.asarray(sample['audio'])), 44100, 'left and right microphone')],
                 {'true boxes': len(sample['gt_bboxes']), 'found': len(boxes)},
             )

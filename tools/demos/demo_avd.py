@@ -4,8 +4,9 @@
     python tools/demos/demo_avd.py --preset tiny       # every step in miniature, to see that all works
 
 Simulates drives; trains an RGB detector on a few labelled frames; lets it label the others; trains
-detectors that hear only (a) from the few labels, (b) from the few and the RGB detector's, (c) like (b) by
-AVD; tests them all by sound on drives that none has seen. Leaves ``report.html``, ``results.json`` and the
+detectors on sound alone (a) from the few labels, (b) from the few and the RGB detector's, (c) like (b) by
+AVD, all on acoustic images, and (d) like (b) on spectrograms; tests them all by sound on drives that none
+has seen. Leaves ``report.html``, ``results.json`` and the
 checkpoints in the work folder. A stopped run carries on when called again.
 """
 
@@ -14,14 +15,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from common import Lanes, Steps, run_from_command_line, run_tool, test, train
-from common_data import data_options, label_others, make_data, pick_few, schedule_options
+from common_data import SPECTROGRAMS, data_options, label_others, make_data, pick_few, schedule_options
 from demo_avd_report import write_demo_report
 
 from mmav.evaluation import evaluate_mean_box
 
-AUDIO = 'avd/faster_rcnn_r18_sim_audio.py'
+ACOUSTIC = 'avd/faster_rcnn_r18_sim_acoustic.py'
+AVD = 'avd/av_faster_rcnn_r18_sim_acoustic.py'
+LOG_MEL = 'avd/faster_rcnn_r18_sim_audio.py'
 RGB = 'avd/faster_rcnn_r18_sim_rgb.py'
-AVD = 'avd/av_faster_rcnn_r18_sim.py'
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Plan:
 
     Args:
         few: Labelled frames.
-        iterations: Of each of the three detectors by sound.
+        iterations: Of each of the four detectors by sound.
         rgb_iterations: Of the RGB detector.
         score_thr: Least score of an RGB box that becomes a label.
         nms_iou: Overlap of two boxes above which the weaker one is no label. Below the usual 0.5: the
@@ -89,16 +91,37 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         Metrics by detector, and what the report needs to know about the run.
     """
     steps = Steps(work_dir)
-    data, store = work_dir / 'data', work_dir / 'data_96'
+    data, store, spectrograms = (work_dir / name for name in ('data', 'data_acoustic', 'data_log_mel'))
     few, taught = work_dir / 'few.json', work_dir / 'few_and_pseudo.json'
     truth, test_truth = data / 'annotations/train.json', data / 'annotations/test.json'
     base = dict(seed=seed, **asdict(plan))
 
     titles = (
         '1/7 simulate drives: sound of 8 microphones, pictures, boxes',
-        '2/7 prepare: pictures at the size of the network, spectrograms',
+        '2/7 prepare: pictures at the size of the network, acoustic images',
     )
-    make_data(steps, data, store, plan.simulator, ('rgb',), seed, workers, titles, base)
+    make_data(
+        steps, data, store, plan.simulator, ('rgb',), seed, workers, titles, base, sound=('acoustic_image',)
+    )
+    steps.run(
+        'prepare_log_mel',
+        '2/7 prepare: spectrograms',
+        lambda: run_tool(
+            'dataset_converters/prepare_mavd.py',
+            data,
+            spectrograms,
+            '--scale',
+            96,
+            96,
+            '--modalities',
+            '--workers',
+            workers,
+            '--audio',
+            *SPECTROGRAMS,
+        ),
+        **base,
+    )
+    stores = dict(log_mel=spectrograms)
     counts = steps.run(
         'few',
         f'3/7 keep the labels of about {plan.few} frames, forget the others',
@@ -117,7 +140,8 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         patient: bool = False,
         **lane,
     ) -> str:
-        options = data_options(data, store, ann, seed) | schedule_options(iterations) | (extra or {})
+        options = data_options(data, stores.get(key, store), ann, seed) | schedule_options(iterations)
+        options |= extra or {}
         lane['patient'] = patient
         return steps.run(
             f'train_{key}', title, lambda: train(config, key, work_dir / key, options, **lane), **base
@@ -149,13 +173,13 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         return lanes.submit(train_step, key, title, config, ann, plan.iterations, extra, patient)
 
     results = {'floor': evaluate_mean_box(str(few), str(test_truth))}
-    configs = {'few': AUDIO, 'taught': AUDIO, 'avd': AVD, 'rgb': RGB}
+    configs = {'few': ACOUSTIC, 'taught': ACOUSTIC, 'avd': AVD, 'log_mel': LOG_MEL, 'rgb': RGB}
     checkpoints = {}
 
     def examine(key: str, checkpoint: str) -> None:
         checkpoints[key] = checkpoint
         sense = 'pictures' if key == 'rgb' else 'sound'
-        options = data_options(data, store, few, seed)
+        options = data_options(data, stores.get(key, store), few, seed)
         options['test_evaluator.0.outfile_prefix'] = str(work_dir / key / 'test')
         results[key] = steps.run(
             f'test_{key}',
@@ -167,15 +191,17 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     # The jobs start in this order: (a) needs no teacher, AVD takes longest.
     with Lanes() as lanes:
         teaching = lanes.submit(teach)
-        hears_few = listen('few', '(a) from the few labels', AUDIO, few)
+        hears_few = listen('few', '(a) from the few labels', ACOUSTIC, few)
         rgb, labelled = teaching.result()
         print(f'    {labelled["boxes"]} boxes on {labelled["frames"]} frames, labels of the few among them')
         hears_avd = listen('avd', '(c) from all, by AVD', AVD, taught, warm_start(rgb))
-        hears_taught = listen('taught', '(b) from all labels', AUDIO, taught)
+        hears_taught = listen('taught', '(b) from all labels', ACOUSTIC, taught)
+        hears_log_mel = listen('log_mel', '(d) from all labels, on spectrograms', LOG_MEL, taught)
         # tested while AVD still trains
         examine('taught', hears_taught.result())
         examine('few', hears_few.result())
         examine('rgb', rgb)
+        examine('log_mel', hears_log_mel.result())
         examine('avd', hears_avd.result())
     stripped = work_dir / 'avd' / 'stripped.pth'
     steps.run(
@@ -191,7 +217,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         seconds=steps.seconds,
         total_seconds=steps.total_seconds(),
         metrics=results,
-        checkpoints={key: checkpoints[key] for key in ('few', 'taught', 'avd')},
+        checkpoints={key: checkpoints[key] for key in ('few', 'taught', 'avd', 'log_mel')},
         data=str(data),
     )
 

@@ -17,8 +17,12 @@ from mmav.visualization.report import write_report
 NAMES = {
     'floor': ('Always the mean box', 'has not listened'),
     'few': ('(a) Sound, few labels', 'trained on the labelled frames alone'),
-    'taught': ('(b) Sound, taught by pictures', 'the few labels and those of the RGB detector'),
-    'avd': ('(c) Sound, taught by pictures, AVD', 'like (b), with an RGB stream while training'),
+    'taught': ('(b) Sound, taught by images', 'the few labels and those of the RGB detector'),
+    'avd': ('(c) Sound, taught by images, AVD', 'like (b), with an RGB stream while training'),
+    'log_mel': (
+        '(d) Sound as spectrograms',
+        "like (b), on spectrograms instead of acoustic images: the papers' input",
+    ),
     'rgb': ('RGB detector', 'looks at the pictures: the teacher and the ceiling'),
 }
 
@@ -46,7 +50,7 @@ def write_demo_report(work_dir: Path, outcome: dict) -> None:
         [
             results_table('Results', metrics, NAMES, ('floor', 'rgb'), COLUMN_NOTES),
             conditions_table(metrics, trained),
-            clips(outcome['data'], work_dir / 'taught' / 'test.bbox.json', '(b)'),
+            clips(outcome['data'], work_dir / 'taught' / 'test.bbox.json', '(b)', acoustic=True),
             loss_curves(work_dir, trained, ('loss_cls', 'loss_bbox'), curve_notes),
             times(outcome),
         ],
