@@ -117,7 +117,7 @@ if [ "$MMCV" = compile ]; then
     if ! compgen -G "$wheels/*.whl" >/dev/null; then
         command -v "${CXX:-c++}" >/dev/null || die "no C++ compiler; on Debian and Ubuntu: apt install g++"
         jobs=${MAX_JOBS:-$(getconf _NPROCESSORS_ONLN)}
-        say "3/5 compiling $pinned for $torch_version in $jobs jobs: 11 to 45 minutes on 2 cores, once for this torch"
+        say "3/5 compiling $pinned for $torch_version in $jobs jobs: 12 minutes on 2 fast cores, once for this torch"
         log="$VENV/mmcv-build.log"
         say "    log: $log"
         rm -rf "$wheels.part"
