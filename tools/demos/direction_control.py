@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from common import Steps, run_side_by_side, run_tool, test, train
 from common_data import data_options, schedule_options
-from demo_avd import AUDIO
+from demo_avd import LOG_MEL
 from mmengine.fileio import dump, load
 from mmengine.registry import init_default_scope
 
@@ -69,7 +69,7 @@ def run_control(work_dir: Path, drives: int, iterations: int, seed: int) -> dict
         checkpoint = steps.run(
             f'{name}_train',
             f'{name}: train by sound',
-            lambda: train(AUDIO, name, run, options | schedule_options(iterations), threads, position),
+            lambda: train(LOG_MEL, name, run, options | schedule_options(iterations), threads, position),
             **settings,
         )
         return {name: (checkpoint, run, options, settings)}
@@ -82,7 +82,7 @@ def run_control(work_dir: Path, drives: int, iterations: int, seed: int) -> dict
         results[name] = steps.run(
             f'{name}_test',
             f'{name}: test',
-            lambda: test(AUDIO, name, checkpoint, run, options),  # noqa: B023
+            lambda: test(LOG_MEL, name, checkpoint, run, options),  # noqa: B023
             **settings,
         )
         results[f'{name}, swapped'] = evaluate_swapped(run / 'test.bbox.json', annotations / 'test.json')
