@@ -1,5 +1,7 @@
 """The operators against torchvision, mmcv's and mmdet's code in torch, plain loops and the compiled ones."""
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,13 @@ from mmdet.models.losses.focal_loss import py_sigmoid_focal_loss
 from mmav.compat import operators
 
 pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(autouse=True)
+def our_operators(monkeypatch) -> None:
+    """mmcv's functions run on ours where compiled ones are there, too."""
+    for module in ('nms', 'roi_align', 'deform_conv', 'modulated_deform_conv'):
+        monkeypatch.setattr(importlib.import_module(f'mmcv.ops.{module}'), 'ext_module', operators)
 
 
 @pytest.fixture
