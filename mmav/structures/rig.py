@@ -279,7 +279,11 @@ class Rig:
             # OpenCV's default of 5 steps leaves errors of pixels at the border of wide images
             steps = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-12)
             points = pixels.reshape(-1, 1, 2)
-            normalized = cv2.undistortPointsIter(points, matrix, self._opencv_distortion(), None, None, steps)
+            arguments = (points, matrix, self._opencv_distortion())
+            if hasattr(cv2, 'undistortPointsIter'):
+                normalized = cv2.undistortPointsIter(*arguments, None, None, steps)
+            else:  # from OpenCV 5 on
+                normalized = cv2.undistortPoints(*arguments, criteria=steps)
             normalized = normalized.reshape(-1, 2)
         rays = np.column_stack((normalized, np.ones(len(normalized)))) @ self.camera_pose[:3, :3].T
         return rays / np.linalg.norm(rays, axis=1, keepdims=True)
