@@ -8,7 +8,7 @@ called again. See docs/data.md.
 
 import argparse
 
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 from mmengine.fileio import join_path
 
 import mmav  # noqa: F401  (registers everything)
@@ -53,6 +53,11 @@ def parse_args() -> argparse.Namespace:
         help="of AcousticImage, for --audio acoustic_image; the rig is the data set's rig.json",
     )
     parser.add_argument(
+        '--config',
+        help='take log_mel or acoustic_image, as --audio says, from the data preprocessor of this config; '
+        'options above go before',
+    )
+    parser.add_argument(
         '--load-audio', nargs='+', action=DictAction, help='of LoadMultichannelAudio, key=value'
     )
     parser.add_argument(
@@ -67,9 +72,30 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def sound_of_config(path: str, kind: str) -> dict:
+    """What a config's data preprocessor makes of the sound.
+
+    Args:
+        path: Config file.
+        kind: 'log_mel' or 'acoustic_image'.
+
+    Returns:
+        Arguments of the layer, without the rig: that is the data set's.
+    """
+    options = Config.fromfile(path).model.data_preprocessor.get(kind)
+    if options is None:
+        raise SystemExit(f'prepare_mavd: the data preprocessor of {path} has no {kind}')
+    return {key: value for key, value in options.to_dict().items() if key not in ('type', 'rig')}
+
+
 def main() -> None:
     """Write the store, or carry on."""
     args = parse_args()
+    given = dict(log_mel=args.log_mel, acoustic_image=args.acoustic_image)
+    if args.config is not None:
+        if args.audio not in given:
+            raise SystemExit(f'prepare_mavd: --config goes with --audio {" or ".join(given)}')
+        given[args.audio] = sound_of_config(args.config, args.audio) | (given[args.audio] or {})
     common = dict(args.dataset or {}, data_root=args.data_root)
     if args.split_files:
         sources = [dict(common, split_file=name) for name in args.split_files]
@@ -83,8 +109,8 @@ def main() -> None:
         modalities=args.modalities,
         audio=args.audio,
         load_audio=args.load_audio,
-        log_mel=args.log_mel,
-        acoustic_image=args.acoustic_image,
+        log_mel=given['log_mel'],
+        acoustic_image=given['acoustic_image'],
         shard_size=args.shard_size,
         on_error=args.on_error,
     )

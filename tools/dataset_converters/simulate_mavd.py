@@ -39,6 +39,18 @@ def main() -> None:
         '--snr', type=float, nargs=2, metavar=('LOW', 'HIGH'), help='signal-to-noise ratio in dB'
     )
     parser.add_argument(
+        '--snr-reference',
+        choices=('loudest', 'quietest'),
+        help='vehicle in view whose mean power the ratio refers to',
+    )
+    parser.add_argument('--wind', type=float, help='greatest share of wind in the noise, 0..1')
+    parser.add_argument(
+        '--ego-engine', type=float, help="greatest share of the ego's engine in the noise, 0..1"
+    )
+    parser.add_argument(
+        '--unseen-share', type=float, help='share of drives with a vehicle that is heard but not seen'
+    )
+    parser.add_argument(
         '--microphones', choices=('omni', 'cardioid', 'shadow'), help="the microphones' directivity"
     )
     parser.add_argument('--array-radius', type=float, help='metres')

@@ -28,12 +28,22 @@ class AudioEfficientNet(EfficientNet):
         arch: 'b0' to 'b8', and the EdgeTPU ones 'es', 'em', 'el'. Defaults to 'b2'.
         in_channels: Channels of the input: 8 microphones; 1 for thermal, 3 for RGB. Defaults to 8.
         init_cfg: Initialisation config, as above.
+        input_stride: Pixels of the image from one of the input's to the next, 1 or 2: with 2 the first
+            convolution has stride 1, so that the outputs have the strides that they always have. For acoustic
+            images (``acoustic_stride`` of the data preprocessor). Defaults to 1.
         **kwargs: Others of mmdet's EfficientNet.
     """
 
     def __init__(
-        self, arch: str = 'b2', in_channels: int = 8, init_cfg: OptMultiConfig = None, **kwargs: Any
+        self,
+        arch: str = 'b2',
+        in_channels: int = 8,
+        init_cfg: OptMultiConfig = None,
+        input_stride: int = 1,
+        **kwargs: Any,
     ) -> None:
+        if input_stride not in (1, 2):
+            raise ValueError(f'input_stride must be 1 or 2, got {input_stride}')
         if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
             init_cfg = {'in_channels': 'adapt', 'drop': CLASSIFIER, **init_cfg, 'type': 'StrictPretrained'}
         if init_cfg is not None:
@@ -51,6 +61,8 @@ class AudioEfficientNet(EfficientNet):
                 bias=stem.conv.bias is not None,
             )
             stem.in_channels = in_channels
+        if input_stride == 2:
+            stem.conv.stride = (1, 1)
 
     def train(self, mode: bool = True) -> 'AudioEfficientNet':
         """Set the mode, keeping frozen what is frozen; returns the backbone, which mmdet's forgets."""

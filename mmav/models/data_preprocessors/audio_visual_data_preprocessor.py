@@ -50,6 +50,9 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         acoustic_mean (float | Sequence[float]): Subtracted from the acoustic image, one for all channels or
             one per channel. Defaults to 0.
         acoustic_std (float | Sequence[float]): Divides it. Defaults to 1.
+        acoustic_stride (int): Acoustic images are resized to ``audio_size`` over this, and padded likewise,
+            for a backbone of that ``input_stride``: their grid is coarse, so a larger image says no more.
+            Defaults to 1.
         audio_size (tuple[int], optional): (H, W) that spectrograms are resized to; the size to which the
             pipeline's ResizeModalities brings pictures and boxes. None: no resizing.
         db_range (tuple[float]): Decibels that become 0 and 1. Defaults to (-80, 0).
@@ -90,6 +93,7 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         acoustic_image: dict | None = None,
         acoustic_mean: Numbers = 0.0,
         acoustic_std: Numbers = 1.0,
+        acoustic_stride: int = 1,
     ) -> None:
         super().__init__(non_blocking=non_blocking)
         if not db_range[0] < db_range[1]:
@@ -111,6 +115,9 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
                 **{key: value for key, value in acoustic_image.items() if key != 'type'}
             )
         self.audio_size = None if audio_size is None else tuple(audio_size)
+        self.acoustic_stride = acoustic_stride
+        if acoustic_stride != 1:
+            self._check_stride(acoustic_stride, pad_size_divisor)
         self.db_range = tuple(db_range)
         self.modality = modality
         self.spec_augment = spec_augment
@@ -129,6 +136,17 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
                 raise ValueError(f'modalities[{name!r}] has unknown options {sorted(unknown)}')
             self.bgr_to_rgb[name] = options.get('bgr_to_rgb', False)
             self._register_normalisation(name, options.get('mean', 0.0), options.get('std', 1.0))
+
+    def _check_stride(self, stride: int, pad_size_divisor: int) -> None:
+        if self.acoustic_image is None or self.log_mel is not None:
+            raise ValueError(
+                'acoustic_stride is for acoustic images alone: give acoustic_image and no log_mel'
+            )
+        if stride < 1 or any(side % stride for side in (*self.audio_size, pad_size_divisor)):
+            raise ValueError(
+                f'acoustic_stride {stride} must divide audio_size {self.audio_size} and pad_size_divisor '
+                f'{pad_size_divisor}'
+            )
 
     def _register_normalisation(self, name: str, mean: Numbers, std: Numbers) -> None:
         for kind, value in (('mean', mean), ('std', std)):
@@ -174,7 +192,7 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
                 batch[name] = self._audio(sounds, data_samples, training)
             else:
                 batch[name] = self._picture(self._stack(inputs[name], name), name)
-        shapes = {name: tuple(tensor.shape[-2:]) for name, tensor in batch.items()}
+        shapes = {name: self._image_shape(name, tensor) for name, tensor in batch.items()}
         if len(set(shapes.values())) > 1:
             raise ValueError(
                 f'modalities differ in size: {shapes} (H, W); '
@@ -182,13 +200,21 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
             )
         if data_samples is not None:
             data_samples = self.cast_data(data_samples)
-        batch = {name: self._pad(tensor) for name, tensor in batch.items()}
+        batch = {name: self._pad(tensor, self._stride_of(name)) for name, tensor in batch.items()}
         if data_samples is not None and batch:
             first = next(iter(batch))
-            self._set_shapes(data_samples, shapes[first], tuple(batch[first].shape[-2:]))
+            self._set_shapes(data_samples, shapes[first], self._image_shape(first, batch[first]))
         return dict(
             inputs=batch if self.modality is None else batch[self.modality], data_samples=data_samples
         )
+
+    def _stride_of(self, name: str) -> int:
+        return self.acoustic_stride if name == 'audio' else 1
+
+    def _image_shape(self, name: str, values: Tensor) -> tuple[int, int]:
+        """(H, W) of the image that an input stands for."""
+        stride = self._stride_of(name)
+        return values.shape[-2] * stride, values.shape[-1] * stride
 
     def _stack(self, samples: Tensor | Sequence[Tensor], name: str) -> Tensor:
         """One tensor on the device; checks what can be checked before."""
@@ -233,7 +259,8 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
             image = self.acoustic_image(_as_float(sounds['audio']))
         else:
             raise ValueError('acoustic_image needs waveforms, but the batch holds spectrograms')
-        image = interpolate(image, size=self.audio_size, mode='bilinear', align_corners=False)
+        size = [side // self.acoustic_stride for side in self.audio_size]
+        image = interpolate(image, size=size, mode='bilinear', align_corners=False)
         return self._normalise(image, 'acoustic')
 
     def _spectrogram(self, audio: Tensor, source: str, data_samples: list | None, training: bool) -> Tensor:
@@ -305,8 +332,8 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
             return values
         return (values - mean).div_(std)
 
-    def _pad(self, values: Tensor) -> Tensor:
-        divisor = self.pad_size_divisor
+    def _pad(self, values: Tensor, stride: int) -> Tensor:
+        divisor = self.pad_size_divisor // stride
         height, width = values.shape[-2:]
         right = math.ceil(width / divisor) * divisor - width
         bottom = math.ceil(height / divisor) * divisor - height

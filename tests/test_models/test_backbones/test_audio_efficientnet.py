@@ -61,3 +61,14 @@ def test_frozen_stages_stay_in_eval_mode():
     backbone = AudioEfficientNet('b0', out_indices=(3, 4, 5), frozen_stages=2).train()
     assert not backbone.layers[1].training and backbone.layers[2].training
     assert not any(parameter.requires_grad for parameter in backbone.layers[1].parameters())
+
+
+def test_an_input_of_stride_two_gives_maps_of_the_same_strides():
+    torch.manual_seed(0)
+    half = AudioEfficientNet('b0', 5, out_indices=(3, 4, 5), input_stride=2).eval()
+    full = AudioEfficientNet('b0', 5, out_indices=(3, 4, 5)).eval()
+    with torch.no_grad():
+        shapes = [level.shape for level in half(torch.randn(1, 5, 32, 48))]
+        assert shapes == [level.shape for level in full(torch.randn(1, 5, 64, 96))]
+    with pytest.raises(ValueError, match='input_stride'):
+        AudioEfficientNet('b0', input_stride=4)

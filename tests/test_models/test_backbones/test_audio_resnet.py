@@ -72,3 +72,25 @@ def test_config_is_not_changed():
     init_cfg = dict(type='Pretrained', checkpoint='torchvision://resnet18')
     MODELS.build(dict(type='mmdet.AudioResNet', depth=18, init_cfg=init_cfg))
     assert init_cfg == dict(type='Pretrained', checkpoint='torchvision://resnet18')
+
+
+def test_an_input_of_stride_two_gives_maps_of_the_same_strides():
+    torch.manual_seed(0)
+    full, half = AudioResNet(18, 5, stem_kernel=1), AudioResNet(18, 5, stem_kernel=1, input_stride=2)
+    full.eval()
+    half.eval()
+    half.load_state_dict(full.state_dict())
+    coarse = torch.randn(2, 5, 32, 48)
+    # every second pixel of the image is all that a convolution of one pixel and stride 2 sees
+    fine = coarse.repeat_interleave(2, -1).repeat_interleave(2, -2)
+    for ours, expected in zip(half(coarse), full(fine), strict=True):
+        torch.testing.assert_close(ours, expected)
+
+
+def test_stems_that_do_not_exist_are_refused():
+    with pytest.raises(ValueError, match='input_stride'):
+        AudioResNet(18, input_stride=3)
+    with pytest.raises(ValueError, match='stem_kernel'):
+        AudioResNet(18, stem_kernel=4)
+    with pytest.raises(ValueError, match='deep_stem'):
+        AudioResNet(18, input_stride=2, deep_stem=True)

@@ -128,3 +128,21 @@ def test_needs_the_size_of_the_network():
     with pytest.raises(ValueError, match='acoustic_image needs audio_size'):
         preprocessor(audio_size=None)
     assert isinstance(preprocessor(log_mel={}).log_mel, LogMelSpectrogram)
+
+
+def test_a_stride_makes_the_input_smaller_and_leaves_the_boxes_where_they_are():
+    data = preprocessor(acoustic_stride=2, pad_size_divisor=64)(batch(sound()))
+    waveform = torch.from_numpy(sound())[None].float() / 32768
+    image = interpolate(AcousticImage(**OPTIONS)(waveform), size=(32, 48), mode='bilinear')
+    assert data['inputs'].shape == (1, CHANNELS, 32, 64)  # 96 columns are padded to 128
+    assert torch.allclose(data['inputs'][..., :48], image, atol=1e-5) and not data['inputs'][..., 48:].any()
+    assert data['data_samples'][0].batch_input_shape == data['data_samples'][0].pad_shape == (64, 128)
+
+
+def test_strides_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match='must divide'):
+        preprocessor(acoustic_stride=5)
+    with pytest.raises(ValueError, match='must divide'):
+        preprocessor(acoustic_stride=2, pad_size_divisor=1)
+    with pytest.raises(ValueError, match='no log_mel'):
+        preprocessor(acoustic_stride=2, pad_size_divisor=32, log_mel=dict(reference='clip'))

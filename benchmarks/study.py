@@ -1,0 +1,216 @@
+"""Measure what sound alone reaches with acoustic images, beside spectrograms and the camera.
+
+    python benchmarks/study.py --list                                  the tables and their trainings
+    python benchmarks/study.py --tables demo --seeds 0 1 2             hours; a stopped run carries on
+    python benchmarks/study.py --preset tiny --work-dir work_dirs/tiny every step in miniature
+
+Simulates drives, trains stock configs and tests them on drives that none has seen. What is done stands in
+``<work-dir>/results.json`` after each step, and as tables in ``<work-dir>/report.md``; ``--known FILE`` takes
+results of an earlier run that need not be computed again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Lock
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / 'tools' / 'demos'))  # its steps, trainings and tests
+
+from common import Lanes, Steps, run_tool, test, train  # noqa: E402
+from common_data import data_options, label_others, pick_few, schedule_options  # noqa: E402
+from demo_avd import warm_start  # noqa: E402
+from direction_control import evaluate_swapped  # noqa: E402
+from mmengine.fileio import load  # noqa: E402
+from mmengine.registry import init_default_scope  # noqa: E402
+from study_data import change_data_set  # noqa: E402
+from study_plan import DATA_SETS, INPUTS, TABLES, TRIALS, Trial  # noqa: E402
+from study_report import write_report  # noqa: E402
+
+from mmav.structures import Rig  # noqa: E402
+from mmav.structures.rig import RIG_FILE  # noqa: E402
+from mmav.utils.files import write_json  # noqa: E402
+
+SCORE_THR, NMS_IOU = 0.5, 0.3  # of RGB boxes that become labels, as in demo_avd.py
+
+
+class Study:
+    """Trials of one seed, with all that they need.
+
+    Args:
+        work_dir: Folder of everything that is written.
+        seed: Of the simulation, of the choice of labelled frames, and of all trainings.
+        tiny: Whether in miniature.
+        workers: Processes that simulate and prepare.
+    """
+
+    def __init__(self, work_dir: Path, seed: int, tiny: bool, workers: int) -> None:
+        self.folder = work_dir / f'seed_{seed}'
+        self.seed, self.tiny, self.workers = seed, tiny, workers
+        self.steps = Steps(self.folder)
+        self._locks: defaultdict[str, Lock] = defaultdict(Lock)  # trials share steps: one of them takes each
+
+    def run(self, name: str, **lane: int) -> dict[str, float]:
+        """Train and test a trial.
+
+        Args:
+            name: Its name in :data:`TRIALS`.
+            **lane: See :meth:`common.Lanes.submit`.
+
+        Returns:
+            Its metrics.
+        """
+        trial = TRIALS[name]
+        trained = name if trial.tests is None else trial.tests
+        checkpoint = self.checkpoint(trained, **lane)
+        if trial.swapped:
+            detections = self.folder / trained / 'test.bbox.json'
+            truth = self.data(trial.data) / 'annotations/test.json'
+            return self._step(f'test_{name}', lambda: evaluate_swapped(detections, truth), trial)
+        data = self.data(trial.test_data or trial.data)
+        options = self._options(trial, data, self._labels(trial, **lane))
+        options['test_evaluator.0.outfile_prefix'] = str(self.folder / name / 'test')
+        if trial.test_data is not None:
+            options['custom_hooks'] = [dict(type='RigCheckHook', allow_other_rig=True)]
+        return self._step(
+            f'test_{name}',
+            lambda: test(trial.config, name, checkpoint, self.folder / name, options),
+            trial,
+        )
+
+    def checkpoint(self, name: str, **lane: int) -> str:
+        """Train a trial's detector; see :meth:`run`."""
+        trial = TRIALS[name]
+        data = self.data(trial.data)
+        options = self._options(trial, data, self._labels(trial, **lane))
+        options |= schedule_options(4 if self.tiny else trial.iterations)
+        if trial.warm_start is not None:
+            options |= warm_start(self.checkpoint(trial.warm_start, **lane))
+        options |= trial.overrides
+        return self._step(
+            f'train_{name}', lambda: train(trial.config, name, self.folder / name, options, **lane), trial
+        )
+
+    def data(self, name: str) -> Path:
+        """Root of a data set, which is made if it is not there."""
+        wanted = DATA_SETS[name]
+        root = self.folder / 'data' / name
+        source = None if wanted.source is None else self.data(wanted.source)
+
+        def make() -> str:
+            if source is not None:
+                change_data_set(source, root, self.seed, **wanted.change)
+                return str(root)
+            options = ('--seed', self.seed, '--workers', self.workers, '--modalities', 'rgb')
+            size = wanted.tiny if self.tiny else ()
+            run_tool(
+                'dataset_converters/simulate_mavd.py', root, *options, *wanted.simulator, *size, threads=1
+            )
+            return str(root)
+
+        return Path(self._step(f'data_{name}', make, wanted))
+
+    def _store(self, data: Path, name: str) -> Path:
+        wanted = INPUTS[name]
+        store = self.folder / 'stores' / f'{data.name}_{name}'
+        number = len(Rig.from_file(data / RIG_FILE).microphone_positions)
+        microphones = ('--dataset', f'num_microphones={number}', '--load-audio', f'num_channels={number}')
+        arguments = ('--scale', 96, 96, '--workers', self.workers, *microphones, *wanted.store)
+
+        def make() -> str:
+            run_tool('dataset_converters/prepare_mavd.py', data, store, *arguments)
+            return str(store)
+
+        return Path(self._step(f'store_{data.name}_{name}', make, wanted))
+
+    def _options(self, trial: Trial, data: Path, labels: Path) -> dict:
+        options = data_options(data, self._store(data, trial.input), labels, self.seed)
+        if trial.input.startswith('acoustic'):
+            rig = Rig.from_file(data / RIG_FILE)
+            options['model.data_preprocessor.acoustic_image.rig'] = rig.to_dict()
+            for stage in ('train', 'val', 'test'):
+                options[f'{stage}_dataloader.dataset.num_microphones'] = len(rig.microphone_positions)
+        return options | INPUTS[trial.input].overrides
+
+    def _labels(self, trial: Trial, **lane: int) -> Path:
+        """COCO json of the training frames with the labels that a trial may see."""
+        data = self.data(trial.data)
+        truth = data / 'annotations/train.json'
+        if trial.labels == 'full':
+            return truth
+        wanted = DATA_SETS[trial.data]
+        few = self.folder / f'{trial.data}_few.json'
+        count = 8 if self.tiny else wanted.few
+        self._step(f'few_{trial.data}', lambda: pick_few(truth, count, self.seed, few), wanted)
+        if trial.labels == 'few':
+            return few
+        taught, teacher = self.folder / f'{trial.data}_taught.json', f'{trial.data}/few/rgb'
+        checkpoint = self.checkpoint(teacher, **lane)
+        teachers = dict(rgb=(self.folder / teacher / 'config.py', checkpoint))
+        limits = (0.0 if self.tiny else SCORE_THR, NMS_IOU)
+        self._step(
+            f'label_{trial.data}',
+            lambda: label_others(taught, teachers, data, few, *limits, lane.get('threads')),
+            TRIALS[teacher],
+        )
+        return taught
+
+    def _step(self, name: str, function, settings: object) -> object:
+        settings = dict(seed=self.seed, tiny=self.tiny, settings=repr(settings))
+        name = name.replace('/', '_')
+        with self._locks[name]:
+            return self.steps.run(name, f'seed {self.seed}: {name}', function, **settings)
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/study'))
+    parser.add_argument('--tables', nargs='+', choices=list(TABLES), default=list(TABLES))
+    parser.add_argument('--trials', nargs='+', choices=list(TRIALS), help='these alone')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0])
+    parser.add_argument('--preset', choices=['full', 'tiny'], default='full')
+    parser.add_argument('--known', type=Path, help='results.json of an earlier run')
+    parser.add_argument('--lanes', type=int, default=2, help='trainings at a time')
+    parser.add_argument('--workers', type=int, default=2, help='processes that simulate')
+    parser.add_argument('--list', action='store_true', help='name tables and trials, and end')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    args = parse_args()
+    names = args.trials or list(dict.fromkeys(name for table in args.tables for name in TABLES[table].trials))
+    if args.list:
+        for table in args.tables:
+            print(f'{table}: {", ".join(TABLES[table].trials)}')
+        return
+    init_default_scope('mmdet')
+    results_file = args.work_dir / 'results.json'
+    results = {}
+    for file in (args.known, results_file):
+        if file is not None and file.exists():
+            results |= load(file)
+    with Lanes(args.lanes) as lanes:
+        jobs: list[tuple[str, Future]] = []
+        for seed in args.seeds:
+            study = Study(args.work_dir, seed, args.preset == 'tiny', args.workers)
+            for name in names:
+                if f'{name}@{seed}' not in results:
+                    jobs.append((f'{name}@{seed}', lanes.submit(study.run, name)))
+        for key, job in jobs:
+            results[key] = job.result()
+            write_json(results_file, results, indent=1)
+            write_report(args.work_dir / 'report.md', results)
+    write_report(args.work_dir / 'report.md', results)
+    print(f'{args.work_dir / "report.md"} holds the tables')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,197 @@
+"""What the study of acoustic images trains and tests: data sets, inputs and trainings.
+
+Every training is a stock config of ``configs/`` at the size of the demos' small networks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+SOUND = 'avd/faster_rcnn_r18_sim_audio.py'
+ACOUSTIC = 'avd/faster_rcnn_r18_sim_acoustic.py'
+ACOUSTIC_AVD = 'avd/av_faster_rcnn_r18_sim_acoustic.py'
+RGB = 'avd/faster_rcnn_r18_sim_rgb.py'
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Simulated drives.
+
+    Args:
+        simulator: Options of ``simulate_mavd.py``.
+        few: Frames whose labels are kept where the others are forgotten.
+        source: Name of the data set that this one is a copy of, with changes of sound or rig.
+        change: What is changed: keywords of :func:`study_data.copy_with_changes`.
+        tiny: Options of the simulator for a miniature.
+    """
+
+    simulator: tuple[str, ...] = ()
+    few: int = 200
+    source: str | None = None
+    change: dict[str, Any] = field(default_factory=dict)
+    tiny: tuple[str, ...] = ('--drives-per-split', '4', '1', '2', '--frames-per-drive', '4')
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a network is given of the sound.
+
+    Args:
+        store: Options of ``prepare_mavd.py``; empty: nothing but the images.
+        overrides: Of the config, by dotted keys.
+    """
+
+    store: tuple[str, ...] = ()
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One detector, trained and tested.
+
+    Args:
+        config: Path below ``configs/``.
+        input: Name of an :class:`Input`.
+        labels: 'full': the ground truth of all training frames; 'few': of ``DataSet.few`` of them; 'taught':
+            these, and on the other frames the boxes of the RGB detector that was trained on the few.
+        data: Name of a :class:`DataSet`.
+        test_data: Name of the data set to test on. None: that of the training.
+        iterations: Length of the training, in batches of 8.
+        overrides: Of the config, by dotted keys.
+        warm_start: Name of the trial whose RGB detector initializes the visual stream.
+        tests: Name of a trial whose checkpoint is tested here; nothing is trained.
+        swapped: Whether each frame's detections are tested on another drive's frame.
+    """
+
+    config: str = ACOUSTIC
+    input: str = 'acoustic'
+    labels: str = 'full'
+    data: str = 'demo'
+    test_data: str | None = None
+    iterations: int = 1500
+    overrides: dict[str, Any] = field(default_factory=dict)
+    warm_start: str | None = None
+    tests: str | None = None
+    swapped: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of the report.
+
+    Args:
+        title: What it shows.
+        trials: Names, one a row.
+        columns: Metrics by heading.
+    """
+
+    title: str
+    trials: tuple[str, ...]
+    columns: dict[str, str]
+
+
+PRECISION = {'mAP@0.5': 'mavd/mAP_50', 'mAP@Avg': 'mavd/mAP', 'mAP@0.75': 'mavd/mAP_75', 'CDx': 'mavd/CDx'}
+CONDITIONS = ('day', 'dusk', 'night', 'fog', 'tunnel')
+BY_CONDITION = {'all': 'mavd/mAP_50', **{name: f'mavd/{name}/mAP_50' for name in CONDITIONS}}
+
+_ROUGH = ('--snr', '-5', '15', '--snr-reference', 'loudest', '--wind', '0.6', '--ego-engine', '0.5')
+_ROUGH += ('--facade-reflection', '0.5', '--gain-mismatch', '1', '--delay-mismatch', '15')
+_ROUGH += ('--unseen-share', '0.4')
+DATA_SETS = {
+    'demo': DataSet(('--preset', 'demo', '--drives-per-split', '500', '1', '75')),
+    'default': DataSet(('--preset', 'default', '--drives-per-split', '60', '1', '20')),
+    'hard': DataSet(('--preset', 'hard', '--drives-per-split', '60', '1', '20')),
+    'rough': DataSet(('--preset', 'demo', *_ROUGH, '--drives-per-split', '300', '1', '50')),
+    'off_2cm': DataSet(source='demo', change=dict(displaced=0.02)),
+    'off_5cm': DataSet(source='demo', change=dict(displaced=0.05)),
+    'off_2cm_calibrated': DataSet(source='off_2cm', change=dict(calibrated=True)),
+    'off_5cm_calibrated': DataSet(source='off_5cm', change=dict(calibrated=True)),
+    'four': DataSet(source='demo', change=dict(channels=[0, 2, 5, 7])),
+    'two': DataSet(source='demo', change=dict(channels=[1, 6])),
+    'shifted': DataSet(source='demo', change=dict(sound='shifted')),
+    'one_dead': DataSet(source='demo', change=dict(sound='one_dead')),
+}
+
+_STORE = ('--audio', 'acoustic_image', '--config', 'configs/' + ACOUSTIC)
+_ACOUSTIC_IMAGE = 'model.data_preprocessor.acoustic_image'
+INPUTS = {
+    'rgb': Input(('--audio', 'none', '--modalities', 'rgb')),
+    'log_mel': Input(('--modalities', '--audio', 'log_mel', '--config', 'configs/' + SOUND)),
+    'acoustic': Input((*_STORE, '--modalities')),
+    'acoustic_rgb': Input((*_STORE, '--modalities', 'rgb')),
+    'acoustic_no_directivity': Input(
+        (*_STORE, '--modalities', '--acoustic-image', 'directivity=omni', 'ground_reflection=0.0'),
+        {f'{_ACOUSTIC_IMAGE}.directivity': 'omni', f'{_ACOUSTIC_IMAGE}.ground_reflection': 0.0},
+    ),
+}
+
+_AVD = dict(config=ACOUSTIC_AVD, input='acoustic_rgb')
+_FEW_RGB = dict(config=RGB, input='rgb', iterations=600, labels='few')
+TRIALS = {
+    'demo/full/acoustic': Trial(),
+    'demo/full/avd': Trial(**_AVD, warm_start='demo/full/rgb'),
+    'demo/full/rgb': Trial(config=RGB, input='rgb'),
+    'demo/full/log_mel': Trial(config=SOUND, input='log_mel'),
+    'demo/few/rgb': Trial(**_FEW_RGB),
+    'demo/few/acoustic': Trial(labels='few'),
+    'demo/taught/acoustic': Trial(labels='taught'),
+    'demo/taught/avd': Trial(**_AVD, labels='taught', warm_start='demo/few/rgb'),
+    'demo/few/avd': Trial(**_AVD, labels='few', warm_start='demo/few/rgb'),
+    'demo/few/log_mel': Trial(config=SOUND, input='log_mel', labels='few'),
+    'demo/taught/log_mel': Trial(config=SOUND, input='log_mel', labels='taught'),
+    **{
+        f'{data}/full/{what}': Trial(config=config, input=given, data=data)
+        for data in ('default', 'hard', 'rough')
+        for what, config, given in (
+            ('acoustic', ACOUSTIC, 'acoustic'),
+            ('log_mel', SOUND, 'log_mel'),
+            ('rgb', RGB, 'rgb'),
+        )
+    },
+    'no_directivity/full/acoustic': Trial(input='acoustic_no_directivity'),
+    **{
+        f'{data}/full/acoustic': Trial(data=data)
+        for data in ('off_2cm', 'off_2cm_calibrated', 'off_5cm', 'off_5cm_calibrated', 'four', 'two')
+    },
+    'one_dead/full/acoustic': Trial(tests='demo/full/acoustic', test_data='one_dead'),
+    'shifted/full/acoustic': Trial(tests='demo/full/acoustic', test_data='shifted'),
+    'shifted/full/acoustic_trained': Trial(data='shifted'),
+    'swapped/full/acoustic': Trial(tests='demo/full/acoustic', swapped=True),
+}
+
+
+def _of(data: str) -> tuple[str, ...]:
+    return tuple(f'{data}/full/{what}' for what in ('acoustic', 'log_mel', 'rgb'))
+
+
+TABLES = {
+    'demo': Table(
+        'Drives of the `demo` preset',
+        tuple(name for name in TRIALS if name.startswith('demo/')),
+        PRECISION,
+    ),
+    'rough': Table('Rough conditions', _of('rough'), PRECISION),
+    'default': Table('Drives of the `default` preset, mAP@0.5 by condition', _of('default'), BY_CONDITION),
+    'hard': Table('Drives of the `hard` preset, mAP@0.5 by condition', _of('hard'), BY_CONDITION),
+    'mismatch': Table(
+        'What the steering does not know, and fewer microphones',
+        (
+            'demo/full/acoustic',
+            'no_directivity/full/acoustic',
+            'off_2cm/full/acoustic',
+            'off_2cm_calibrated/full/acoustic',
+            'off_5cm/full/acoustic',
+            'off_5cm_calibrated/full/acoustic',
+            'one_dead/full/acoustic',
+            'four/full/acoustic',
+            'two/full/acoustic',
+        ),
+        PRECISION,
+    ),
+    'controls': Table(
+        'Controls: nothing can be heard of the place',
+        ('swapped/full/acoustic', 'shifted/full/acoustic', 'shifted/full/acoustic_trained'),
+        PRECISION,
+    ),
+}

@@ -1,0 +1,112 @@
+"""The study of acoustic images: its changed copies of data sets, and a few of its steps in miniature."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from mmav.simulation import make_config, simulate_dataset
+from mmav.structures import Rig
+
+BENCHMARKS = Path(__file__).parents[2] / 'benchmarks'
+sys.path.insert(0, str(BENCHMARKS))
+
+from study_data import change_data_set, shift_channels  # noqa: E402
+
+
+@pytest.fixture(scope='module')
+def drives(tmp_path_factory):
+    root = tmp_path_factory.mktemp('study') / 'drives'
+    config = make_config('demo', drives=(1, 1, 1), frames_per_drive=1, modalities=('rgb',))
+    simulate_dataset(root, config, workers=1)
+    return root
+
+
+def sound_of(root: Path) -> dict[str, np.ndarray]:
+    files = sorted(root.glob('*/audio/*.wav'))
+    return {
+        f'{file.parts[-3]}/{file.name.split("_")[1]}': soundfile.read(file, dtype='int16')[0]
+        for file in files
+    }
+
+
+def test_a_copy_keeps_some_microphones_in_the_given_order(drives, tmp_path):
+    change_data_set(drives, tmp_path / 'two', 0, channels=[6, 1])
+    old, new = sound_of(drives), sound_of(tmp_path / 'two')
+    assert len(new) == 3 * 2
+    for drive in ('train_0000', 'val_0000', 'test_0000'):
+        np.testing.assert_array_equal(new[f'{drive}/0'], old[f'{drive}/6'])
+        np.testing.assert_array_equal(new[f'{drive}/1'], old[f'{drive}/1'])
+    rigs = [Rig.from_file(root / 'rig.json') for root in (drives, tmp_path / 'two')]
+    np.testing.assert_array_equal(rigs[1].microphone_positions, rigs[0].microphone_positions[[6, 1]])
+    np.testing.assert_array_equal(rigs[1].microphone_axes, rigs[0].microphone_axes[[6, 1]])
+    assert (tmp_path / 'two/annotations/test.json').read_bytes() == (
+        drives / 'annotations/test.json'
+    ).read_bytes()
+    assert next((tmp_path / 'two/test_0000/fl_rgb').iterdir()).is_file()
+
+
+def test_copies_change_the_rig_or_the_sound_alone(drives, tmp_path):
+    old = sound_of(drives)
+    change_data_set(drives, tmp_path / 'off', 0, displaced=0.05)
+    for key, samples in sound_of(tmp_path / 'off').items():
+        np.testing.assert_array_equal(samples, old[key])
+    rig, displaced = (Rig.from_file(root / 'rig.json') for root in (drives, tmp_path / 'off'))
+    offsets = displaced.microphone_positions - rig.microphone_positions
+    assert 0.03 < offsets.std() < 0.07
+    assert [line.split(':')[0] for line in rig.differences(displaced)] == ['microphone_positions']
+
+    change_data_set(drives, tmp_path / 'dead', 0, sound='one_dead')
+    dead = sound_of(tmp_path / 'dead')
+    for drive in ('train_0000', 'val_0000', 'test_0000'):
+        silent = [k for k in range(8) if not dead[f'{drive}/{k}'].any()]
+        assert len(silent) == 1
+        for k in set(range(8)) - set(silent):
+            np.testing.assert_array_equal(dead[f'{drive}/{k}'], old[f'{drive}/{k}'])
+    assert Rig.from_file(tmp_path / 'dead/rig.json') == rig
+
+
+def test_shifted_channels_keep_their_magnitudes_and_lose_their_coherence():
+    random = np.random.default_rng(0)
+    one = random.normal(0, 1000, 44100).astype(np.int16)
+    shifted = shift_channels(np.stack([one, one]), image_id=3)
+    np.testing.assert_allclose(np.abs(np.fft.rfft(shifted)), np.abs(np.fft.rfft([one, one])), rtol=1e-6)
+    correlation = np.corrcoef(shifted)[0, 1]
+    assert abs(correlation) < 0.05
+    np.testing.assert_array_equal(shifted, shift_channels(np.stack([one, one]), image_id=3))
+
+
+@pytest.mark.slow
+def test_study_trains_tests_and_carries_on(tmp_path):
+    trials = ['demo/taught/acoustic', 'swapped/full/acoustic', 'four/full/acoustic']
+
+    def run() -> str:
+        command = [sys.executable, str(BENCHMARKS / 'study.py'), '--preset', 'tiny', '--workers', '1']
+        result = subprocess.run(
+            [*command, '--work-dir', str(tmp_path), '--trials', *trials],
+            capture_output=True,
+            text=True,
+            env=dict(os.environ, OMP_NUM_THREADS='1'),
+        )
+        assert result.returncode == 0, result.stderr[-3000:]
+        return result.stdout
+
+    first = run()
+    results = json.loads((tmp_path / 'results.json').read_text())
+    assert set(results) == {f'{name}@0' for name in trials}
+    assert all('mavd/mAP_50' in metrics for metrics in results.values())
+    report = (tmp_path / 'report.md').read_text()
+    assert all(f'| {name} |' in report for name in trials)
+    assert 'seed 0: train_four_full_acoustic' in first
+    config = (tmp_path / 'seed_0/four/full/acoustic/config.py').read_text()
+    assert 'num_microphones=4' in config.replace(' ', '')
+
+    (tmp_path / 'results.json').unlink()
+    second = run()
+    assert second.count('done before') == second.count('=== seed')
+    assert json.loads((tmp_path / 'results.json').read_text()) == results
