@@ -1,9 +1,10 @@
 """Detect vehicles in recordings of a microphone array.
 
     python tools/detect.py recording.wav config.py checkpoint.pth --out-dir detections
+    python tools/detect.py recording.wav config.py checkpoint.pth --rig rig.json --allow-other-rig
 
-writes ``detections/predictions.json`` and a picture of each second. Boxes are in pixels of the cropped camera
-image.
+The first writes ``detections/predictions.json`` and a picture of each second; the second hears another array
+than that of the training through the same acoustic images. Boxes are in pixels of the cropped camera image.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import mmav  # noqa: F401  (first: it checks the versions of what follows)
 from mmengine.config import Config, DictAction
 
 from mmav.apis import AudioDetInferencer
+from mmav.datasets.errors import SampleError
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,6 +39,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--stripped', action='store_true', help='the checkpoint lacks the visual branch of the config'
     )
+    parser.add_argument('--rig', help='rig.json of the recordings; default: the rig of the model')
+    parser.add_argument(
+        '--allow-other-rig',
+        action='store_true',
+        help='warn where rigs differ, and make acoustic images with --rig',
+    )
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
     return parser.parse_args()
 
@@ -47,18 +55,25 @@ def main() -> None:
     cfg = Config.fromfile(args.config)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
-    inferencer = AudioDetInferencer(cfg, args.checkpoint, args.device, args.stripped)
+    rigs = dict(rig=args.rig, allow_other_rig=args.allow_other_rig)
+    try:
+        inferencer = AudioDetInferencer(cfg, args.checkpoint, args.device, args.stripped, **rigs)
+    except ValueError as error:
+        raise SystemExit(f'detect: {error}') from error
     images = args.images
     if images is not None and len(images) == 1:
         images = images[0]
-    results = inferencer(
-        args.inputs if len(args.inputs) > 1 else args.inputs[0],
-        batch_size=args.batch_size,
-        stride=args.stride,
-        images=images,
-        pred_score_thr=args.score_thr,
-        out_dir=args.out_dir,
-    )
+    try:
+        results = inferencer(
+            args.inputs if len(args.inputs) > 1 else args.inputs[0],
+            batch_size=args.batch_size,
+            stride=args.stride,
+            images=images,
+            pred_score_thr=args.score_thr,
+            out_dir=args.out_dir,
+        )
+    except SampleError as error:
+        raise SystemExit(f'detect: {error}') from error
     for prediction in results['predictions']:
         print(f'{prediction["input"]} at {prediction["start"]:.2f} s')
         for box, score, name in zip(prediction['bboxes'], prediction['scores'], prediction['classes']):

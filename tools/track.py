@@ -14,6 +14,8 @@ import itertools
 import operator
 import statistics
 from collections.abc import Iterator
+from functools import partial
+from logging import WARNING
 from pathlib import Path
 
 import mmav  # noqa: F401  (first: it checks the versions of what follows)
@@ -25,6 +27,7 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.fileio import exists
+from mmengine.logging import print_log
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
@@ -36,6 +39,7 @@ from mmav.evaluation import TrackingMetric
 from mmav.models.trackers import IoUTracker
 from mmav.utils.files import write_json
 from mmav.utils.mot_challenge import mot_challenge_text
+from mmav.utils.rig_comparison import check_same_rig, rig_of_metainfo
 from mmav.visualization import VideoWriter, crop_to_sample, draw_tracks
 
 TRACKER_OPTIONS = ('init_score_thr', 'iou_thr', 'score_thr', 'patience')
@@ -74,6 +78,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--stripped', action='store_true', help='the checkpoint lacks the visual branch of the config'
     )
+    parser.add_argument('--rig', help='rig.json of drives or recordings; default: the rig of the model')
+    parser.add_argument(
+        '--allow-other-rig',
+        action='store_true',
+        help='warn where rigs differ, and make acoustic images with --rig',
+    )
     parser.add_argument('--force', action='store_true', help='overwrite files that exist')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
     args = parser.parse_args()
@@ -101,6 +111,7 @@ class DriveSource:
     def __init__(self, inferencer: AudioDetInferencer, args: argparse.Namespace, cfg: Config) -> None:
         self.inferencer, self.args = inferencer, args
         self.dataset = build_dataset(cfg, args.split)
+        check_rig(self.dataset, inferencer)
         frames = [self.dataset.get_data_info(index) for index in range(len(self.dataset))]
         drives = sorted({info['drive'] for info in frames})
         unknown = sorted(set(args.drives or ()) - set(drives))
@@ -162,6 +173,28 @@ class RecordingSource:
     def picture(self, sample: DetDataSample) -> np.ndarray | None:
         """The camera image that the user gave, if any."""
         return self.images[sample.clip]
+
+
+def check_rig(dataset: Dataset, inferencer: AudioDetInferencer) -> None:
+    """Compare rig and crop of the drives with those that the detector hears with.
+
+    Args:
+        dataset (Dataset): Its metainfo may hold the rig of its ``rig.json``.
+        inferencer (AudioDetInferencer): The detector.
+
+    Raises:
+        SystemExit: If they differ.
+    """
+    remedy = '--rig names the rig of the drives; --allow-other-rig makes a warning of it'
+    warn = partial(print_log, logger='current', level=WARNING) if inferencer.allow_other_rig else None
+    try:
+        rig = rig_of_metainfo(dataset.metainfo)
+        check_same_rig(rig, {'detector': inferencer.rig}, 'drives', remedy, warn)
+    except ValueError as error:
+        raise SystemExit(f'track: {error}') from error
+    crop = getattr(dataset, 'crop', None)
+    if crop != inferencer.crop:
+        raise SystemExit(f'track: crop: that of the drives is {crop}, that of the rig {inferencer.crop}')
 
 
 def build_dataset(cfg: Config, split: str) -> Dataset:
@@ -251,7 +284,11 @@ def run(args: argparse.Namespace, cfg: Config) -> None:
         tracker = MODELS.build({'_scope_': 'mmdet', **cfg.get('tracker', dict(type='IoUTracker')), **given})
     except ValueError as error:
         raise SystemExit(f'track: {error}') from error
-    inferencer = AudioDetInferencer(cfg, args.checkpoint, args.device, args.stripped, show_progress=False)
+    options = dict(rig=args.rig, allow_other_rig=args.allow_other_rig, show_progress=False)
+    try:
+        inferencer = AudioDetInferencer(cfg, args.checkpoint, args.device, args.stripped, **options)
+    except ValueError as error:
+        raise SystemExit(f'track: {error}') from error
     source = (RecordingSource if args.recordings else DriveSource)(inferencer, args, cfg)
     targets = [
         args.out_dir / f'{file_stem(name)}.{suffix}'

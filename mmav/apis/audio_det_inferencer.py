@@ -1,10 +1,12 @@
 """Vehicles by sound: from recordings to boxes in the camera image, outside of any data set.
 
-C: microphones; L: samples of a recording; N: samples of a window; H, W: height and width of the camera image.
+Shapes: M microphones, L samples of a recording, N samples of a window, H and W height and width of the camera
+image.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import mmcv
@@ -21,11 +23,14 @@ from torch import nn
 from tqdm import tqdm
 
 from ..datasets.errors import SampleError
+from ..datasets.transforms.load_multichannel_audio import as_float
 from ..engine.atomic_backend import AtomicLocalBackend
 from ..models.detectors import VISUAL_PREFIXES
-from ..visualization import crop_to_sample, draw_spectrogram_strip
+from ..structures import Rig
+from ..visualization import crop_to_sample, draw_acoustic_image, draw_spectrogram_strip
 from .audio_clips import Source, collect_clips, windows
 from .model_loading import load_model
+from .recording_rig import adopt_rig, check_recordings, fit_camera, fit_microphones, read_recording_rig
 
 _LOADERS = ('LoadMultichannelAudio', 'LoadVisualModalities', 'LoadAnnotations')
 _DEFAULT_CROP = (200, 0, 1720, 650)  # MAVD's
@@ -35,9 +40,12 @@ class AudioDetInferencer(BaseInferencer):
     """Detect vehicles in recordings of a microphone array.
 
     Works with every detector whose input is sound: ``AudioVisualFasterRCNN`` and MMDetection's own with
-    ``AudioResNet``. Spectrograms are made by the model's data preprocessor. Boxes are in pixels of the camera
-    image that the model was trained with, after its crop (MAVD: 1520 x 650 pixels, columns 200 to 1720 of the
-    camera).
+    ``AudioResNet``. Spectrograms and acoustic images are made by the model's data preprocessor. Boxes are in
+    pixels of the camera image that the model was trained with, after its crop (MAVD: 1520 x 650 pixels,
+    columns 200 to 1720 of the camera).
+
+    Attribute ``rig``: that of the recordings, if ``rig``, the model or the checkpoint tell of one. A
+    ``rig.json`` in a recording's folder, or in the folder above it, is compared with it, but not used.
 
     A recording is gone through in windows of the model's length (1 s); each gives one prediction.
 
@@ -51,10 +59,16 @@ class AudioDetInferencer(BaseInferencer):
         image_size (tuple[int], optional): (W, H) that boxes refer to. Defaults to that of the config's test
             set.
         show_progress (bool): Whether to draw a progress bar. Defaults to True.
+        rig (Rig, dict or str, optional): The rig of the recordings, or its ``rig.json``. None: that of the
+            model.
+        allow_other_rig (bool): Whether rigs that differ are a warning instead of an error. Acoustic images
+            are then made with ``rig``: the network hears another array through the images that it knows.
+            The cropped camera image must be of the size that the config says. Defaults to False.
 
     Raises:
         RuntimeError: The checkpoint does not fit the config; the message lists the parameters.
-        ValueError: The test pipeline of the config loads no sound.
+        ValueError: The test pipeline of the config loads no sound; or the rigs of recordings, model and
+            training differ; or a rig does not fit the pipeline's microphones, sample rate or crop.
 
     Examples:
         >>> inferencer = AudioDetInferencer('config.py', 'checkpoint.pth')
@@ -62,7 +76,7 @@ class AudioDetInferencer(BaseInferencer):
     """
 
     preprocess_kwargs = {'sample_rate', 'stride'}
-    visualize_kwargs = {'return_vis', 'images', 'pred_score_thr', 'spectrograms'}
+    visualize_kwargs = {'return_vis', 'images', 'pred_score_thr', 'spectrograms', 'acoustic_images'}
     postprocess_kwargs = {'out_dir'}
 
     def __init__(
@@ -73,10 +87,14 @@ class AudioDetInferencer(BaseInferencer):
         stripped: bool = False,
         image_size: tuple[int, int] | None = None,
         show_progress: bool = True,
+        rig: Rig | Mapping[str, Any] | str | Path | None = None,
+        allow_other_rig: bool = False,
     ) -> None:
         init_default_scope('mmdet')
         self._allow_missing = VISUAL_PREFIXES if stripped else ()
         self._image_size = image_size
+        self._given_rig = read_recording_rig(rig)
+        self.allow_other_rig = allow_other_rig
         if isinstance(model, (str, Path)):
             model = Config.fromfile(model)  # names of MMDetection's model zoo hear nothing
         super().__init__(model, weights, device, scope='mmdet', show_progress=show_progress)
@@ -90,6 +108,7 @@ class AudioDetInferencer(BaseInferencer):
         )
         stored = meta.get('dataset_meta') or {}
         model.dataset_meta.update({key: stored[key] for key in ('classes', 'palette') if stored.get(key)})
+        self.rig = adopt_rig(model, self._given_rig, stored, self.allow_other_rig)
         return model
 
     @staticmethod
@@ -108,15 +127,25 @@ class AudioDetInferencer(BaseInferencer):
         self.sample_rate = loading[0].get('sample_rate', 44100)
         self.num_channels = loading[0].get('num_channels', 8)
         self.window_length = round(loading[0].get('duration', 1.0) * self.sample_rate)
-        self.crop = dataset.get('crop', _DEFAULT_CROP)
-        if self._image_size is not None:
-            width, height = self._image_size
-        elif self.crop is not None:
-            width, height = self.crop[2] - self.crop[0], self.crop[3] - self.crop[1]
-        else:
+        crop = dataset.get('crop', _DEFAULT_CROP)
+        crop = None if crop is None else tuple(crop)
+        layer = getattr(self.model.data_preprocessor, 'acoustic_image', None)
+        if layer is not None and layer.sample_rate != self.sample_rate:
+            raise ValueError(
+                f"sample_rate: that of acoustic_image is {layer.sample_rate} Hz, that of the config's "
+                f'LoadMultichannelAudio {self.sample_rate} Hz: make them agree'
+            )
+        rig = self._given_rig if layer is None else layer.rig
+        if rig is not None:
+            replaced = self._given_rig is not None
+            self.num_channels = fit_microphones(rig, self.num_channels, replaced and layer is not None)
+            crop, self._image_size = fit_camera(rig, crop, self._image_size, replaced)
+        self.crop = crop
+        if self._image_size is None and crop is None:
             raise ValueError(
                 'the config crops no image: give image_size=(width, height), to which boxes refer'
             )
+        width, height = self._image_size or (crop[2] - crop[0], crop[3] - crop[1])
         self.image_size = (int(width), int(height))
         return Compose([step for step in dataset.pipeline if step['type'] not in _LOADERS])
 
@@ -138,13 +167,14 @@ class AudioDetInferencer(BaseInferencer):
         pred_score_thr: float = 0.3,
         spectrograms: bool = True,
         out_dir: str | None = None,
+        acoustic_images: bool = True,
     ) -> dict[str, list]:
         """Detect.
 
         Args:
             inputs (str, Path, np.ndarray or list): Recordings: a sound file with a channel for each
                 microphone; a list of one-channel files in the microphones' order; a folder of such files (of
-                MAVD's ``audio_<microphone>_<id>`` too); an array (C, L) of int16 or of floats in -1..1; or a
+                MAVD's ``audio_<microphone>_<id>`` too); an array (M, L) of int16 or of floats in -1..1; or a
                 list of these.
             batch_size (int): Windows that go through the model together. Defaults to 1.
             sample_rate (int, optional): Of arrays, in hertz; files tell theirs. Other rates than the model's
@@ -160,6 +190,8 @@ class AudioDetInferencer(BaseInferencer):
             spectrograms (bool): Whether to draw the spectrograms below the image. Defaults to True.
             out_dir (str, optional): Folder for ``predictions.json`` and the pictures. None: nothing is
                 written.
+            acoustic_images (bool): Whether to draw, where the model makes acoustic images, that of the window
+                over the camera image, in a second picture below the first. Defaults to True.
 
         Returns:
             dict[str, list]: ``predictions``, one per window: a ``DetDataSample``, or a dict of ``input``
@@ -169,7 +201,7 @@ class AudioDetInferencer(BaseInferencer):
 
         Raises:
             SampleError: A recording is missing, damaged, empty, too short, holds NaN or another number of
-                channels; the message names it.
+                channels, or lies beside the ``rig.json`` of another rig; the message names it.
         """
         if batch_size < 1 or (stride is not None and not stride > 0):
             raise ValueError(f'batch_size and stride must be positive, got {batch_size} and {stride}')
@@ -181,7 +213,8 @@ class AudioDetInferencer(BaseInferencer):
         with tqdm(batches, desc='Detection', unit=' batches', disable=not self.show_progress) as progress:
             for data in progress:
                 samples = self.forward(data)
-                vis = self.visualize(data, samples, pictures, pred_score_thr, spectrograms) if drawn else []
+                options = (pred_score_thr, spectrograms, acoustic_images)
+                vis = self.visualize(data, samples, pictures, *options) if drawn else []
                 if out_dir is not None:
                     self._save_pictures(vis, samples, Path(out_dir))
                 results['visualization'] += vis if return_vis else []
@@ -217,8 +250,13 @@ class AudioDetInferencer(BaseInferencer):
             yield self.collate_fn(chunk)
 
     def _windows_of(self, clips: list, sample_rate: int | None, stride: float | None) -> Iterator[dict]:
+        check_recordings(clips, self.rig, self.allow_other_rig)
         step = None if stride is None else max(round(stride * self.sample_rate), 1)
         width, height = self.image_size
+        geometry = {}
+        if self.rig is not None:  # as data sets give it, with the array's center as the origin
+            positions = self.rig.microphone_positions
+            geometry = dict(microphone_positions=positions - positions.mean(0))
         for index, clip in enumerate(clips):
             wave = clip.read(self.sample_rate, self.num_channels, sample_rate)
             for start, window in windows(wave, clip.name, self.window_length, step, self.sample_rate):
@@ -233,6 +271,7 @@ class AudioDetInferencer(BaseInferencer):
                         height=height,
                         width=width,
                         crop=self.crop,
+                        **geometry,
                     )
                 )
                 packed['data_samples'].set_metainfo(dict(start=start, clip=index))
@@ -257,8 +296,9 @@ class AudioDetInferencer(BaseInferencer):
         images: list,
         pred_score_thr: float = 0.3,
         spectrograms: bool = True,
+        acoustic_images: bool = True,
     ) -> list[np.ndarray]:
-        """Draw the boxes of a batch over the camera image or a blank one, and the spectrograms below it.
+        """Draw the boxes of a batch over the camera image or a blank one, and what is heard below it.
 
         Args:
             inputs (dict): The batch that went into the model.
@@ -266,31 +306,41 @@ class AudioDetInferencer(BaseInferencer):
             images (list): A camera image or None for each recording.
             pred_score_thr (float): Lowest score that is drawn. Defaults to 0.3.
             spectrograms (bool): Whether to draw spectrograms. Defaults to True.
+            acoustic_images (bool): Whether to draw the acoustic image over the camera image, with the boxes.
+                Defaults to True.
 
         Returns:
             list[np.ndarray]: RGB pictures (H', W, 3).
         """
         width, height = self.image_size
+        preprocessor = self.model.data_preprocessor
+        layer = getattr(preprocessor, 'acoustic_image', None) if acoustic_images else None
         pictures = []
         for audio, sample in zip(inputs['inputs']['audio'], preds):
             image = images[sample.clip]
             image = np.full((height, width, 3), 40, np.uint8) if image is None else image
             if image.shape[:2] != (height, width):
                 image = crop_to_sample(image, sample)
-            self.visualizer.add_datasample(
-                sample.img_path, image, sample, draw_gt=False, pred_score_thr=pred_score_thr
-            )
-            picture = self.visualizer.get_image()
-            if spectrograms and self.model.data_preprocessor.log_mel is not None:
-                picture = np.concatenate([picture, self._draw_spectrograms(audio, picture.shape[1])])
-            pictures.append(picture)
+            waveform = as_float(audio.numpy(force=True))
+            canvases = [image]
+            if layer is not None:
+                canvases.append(draw_acoustic_image(image, torch.from_numpy(waveform), layer))
+            parts = []
+            for canvas in canvases:
+                self.visualizer.add_datasample(
+                    sample.img_path, canvas, sample, draw_gt=False, pred_score_thr=pred_score_thr
+                )
+                parts.append(self.visualizer.get_image())
+            if spectrograms and preprocessor.log_mel is not None:
+                parts.append(self._draw_spectrograms(waveform, parts[0].shape[1]))
+            pictures.append(np.concatenate(parts))
         return pictures
 
     @torch.no_grad()
-    def _draw_spectrograms(self, audio: torch.Tensor, width: int) -> np.ndarray:
+    def _draw_spectrograms(self, waveform: np.ndarray, width: int) -> np.ndarray:
         preprocessor = self.model.data_preprocessor
-        wave = audio.float() / 32768 if audio.dtype == torch.int16 else audio
-        decibel = preprocessor.log_mel(preprocessor.cast_data(wave[None]))[0, : len(wave)].cpu().numpy()
+        batch = preprocessor.cast_data(torch.from_numpy(waveform)[None])
+        decibel = preprocessor.log_mel(batch)[0, : len(waveform)].cpu().numpy()
         low, high = preprocessor.db_range
         rows = -(-len(decibel) // 4)
         strip = draw_spectrogram_strip(decibel, (width, rows * 84), (low, high), columns=4)

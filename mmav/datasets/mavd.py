@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from logging import WARNING
 
+import numpy as np
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 from mmengine.fileio import exists, join_path, load
@@ -165,10 +166,10 @@ class MAVDDataset(CocoDataset):
             self.modality_files,
             self.backend_args,
         )
-        self._take_geometry_from_manifest()
         rig = None if self._rig_given else read_rig(self.data_prefix['img'], self.crop, self.backend_args)
         if rig is not None:
             self._metainfo['rig'] = rig
+        self._take_geometry()
         frames = None
         if self.split_file:
             frames = read_split_list(self._below_root(self.split_file), self.backend_args)
@@ -189,12 +190,16 @@ class MAVDDataset(CocoDataset):
             data_list = self._each(data_list, 'frames without a time stamp', self._add_audio_offset, times)
         return data_list
 
-    def _take_geometry_from_manifest(self) -> None:
-        """Simulated data say where their microphones are; the configuration's word comes first."""
-        path = join_path(self.data_prefix['img'], 'manifest.json')
-        if self._geometry_given or not exists(path, backend_args=self.backend_args):
+    def _take_geometry(self) -> None:
+        """Microphone positions of the configuration, else of simulated data's manifest, else of the rig."""
+        if self._geometry_given:
             return
-        positions = load(path, backend_args=self.backend_args).get('microphone_positions')
+        path, positions = join_path(self.data_prefix['img'], 'manifest.json'), None
+        if exists(path, backend_args=self.backend_args):
+            positions = load(path, backend_args=self.backend_args).get('microphone_positions')
+        if positions is None and self._metainfo.get('rig') is not None:
+            positions = np.asarray(self._metainfo['rig']['microphone_positions'])
+            positions = (positions - positions.mean(0)).round(9).tolist()
         if positions is not None:
             self._metainfo['microphone_positions'] = tuple(tuple(position) for position in positions)
 

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from .checkpoint import load_strict, read_checkpoint, select_state_dict
 from .pseudo_labels import as_label_boxes, map_labels
+from .rig_comparison import check_same_rig, rig_of_metainfo, rig_of_model
 
 FRAME_KEYS = ('drive', 'frame_id', 'timestamp', 'time_of_day', 'motion', 'condition')
 
@@ -113,6 +114,22 @@ def build_frames(
         ) from error
 
 
+def check_data_rig(dataset: Dataset, model: nn.Module, config: str) -> None:
+    """See that a model that makes acoustic images makes them with the rig of the data.
+
+    Args:
+        dataset: Its metainfo may hold a rig.
+        model: The detector.
+        config: What error messages call it.
+
+    Raises:
+        ValueError: If they differ; the message names the fields.
+    """
+    rig = rig_of_metainfo(getattr(dataset, 'metainfo', None))
+    remedy = 'Give model.data_preprocessor.acoustic_image the rig of the data to hear with that'
+    check_same_rig(rig, {f'model of {config}': rig_of_model(model)}, 'data', remedy)
+
+
 def count_classes(detector: nn.Module) -> set[int]:
     """Numbers of classes that a detector's box heads tell apart; empty if they do not say."""
     return {
@@ -181,6 +198,7 @@ def build_teacher(
     content = read_checkpoint(checkpoint)
     state_dict = select_state_dict(content, source=checkpoint)
     load_strict(model, state_dict, source=checkpoint)
+    check_data_rig(dataset, model, config)
     classes = find_classes(content.get('meta') or {}, dataset, model, source=checkpoint)
     identity = dict(
         modality=modality,

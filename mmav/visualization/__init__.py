@@ -1,3 +1,4 @@
+from .acoustic_overlay import draw_acoustic_image, draw_stored_acoustic_image
 from .heatmap_visualizer import HeatmapLocalVisualizer, blend_heatmap
 from .local_visualizer import MAVDLocalVisualizer, crop_to_sample
 from .spectrogram_strip import draw_spectrogram_strip
@@ -13,7 +14,9 @@ __all__ = [
     'VideoWriter',
     'blend_heatmap',
     'crop_to_sample',
+    'draw_acoustic_image',
     'draw_spectrogram_strip',
+    'draw_stored_acoustic_image',
     'draw_timeline',
     'draw_tracks',
     'track_colour',

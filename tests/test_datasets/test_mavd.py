@@ -287,6 +287,16 @@ def test_geometry_comes_from_the_manifest_unless_given(tiny_mavd, load_mavd):
     assert MAVDDataset.METAINFO['microphone_positions'][0] == pytest.approx((0.114805, 0.277164, 0), abs=1e-6)
 
 
+def test_geometry_comes_from_the_rig_without_a_manifest(tiny_mavd, load_mavd):
+    positions = make_rig().microphone_positions[::-1] + np.array([3.0, 0, 0])  # another order and origin
+    rig = make_rig(image_size=(192, 65), crop=CROP, microphone_positions=positions)
+    (tiny_mavd.root / 'rig.json').write_text(json.dumps(rig.to_dict()))
+    found = load_mavd(tiny_mavd).get_data_info(0)['microphone_positions']
+    np.testing.assert_allclose(found, MAVDDataset.METAINFO['microphone_positions'][::-1], atol=1e-6)
+    (tiny_mavd.root / 'manifest.json').write_text(json.dumps(dict(microphone_positions=[[0, 0, 0]])))
+    assert load_mavd(tiny_mavd).metainfo['microphone_positions'] == ((0, 0, 0),)
+
+
 def test_coco_metric_gives_one_to_perfect_predictions(tiny_mavd, load_mavd):
     dataset = load_mavd(tiny_mavd, ALL, test_mode=True)
     metric = CocoMetric(str(tiny_mavd.root / 'annotations' / 'train.json'), metric='bbox')

@@ -1,6 +1,7 @@
 """The activation map tool on a tiny data set, with networks of every kind that it takes."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from tiny_mavd import CROP, SIZE, TinyMAVD
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'analysis' / 'activation_map.py'
@@ -78,6 +80,27 @@ def test_a_row_a_frame_a_column_a_network(tool, data, network, tmp_path):
     before = out.stat().st_mtime_ns
     tool.main([str(out), *networks, *common(data, '--number', 1, '--method', 'grad_cam', '--force')])
     assert out.stat().st_mtime_ns > before and cv2.imread(str(out)).shape[0] == height
+
+
+def test_acoustic_image_that_a_network_hears(tool, data, network, tmp_path):
+    files = network('Sound', 'avd/faster_rcnn_r18_sim_acoustic.py')
+    out = tmp_path / 'maps.png'
+    options = ('--number', 1, '--method', 'grad_cam', '--layer', 'backbone:0')
+    tool.main([str(out), *files, *common(data, *options)])
+    picture = cv2.imread(str(out))
+    assert picture.shape[1] == 2 * WIDTH + 4
+    camera = cv2.imread(str(next(data.glob('*/fl_rgb/*_0000.jpg'))))[:, CROP[0] : CROP[2]]
+    camera = cv2.resize(camera, (WIDTH, picture.shape[0] - 48), interpolation=cv2.INTER_AREA)
+    heat = 2 * columns_of(picture[44:-4])[1].astype(int) - camera  # half of each, on a map without yellow
+    assert (heat[..., 0] > 120).any() and (heat[..., 2] > 120).any()  # blue somewhere, red elsewhere
+
+    rig = Config.fromfile(files[2]).model.data_preprocessor.acoustic_image.rig
+    (data / 'rig.json').write_text(json.dumps(dict(rig, crop=CROP)))
+    try:
+        with pytest.raises(ValueError, match=r'the rig of the data is not that of the model of .*: crop'):
+            tool.main([str(out), *files, *common(data, *options, '--force')])
+    finally:
+        (data / 'rig.json').unlink()
 
 
 def test_student_of_a_distiller_is_the_detector_itself(tool, data, network, tmp_path):

@@ -1,5 +1,6 @@
 """The commands around data, called as a user calls them, in this process."""
 
+import json
 import pickle
 import runpy
 import sys
@@ -8,9 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tiny_mavd import CROP, TinyMAVD
+from rigs import make_rig
+from tiny_mavd import CROP, FULL_SIZE, SIZE, TinyMAVD
 
 from mmav.datasets.prepared_store import PreparedStore
+from mmav.visualization import draw_stored_acoustic_image
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 
@@ -107,3 +110,31 @@ def test_browse_dataset(call, data, tmp_path, pictures):
     x, y = (30 / 152 * width, 20 / 65 * height)
     column = frame[round(y) + 20 : round(50 / 65 * height) - 20, round(x) - 6 : round(x) + 6]
     assert column.any(axis=1).mean() > 0.9  # the box's left edge
+
+
+def test_browse_dataset_shows_acoustic_images_of_a_store(call, data, tmp_path):
+    rig = make_rig(image_size=FULL_SIZE, crop=CROP)
+    (data.root / 'rig.json').write_text(json.dumps(rig.to_dict()))
+    store = tmp_path / 'store'
+    options = ['--splits', 'train', '--scale', 96, 64, '--modalities', '--dataset', f'crop={CROP}']
+    options += ['--audio', 'acoustic_image', '--acoustic-image', 'grid=(4,6)', 'max_bins=2']
+    call('dataset_converters/prepare_mavd.py', data.root, store, *options)
+    config = tmp_path / 'config.py'
+    config.write_text(
+        f'dataset = dict(type="MAVDDataset", data_root={str(data.root)!r}, crop={CROP},\n'
+        f'    prepared={str(store)!r}, ann_file="annotations/train.json", pipeline=[\n'
+        '    dict(type="LoadMultichannelAudio"), dict(type="ResizeModalities", scale=(96, 64)),\n'
+        '    dict(type="PackAudioVisualInputs")])\n'
+        'train_dataloader = dict(dataset=dataset)\n'
+        'model = dict(data_preprocessor=dict(log_mel=None))\n'
+    )
+    out = tmp_path / 'out'
+    call('analysis/browse_dataset.py', config, '--output-dir', out, '--number', 1)
+    picture = cv2.imread(str(next(out.glob('*.png'))))
+    assert picture.shape == (960, 1122, 3)  # camera image, below it the acoustic image
+    frame = PreparedStore(str(store)).frame((0, 0))
+    image = cv2.imread(str(next(data.root.glob('drive_0/fl_rgb/*_0000.jpg'))))[:, CROP[0] : CROP[2], ::-1]
+    expected = draw_stored_acoustic_image(image, frame.read('audio'), frame.acoustic_image)[..., ::-1]
+    assert expected.shape == (SIZE[1], SIZE[0], 3)
+    expected = cv2.resize(expected, (1122, 480), interpolation=cv2.INTER_AREA)
+    assert np.abs(picture[510:].astype(int) - expected[30:]).max() <= 1

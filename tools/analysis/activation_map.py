@@ -6,9 +6,9 @@
         --network Student configs/mm_distillnet/distillnet_effdet_d2_mavd.py distillnet.pth \
         --data-root data/mavd --ann-file annotations/test.json --number 6
 
-One row a frame, one column a network, with the boxes that it finds; the spectrograms are at the right where a
-network hears. Networks are any one-stage or two-stage detectors of MMDetection, AVD's detectors (their sound
-path), and MultiTeacherDistiller, of which the student is shown.
+One row a frame, one column a network, with the boxes that it finds; at the right, where a network hears, its
+spectrograms or its acoustic image. Networks are any one-stage or two-stage detectors of MMDetection, AVD's
+detectors (their sound path), and MultiTeacherDistiller, of which the student is shown.
 """
 
 import argparse
@@ -37,8 +37,13 @@ import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.engine.atomic_backend import AtomicLocalBackend
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
-from mmav.utils.visual_teachers import build_frames
-from mmav.visualization import crop_to_sample, draw_spectrogram_strip
+from mmav.utils.visual_teachers import build_frames, check_data_rig
+from mmav.visualization import (
+    crop_to_sample,
+    draw_acoustic_image,
+    draw_spectrogram_strip,
+    draw_stored_acoustic_image,
+)
 from mmav.visualization.activation_map import (
     DEFAULT_LAYER,
     METHODS,
@@ -150,6 +155,7 @@ def build_network(name: str, config: str, checkpoint: str, args: argparse.Namesp
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     dataset = build_frames(cfg, args.data_root, args.ann_file, args.split_file)
     detector, modality = build_detector(cfg, checkpoint)
+    check_data_rig(dataset, detector, config)
     return Network(name, detector.to(args.device).eval(), modality, dataset)
 
 
@@ -214,19 +220,41 @@ def draw_map(found: ActivationMap, sample: DetDataSample, visualizer, width: int
 
 
 @torch.no_grad()
-def draw_sound(network: Network, inputs: dict, size: tuple[int, int]) -> np.ndarray | None:
-    """Spectrograms that a network hears, (H, W, 3) RGB; None if it hears nothing."""
+def draw_sound(
+    network: Network, inputs: dict, sample: DetDataSample, size: tuple[int, int]
+) -> tuple[np.ndarray, str] | None:
+    """What a network hears, and its caption: spectrograms, or the acoustic image over the camera image.
+
+    Args:
+        network: The network.
+        inputs: What its pipeline gave.
+        sample: Its data sample.
+        size: (width, height) of the picture in pixels.
+
+    Returns:
+        (height, width, 3) uint8, RGB, and its caption; None if the network hears nothing.
+    """
     preprocessor = network.detector.data_preprocessor
     if not isinstance(inputs, dict) or network.modality != 'audio':
         return None
-    if 'spectrogram' in inputs:
-        decibel = inputs['spectrogram'].numpy()
-    else:
+    wave = None
+    if 'audio' in inputs:
         wave = preprocessor.cast_data(inputs['audio'])
         wave = wave.float() / 32768 if wave.dtype == torch.int16 else wave
+    layer = getattr(preprocessor, 'acoustic_image', None)
+    if layer is not None:
+        image = cv2.cvtColor(crop_to_sample(read_image(sample.img_path), sample), cv2.COLOR_BGR2RGB)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        if wave is not None:
+            return draw_acoustic_image(image, wave, layer), 'Acoustic image'
+        values = inputs['acoustic_image'].numpy()
+        return draw_stored_acoustic_image(image, values, layer.settings()), 'Acoustic image'
+    if wave is None:
+        decibel = inputs['spectrogram'].numpy()
+    else:
         decibel = preprocessor.log_mel(wave[None])[0, : len(wave)].cpu().numpy()
     strip = draw_spectrogram_strip(decibel, size, preprocessor.db_range, columns=4)
-    return cv2.cvtColor(strip, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(strip, cv2.COLOR_BGR2RGB), 'Spectrograms of the microphones'
 
 
 def caption(text: str, width: int) -> np.ndarray:
@@ -261,9 +289,9 @@ def draw_row(networks: Sequence[Network], positions: dict, frame: str, visualize
         text = f'{network.name}: {number} box{"" if number == 1 else "es"}'
         cells.append((picture, text if number else f'{network.name}: no box, so no map'))
         if sound is None:
-            sound = draw_sound(network, raw, (args.width, picture.shape[0]))
+            sound = draw_sound(network, raw, sample, (args.width, picture.shape[0]))
     if sound is not None:
-        cells.append((sound, 'Spectrograms of the microphones'))
+        cells.append(sound)
     facts = (sample.get(key) for key in ('condition', 'motion'))
     title = ', '.join([frame, *(fact for fact in facts if fact)])
     height = max(len(picture) for picture, _ in cells)

@@ -5,7 +5,7 @@
 
 Each picture shows what the model gets after every transform: the pictures of all modalities with their boxes
 and, at the right, the spectrograms of all microphones. Where the pipeline loads no picture, the camera image
-is shown.
+is shown; acoustic images of a prepared store lie over it.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from tqdm import tqdm
 import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
+from mmav.visualization.acoustic_overlay import draw_stored_acoustic_image
 from mmav.visualization.local_visualizer import crop_to_sample
 from mmav.visualization.spectrogram_strip import draw_spectrogram_strip
 
@@ -72,15 +73,20 @@ def draw_sample(sample: dict, log_mel: LogMelSpectrogram, value_range: tuple[flo
     inputs, meta = sample['inputs'], sample['data_samples']
     boxes = meta.gt_instances.get('bboxes', torch.zeros(0, 4))
     boxes = getattr(boxes, 'tensor', boxes).numpy()
-    names = [name for name in inputs if name not in ('audio', 'spectrogram')]
+    names = [name for name in inputs if name not in ('audio', 'spectrogram', 'acoustic_image')]
     panels = []
     for name in names:
         panels.append((name, draw_boxes(to_picture(inputs[name]), boxes)))
-    if not panels:
+    if not panels or 'acoustic_image' in inputs:
         image = crop_to_sample(read_image(meta.img_path), meta)
         scale = np.tile(meta.get('scale_factor', (1.0, 1.0)), 2)
-        image = image[:, ::-1] if meta.get('flip') else image
-        panels.append(('camera', draw_boxes(image, boxes / scale)))
+        image = np.ascontiguousarray(image[:, ::-1]) if meta.get('flip') else image
+        if not panels:
+            panels.append(('camera', draw_boxes(image, boxes / scale)))
+        if 'acoustic_image' in inputs:
+            values = inputs['acoustic_image'].numpy()
+            image = draw_stored_acoustic_image(image[..., ::-1], values, meta.acoustic_settings)
+            panels.append(('acoustic image', draw_boxes(image[..., ::-1], boxes / scale)))
 
     # The camera images share the width of the first, one below the other.
     width = round(panels[0][1].shape[1] * _PANEL_HEIGHT / panels[0][1].shape[0])

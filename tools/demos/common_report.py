@@ -11,7 +11,7 @@ from mmengine.fileio import load
 
 from mmav.datasets import MAVDDataset
 from mmav.models.layers import AcousticImage, LogMelSpectrogram
-from mmav.visualization import blend_heatmap, draw_spectrogram_strip
+from mmav.visualization import draw_acoustic_image, draw_spectrogram_strip
 from mmav.visualization.report import (
     Boxes,
     Card,
@@ -133,20 +133,6 @@ def camera_image(sample: dict, crop: Sequence[int]) -> np.ndarray:
     return mmcv.bgr2rgb(mmcv.imread(sample['img_path']))[y1:y2, x1:x2]
 
 
-def acoustic_overlay(waveform: torch.Tensor, image: np.ndarray, layer: AcousticImage) -> np.ndarray:
-    """The acoustic image of all bands around the frame over the camera image.
-
-    Args:
-        waveform: (1, M, L).
-        image: (H, W, 3) RGB.
-        layer: With the channel 'broadband' alone; its first window is shown.
-
-    Returns:
-        (H, W, 3) RGB.
-    """
-    return blend_heatmap(image, layer(waveform)[0, 0].numpy())
-
-
 def clips(data: str, detections: Path, finder: str, acoustic: bool = False) -> Cards:
     """A dozen test clips, evenly spread over the test drives.
 
@@ -162,7 +148,7 @@ def clips(data: str, detections: Path, finder: str, acoustic: bool = False) -> C
     dataset, found = open_frames(data), read_detections(detections)
     log_mel = LogMelSpectrogram(reference='clip')
     if acoustic:
-        layer = AcousticImage(dataset.metainfo['rig'], channels=('broadband',))
+        layer = AcousticImage(dataset.metainfo['rig'])
     cards = []
     for index in np.unique(np.linspace(0, len(dataset) - 1, NUM_CLIPS).round().astype(int)):
         sample = dataset[int(index)]
@@ -180,7 +166,7 @@ def clips(data: str, detections: Path, finder: str, acoustic: bool = False) -> C
         )
         pictures = [camera, Picture(cv2.cvtColor(strip, cv2.COLOR_BGR2RGB), 'the 8 microphones')]
         if acoustic:
-            overlay = acoustic_overlay(waveform, image, layer)
+            overlay = draw_acoustic_image(image, waveform[0], layer, layer.windows[0])
             pictures.insert(1, Picture(overlay, 'acoustic image: where the sound comes from'))
         cards.append(
             Card(

@@ -14,7 +14,7 @@ from mmengine.fileio import join_path, list_dir_or_file
 
 from ..audio_files import audio_length, read_audio_segment
 from ..errors import SampleError
-from .load_multichannel_audio import as_float
+from .load_multichannel_audio import as_float, check_waveform
 
 _SUFFIXES = ('.wav', '.flac', '.mp3')
 _PER_MICROPHONE = re.compile(r'audio_\d+_(.+)$')
@@ -63,6 +63,7 @@ class BackgroundMix(BaseTransform):
 
     Raises:
         ValueError: If arguments are out of range.
+        KeyError: In use, if the sample holds no waveform, but what a prepared store made of it.
         SampleError: If no background is found or, in use, one cannot be read, is silent or too short, or has
             another sample rate or number of microphones.
     """
@@ -108,6 +109,7 @@ class BackgroundMix(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Mix background into ``results``; see the class."""
+        check_waveform(results, 'BackgroundMix')
         mix, path, place, snr = self._choose()
         if not mix:
             return results

@@ -172,6 +172,27 @@ def sound_of_microphones(results: dict, user: str) -> str:
     )
 
 
+def check_waveform(results: dict, user: str) -> None:
+    """See that a sample holds a waveform.
+
+    Args:
+        results: The sample.
+        user: The transform that needs it, for the message.
+
+    Raises:
+        KeyError: The sample holds none.
+    """
+    if 'audio' in results:
+        return
+    held = next((key for key in ('acoustic_image', 'spectrogram') if key in results), None)
+    if held is None:
+        raise KeyError(f'{user} needs a waveform: put LoadMultichannelAudio before it')
+    raise KeyError(
+        f'{user} needs a waveform, but the sample holds the {held} of a prepared store alone: sounds cannot '
+        "be mixed in it any more; prepare the store with audio='int16'"
+    )
+
+
 def as_float(audio: np.ndarray) -> np.ndarray:
     """Samples as float32 in -1..1; int16 is divided by 32768."""
     if audio.dtype == np.int16:

@@ -17,7 +17,8 @@ class MirrorFlip(BaseTransform):
     Pictures and boxes are flipped within ``img_shape`` (the filling of a letterboxed picture stays where it
     is), and the microphones change places by the array's geometry. With ``prob`` 0 and 1 it serves mmdet's
     ``TestTimeAug``; ``flip`` and ``flip_direction`` are set as mmdet's models expect. An acoustic image
-    has the camera's axes: its columns are reversed.
+    has the camera's axes: its columns are reversed, which is the mirrored scene if the array is symmetric
+    about the camera's middle.
 
     Required keys: ``img_shape``; optional: pictures, ``gt_bboxes``, ``audio`` (C, L), ``spectrogram``
     (C, M, T), ``acoustic_image`` (C, rows, columns), ``microphone_positions`` (C, 3) (default: the published
@@ -71,5 +72,8 @@ class MirrorFlip(BaseTransform):
                     )
                 results[name] = results[name][order]
         if 'acoustic_image' in results:
+            if 'acoustic_settings' in results:  # mirrored sound is that of a symmetric array alone
+                positions = np.asarray(results['acoustic_settings']['rig']['microphone_positions'])
+                mirror_permutation(positions - positions.mean(0))
             results['acoustic_image'] = np.ascontiguousarray(results['acoustic_image'][..., ::-1])
         return results

@@ -1,15 +1,17 @@
 """The array and camera of the data are those that the model knows."""
 
-from collections.abc import Mapping
-
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
-from torch import nn
 from torch.utils.data import DataLoader
 
 from ...structures import Rig
+from ...utils.rig_comparison import check_same_rig, rig_of_metainfo, rig_of_model
+
+_REMEDY = (
+    "Give the model the data's rig and train it anew, or allow it: "
+    "custom_hooks=[dict(type='RigCheckHook', allow_other_rig=True)]"
+)
 
 
 @HOOKS.register_module()
@@ -69,38 +71,5 @@ class RigCheckHook(Hook):
     def _compare(self, runner: Runner, loader: DataLoader, trained_with: Rig | None = None) -> None:
         found = rig_of_metainfo(getattr(loader.dataset, 'metainfo', None))
         known = {'model': rig_of_model(runner.model), "checkpoint's training data": trained_with}
-        for owner, rig in known.items():
-            differences = [] if None in (rig, found) else rig.differences(found)
-            if not differences:
-                continue
-            message = f'the rig of the data is not that of the {owner}: {"; ".join(differences)}'
-            if not self.allow_other_rig:
-                raise ValueError(
-                    f"{message}. Give the model the data's rig and train it anew, or allow it: "
-                    "custom_hooks=[dict(type='RigCheckHook', allow_other_rig=True)]"
-                )
-            runner.logger.warning(message)
-
-
-def rig_of_metainfo(metainfo: Mapping | None) -> Rig | None:
-    """The rig in a data set's metainfo.
-
-    Args:
-        metainfo: With ``rig``, as :class:`MAVDDataset` and checkpoints hold it, or without.
-    """
-    rig = (metainfo or {}).get('rig')
-    return None if rig is None else Rig.from_dict(rig)
-
-
-def rig_of_model(model: nn.Module) -> Rig | None:
-    """The rig that a model's acoustic images are made with; None for other models.
-
-    Args:
-        model: A model, in a wrapper or not.
-    """
-    if is_model_wrapper(model):
-        model = model.module
-    if isinstance(model, BaseTTAModel):
-        model = model.module
-    layer = getattr(getattr(model, 'data_preprocessor', None), 'acoustic_image', None)
-    return getattr(layer, 'rig', None)
+        warn = runner.logger.warning if self.allow_other_rig else None
+        check_same_rig(found, known, 'data', _REMEDY, warn)

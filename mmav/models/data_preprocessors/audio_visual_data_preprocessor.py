@@ -105,6 +105,8 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
             options = {key: value for key, value in log_mel.items() if key != 'type'}
             options['phase_channels'] = phase_channels or options.get('phase_channels', False)
             self.log_mel = LogMelSpectrogram(**options)
+        elif spec_augment is not None and acoustic_image is not None:
+            raise ValueError('spec_augment masks spectrograms, but there are acoustic images alone')
         self.acoustic_image = None
         if acoustic_image is not None:
             if audio_size is None:
@@ -256,6 +258,12 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
                     "preprocessor's acoustic_image has"
                 )
         elif 'audio' in sounds:
+            rate = data_samples[0].metainfo.get('sample_rate') if data_samples else None
+            if rate not in (None, self.acoustic_image.sample_rate):
+                raise ValueError(
+                    f'the waveforms have {rate} Hz, but acoustic_image wants '
+                    f'{self.acoustic_image.sample_rate} Hz: make its sample_rate that of the pipeline'
+                )
             image = self.acoustic_image(_as_float(sounds['audio']))
         else:
             raise ValueError('acoustic_image needs waveforms, but the batch holds spectrograms')

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from mmcv.transforms import Compose
 from mmdet.structures import DetDataSample
@@ -9,7 +10,7 @@ from mmdet.structures.bbox import HorizontalBoxes
 from rigs import make_rig
 from torch.nn.functional import interpolate
 
-from mmav.datasets.transforms import MicrophoneDropout, MirrorFlip, RandomGain
+from mmav.datasets.transforms import BackgroundMix, MicrophoneDropout, MirrorFlip, RandomGain
 from mmav.models.data_preprocessors import AudioVisualDataPreprocessor
 from mmav.models.layers import AcousticImage, LogMelSpectrogram
 
@@ -86,6 +87,36 @@ def test_dropped_microphone_is_left_out_of_the_steering():
     assert torch.allclose(output, alone, atol=1e-3)
 
 
+def test_dropped_microphone_is_a_masked_one():
+    np.random.seed(1)
+    results = MicrophoneDropout(prob=1.0, max_microphones=3)(dict(audio=sound()))
+    mask = torch.ones(1, 8, dtype=torch.bool)
+    mask[0, results['dropped_microphones']] = False
+    assert 4 < mask.sum() < 8
+    layer = AcousticImage(**OPTIONS)
+    silent, whole = (torch.from_numpy(audio)[None].float() / 32768 for audio in (results['audio'], sound()))
+    assert torch.allclose(layer(silent), layer(whole, mask), atol=1e-5)
+    assert not torch.allclose(layer(silent), layer(whole), atol=0.1)
+
+
+@pytest.mark.parametrize('channels', [1, 8])
+def test_mixed_background_is_that_of_the_summed_sounds(tmp_path, channels):
+    background = np.random.default_rng(5).standard_normal((44100, channels)) * 0.05
+    soundfile.write(tmp_path / 'rain.wav', background, 44100, subtype='DOUBLE')
+    files, waveform = [str(tmp_path / 'rain.wav')], sound() / 32768
+    results = BackgroundMix(files=files, prob=1.0, snr_range=(3.0, 3.0))(
+        dict(audio=sound(), sample_rate=44100)
+    )
+    # by hand: the sum over all microphones has 3 dB less power than the sound
+    noise = np.broadcast_to(background.T, waveform.shape)
+    gain = np.sqrt(np.square(waveform).sum() / np.square(noise).sum() / 10**0.3)
+    expected = preprocessor()(batch((waveform + gain * noise).astype(np.float32)))['inputs']
+    output = preprocessor()(batch(results['audio']))['inputs']
+    plain = preprocessor()(batch(sound()))['inputs']
+    assert torch.allclose(output, expected, atol=2e-3)
+    assert (output - plain).abs().max() > 1
+
+
 def test_common_gain_changes_the_levels_alone():
     np.random.seed(0)
     louder = RandomGain(gain_db=(6.0, 6.0))(dict(audio=sound()))['audio']
@@ -93,6 +124,35 @@ def test_common_gain_changes_the_levels_alone():
     change = after - before
     assert torch.allclose(change[:, 24:32], torch.tensor(6.0), atol=1e-3)
     assert change[:, :24].abs().max() < 1e-3 and change[:, 32:].abs().max() < 1e-3
+
+
+@pytest.mark.parametrize('held', ['acoustic_image', 'spectrogram'])
+def test_background_is_not_mixed_into_what_a_store_holds(held):
+    transform = BackgroundMix(files=['rain.wav'], prob=0.0)  # whether drawn or not
+    with pytest.raises(KeyError, match=rf"holds the {held} of a prepared store.*audio='int16'"):
+        transform({held: np.zeros((35, 6, 12), np.float32)})
+    with pytest.raises(KeyError, match='put LoadMultichannelAudio before it'):
+        transform({})
+
+
+def test_stored_image_of_an_array_without_symmetry_is_not_mirrored():
+    rig = make_rig(microphone_positions=make_rig().microphone_positions + np.eye(8, 3) * 0.1)
+    settings = AcousticImage(**dict(OPTIONS, rig=rig)).settings()
+    results = dict(img_shape=SIZE, acoustic_image=np.zeros((35, 6, 12), np.float32))
+    with pytest.raises(ValueError, match='not mirror symmetric'):
+        MirrorFlip(prob=1.0)(dict(results, acoustic_settings=settings))
+
+
+def test_waveforms_of_another_rate_are_not_steered():
+    with pytest.raises(ValueError, match='the waveforms have 48000 Hz, but acoustic_image wants 44100 Hz'):
+        preprocessor()(batch(sound(), sample_rate=48000))
+    assert preprocessor()(batch(sound(), sample_rate=44100))['inputs'].shape[1] == CHANNELS
+
+
+def test_masks_need_spectrograms():
+    with pytest.raises(ValueError, match='spec_augment masks spectrograms'):
+        preprocessor(spec_augment={})
+    assert preprocessor(spec_augment={}, log_mel={}).spec_augment == {}
 
 
 @pytest.mark.parametrize('transform', [MicrophoneDropout(prob=1.0), RandomGain()])

@@ -1,0 +1,80 @@
+"""Acoustic images over camera images.
+
+Shapes: M microphones, L samples, C channels, rows and columns of the grid, H and W height and width of the
+camera image in pixels.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .heatmap_visualizer import blend_heatmap
+
+if TYPE_CHECKING:
+    from ..models.layers import AcousticImage
+
+
+@torch.no_grad()
+def draw_acoustic_image(
+    image: np.ndarray,
+    waveform: Tensor,
+    layer: AcousticImage,
+    window: tuple[float, float] | None = None,
+    alpha: float = 0.5,
+) -> np.ndarray:
+    """Lay the acoustic image of all bands over the camera image.
+
+    Blue: the least share of the power comes from there, red: the most.
+
+    Args:
+        image: (H, W, 3) uint8, the camera image in the rig's crop.
+        waveform: (M, L) float in -1..1.
+        layer: Where and how to steer; its own channels and windows do not matter.
+        window: (center, half width) in seconds of the sound that counts; None: the whole clip.
+        alpha: Weight of the colors, 0..1.
+
+    Returns:
+        (H, W, 3) uint8, RGB if ``image`` is.
+
+    Example:
+        >>> draw_acoustic_image(image, torch.rand(8, 44100) - 0.5, AcousticImage('rig.json')).shape
+        (650, 1520, 3)
+    """
+    layer = copy.copy(layer)  # shares the steering vectors
+    layer.channels, layer.windows = ('broadband',), (window,)
+    shares = layer(waveform[None].to(layer.window.device))[0, 0]
+    return blend_heatmap(image, shares.cpu().numpy(), alpha, value_range=(0.0, 1.0))
+
+
+def draw_stored_acoustic_image(
+    image: np.ndarray, values: np.ndarray, settings: Mapping[str, Any], alpha: float = 0.5
+) -> np.ndarray:
+    """Lay what a prepared store holds of an acoustic image over the camera image: its last window in time.
+
+    Args:
+        image: (H, W, 3) uint8, the camera image in the rig's crop.
+        values: (C, rows, columns), mirrored where the camera image is.
+        settings: Those of the layer (:meth:`AcousticImage.settings`) that made them.
+        alpha: Weight of the colors, 0..1.
+
+    Returns:
+        (H, W, 3) uint8, RGB if ``image`` is: the channel 'broadband', or without it the mean of 'contrast'
+        over the bands, in decibel.
+
+    Raises:
+        ValueError: If the image has neither channel.
+    """
+    bands, windows = len(settings['band_edges']) - 1, len(settings['windows'])
+    sizes = dict(contrast=windows * bands, level=bands, broadband=windows)
+    stops = dict(zip(settings['channels'], np.cumsum([sizes[name] for name in settings['channels']])))
+    if 'broadband' in stops:
+        return blend_heatmap(image, values[stops['broadband'] - 1], alpha, value_range=(0.0, 1.0))
+    if 'contrast' not in stops:
+        raise ValueError(f'channels {settings["channels"]} are the same at all places: nothing to draw')
+    return blend_heatmap(image, values[stops['contrast'] - bands : stops['contrast']].mean(0), alpha)
