@@ -4,5 +4,5 @@ _base_ = ['./faster_rcnn_r50_fpn_mavd_no_avd.py', '../_base_/acoustic_input.py']
 
 model = dict(
     data_preprocessor=_base_.acoustic_input,
-    backbone=dict(in_channels=_base_.acoustic_channels),
+    backbone=_base_.acoustic_backbone,
 )

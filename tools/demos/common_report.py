@@ -134,7 +134,7 @@ def camera_image(sample: dict, crop: Sequence[int]) -> np.ndarray:
 
 
 def clips(data: str, detections: Path, finder: str, acoustic: bool = False) -> Cards:
-    """A dozen test clips, evenly spread over the test drives.
+    """A dozen test clips, evenly spread over the test drives in the order of their conditions.
 
     Args:
         data: Root of the simulated data.
@@ -150,8 +150,10 @@ def clips(data: str, detections: Path, finder: str, acoustic: bool = False) -> C
     if acoustic:
         layer = AcousticImage(dataset.metainfo['rig'])
     cards = []
-    for index in np.unique(np.linspace(0, len(dataset) - 1, NUM_CLIPS).round().astype(int)):
-        sample = dataset[int(index)]
+    # so that rare conditions such as fog are shown as often as they occur
+    order = sorted(range(len(dataset)), key=lambda index: dataset.get_data_info(index)['condition'])
+    for index in np.unique(np.linspace(0, len(order) - 1, NUM_CLIPS).round().astype(int)):
+        sample = dataset[order[index]]
         boxes = found.get(sample['img_id'], [])
         waveform = torch.from_numpy(np.asarray(sample['audio'])).float()[None] / 32768
         strip = draw_spectrogram_strip(log_mel(waveform)[0].numpy(), size=(1000, 428), columns=4)
@@ -177,7 +179,12 @@ def clips(data: str, detections: Path, finder: str, acoustic: bool = False) -> C
             )
         )
     legend = {'truth': 'true', 'found': f'found by {finder} from sound, score {SCORE_THR} or more'}
-    return Cards('Test clips', cards, 'Every so many frames of the test set, none chosen by hand.', legend)
+    return Cards(
+        'Test clips',
+        cards,
+        'Every so many frames of the test set in the order of their conditions, none chosen by hand.',
+        legend,
+    )
 
 
 def times(outcome: Mapping) -> Text:

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common import Lanes, Steps, run_from_command_line, run_tool, test, train
+from common import ROOT, Lanes, Steps, run_from_command_line, run_tool, test, train
 from common_data import SPECTROGRAMS, data_options, label_others, make_data, pick_few, schedule_options
 from demo_avd_report import write_demo_report
 
@@ -101,7 +101,16 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         '2/7 prepare: pictures at the size of the network, acoustic images',
     )
     make_data(
-        steps, data, store, plan.simulator, ('rgb',), seed, workers, titles, base, sound=('acoustic_image',)
+        steps,
+        data,
+        store,
+        plan.simulator,
+        ('rgb',),
+        seed,
+        workers,
+        titles,
+        base,
+        sound=('acoustic_image', '--config', ROOT / 'configs' / ACOUSTIC),
     )
     steps.run(
         'prepare_log_mel',
