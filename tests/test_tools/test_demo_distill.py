@@ -21,7 +21,7 @@ def read_results(work_dir: Path) -> dict:
 def test_demo_runs_through(tmp_path, run_demo):
     run_demo('demo_distill.py', tmp_path)
     outcome = read_results(tmp_path)
-    trained = {'few', 'no_mta', 'mta', *TEACHERS}
+    trained = {'few', 'no_mta', 'mta', 'log_mel', *TEACHERS}
     assert set(outcome['metrics']) == {'floor', *trained}
     assert all('mavd/mAP_50' in metrics for metrics in outcome['metrics'].values())
     truth = json.loads((tmp_path / 'drives/annotations/test.json').read_text())

@@ -37,6 +37,7 @@ def make_data(
         titles: What the user reads of both steps.
         settings: See :meth:`Steps.run`.
         name: Distinguishes several data sets of a demo.
+        sound: Options of ``prepare_mavd.py``: what the store holds of the sound.
     """
     shared = ('--modalities', *modalities, '--workers', workers)
     steps.run(
@@ -52,6 +53,29 @@ def make_data(
         f'prepare{name}',
         titles[1],
         lambda: run_tool('dataset_converters/prepare_mavd.py', data, store, *prepare),
+        **settings,
+    )
+
+
+def prepare_spectrograms(
+    steps: Steps, data: Path, store: Path, workers: int, title: str, settings: dict, name: str = ''
+) -> None:
+    """Prepare a store of spectrograms alone, for detectors that are compared with those on acoustic images.
+
+    Args:
+        steps: The demo's steps; ``prepare_log_mel<name>`` is added.
+        data: Root of the data set.
+        store: Folder of the store.
+        workers: Processes.
+        title: What the user reads.
+        settings: See :meth:`Steps.run`.
+        name: Distinguishes several data sets of a demo.
+    """
+    options = ('--scale', 96, 96, '--modalities', '--workers', workers, '--audio', *SPECTROGRAMS)
+    steps.run(
+        f'prepare_log_mel{name}',
+        title,
+        lambda: run_tool('dataset_converters/prepare_mavd.py', data, store, *options),
         **settings,
     )
 

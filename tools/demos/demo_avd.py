@@ -15,7 +15,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from common import ROOT, Lanes, Steps, run_from_command_line, run_tool, test, train
-from common_data import SPECTROGRAMS, data_options, label_others, make_data, pick_few, schedule_options
+from common_data import (
+    data_options,
+    label_others,
+    make_data,
+    pick_few,
+    prepare_spectrograms,
+    schedule_options,
+)
 from demo_avd_report import write_demo_report
 
 from mmav.evaluation import evaluate_mean_box
@@ -112,24 +119,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         base,
         sound=('acoustic_image', '--config', ROOT / 'configs' / ACOUSTIC),
     )
-    steps.run(
-        'prepare_log_mel',
-        '2/7 prepare: spectrograms',
-        lambda: run_tool(
-            'dataset_converters/prepare_mavd.py',
-            data,
-            spectrograms,
-            '--scale',
-            96,
-            96,
-            '--modalities',
-            '--workers',
-            workers,
-            '--audio',
-            *SPECTROGRAMS,
-        ),
-        **base,
-    )
+    prepare_spectrograms(steps, data, spectrograms, workers, '2/7 prepare: spectrograms', base)
     stores = dict(log_mel=spectrograms)
     counts = steps.run(
         'few',

@@ -6,7 +6,8 @@
 Simulates drives with camera, thermal and depth pictures; trains a teacher on each from a few labelled frames;
 fuses their boxes into labels of all other frames; trains a student that hears only (a) from the few labels,
 (b) from these and the teachers' labels, (c) like (b) with the MTA loss, which makes its features like theirs;
-tests all of them on drives that none has seen, and as trackers on longer ones. Leaves ``report.html``,
+tests all of them on drives that none has seen, and as trackers on longer ones. The students hear acoustic
+images; one more is trained like (b) on spectrograms. Leaves ``report.html``,
 ``results.json`` and the checkpoints in the work folder. A stopped run carries on when called again.
 """
 
@@ -14,7 +15,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from common import ROOT, Lanes, Steps, run_from_command_line, run_tool, test, train
-from common_data import data_options, label_others, make_data, pick_few, schedule_options
+from common_data import (
+    data_options,
+    label_others,
+    make_data,
+    pick_few,
+    prepare_spectrograms,
+    schedule_options,
+)
 from demo_distill_report import write_distill_report
 from mmengine.config import Config
 
@@ -22,9 +30,10 @@ from mmav.evaluation import evaluate_mean_box
 
 TEACHERS = ('rgb', 'thermal', 'depth')
 CONFIGS = {
-    'few': 'avd/faster_rcnn_r18_sim_audio.py',
-    'no_mta': 'mm_distillnet/distillnet_r18_sim_offline_no_mta.py',
-    'mta': 'mm_distillnet/distillnet_r18_sim_offline.py',
+    'few': 'avd/faster_rcnn_r18_sim_acoustic.py',
+    'no_mta': 'mm_distillnet/distillnet_r18_sim_offline_no_mta_acoustic.py',
+    'mta': 'mm_distillnet/distillnet_r18_sim_offline_acoustic.py',
+    'log_mel': 'mm_distillnet/distillnet_r18_sim_offline_no_mta.py',
     **{name: f'avd/faster_rcnn_r18_sim_{name}.py' for name in TEACHERS},
 }
 TRACKING = 'mm_distillnet/track_r18_sim.py'
@@ -36,7 +45,7 @@ class Plan:
 
     Args:
         few: Labelled frames.
-        iterations: Of each of the three students.
+        iterations: Of each of the four students.
         teacher_iterations: Of each teacher.
         score_thr: Least score of a teacher's box that becomes a label.
         nms_iou: Overlap of two teachers' boxes above which the weaker one is no label. Below the paper's 0.5:
@@ -162,18 +171,22 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         Metrics by detector, and what the report needs to know about the run.
     """
     steps = Steps(work_dir)
-    data, store = work_dir / 'data', work_dir / 'data_96'
-    drives, drives_store = work_dir / 'drives', work_dir / 'drives_96'
+    data, store = work_dir / 'data', work_dir / 'data_acoustic'
+    drives, drives_store = work_dir / 'drives', work_dir / 'drives_acoustic'
+    spectrograms, drives_spectrograms = work_dir / 'data_log_mel', work_dir / 'drives_log_mel'
     few, taught = work_dir / 'few.json', work_dir / 'few_and_pseudo.json'
     truth, test_truth = data / 'annotations/train.json', data / 'annotations/test.json'
     base = dict(seed=seed, **asdict(plan))
 
-    for name, root, prepared, simulator, what in (
-        ('', data, store, plan.simulator, 'drives: sound of 8 microphones, pictures of 3 kinds, boxes'),
-        ('_tracks', drives, drives_store, plan.tracks, 'longer drives, to track in'),
+    sound = ('acoustic_image', '--config', ROOT / 'configs' / CONFIGS['few'])
+    short = 'drives: sound of 8 microphones, pictures of 3 kinds, boxes'
+    for name, root, prepared, log_mel, simulator, what in (
+        ('', data, store, spectrograms, plan.simulator, short),
+        ('_tracks', drives, drives_store, drives_spectrograms, plan.tracks, 'longer drives, to track in'),
     ):
-        titles = (f'1/7 simulate {what}', '2/7 prepare: pictures at the size of the network, spectrograms')
-        make_data(steps, root, prepared, simulator, TEACHERS, seed, workers, titles, base, name)
+        titles = (f'1/7 simulate {what}', '2/7 prepare: pictures at the size of the network, acoustic images')
+        make_data(steps, root, prepared, simulator, TEACHERS, seed, workers, titles, base, name, sound)
+        prepare_spectrograms(steps, root, log_mel, workers, '2/7 prepare: spectrograms', base, name)
     counts = steps.run(
         'few',
         f'3/7 keep the labels of about {plan.few} frames, forget the others',
@@ -185,8 +198,9 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     def train_step(
         key: str, title: str, ann: Path, iterations: int, extra: dict | None = None, **lane
     ) -> str:
-        lane['patient'] = key in ('few', 'no_mta')  # all wait for the student with the MTA loss in the end
-        options = data_options(data, store, ann, seed) | schedule_options(iterations) | (extra or {})
+        lane['patient'] = key in ('few', 'no_mta', 'log_mel')  # all wait for the student with the MTA loss
+        prepared = spectrograms if key == 'log_mel' else store
+        options = data_options(data, prepared, ann, seed) | schedule_options(iterations) | (extra or {})
         return steps.run(
             f'train_{key}', title, lambda: train(CONFIGS[key], key, work_dir / key, options, **lane), **base
         )
@@ -196,7 +210,8 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
 
     def examine(key: str, checkpoint: str) -> None:
         sense = 'pictures' if key in TEACHERS else 'sound'
-        options = data_options(data, store, few, seed)
+        prepared = (spectrograms, drives_spectrograms) if key == 'log_mel' else (store, drives_store)
+        options = data_options(data, prepared[0], few, seed)
         options['test_evaluator.0.outfile_prefix'] = str(work_dir / key / 'test')
         results[key] = steps.run(
             f'test_{key}',
@@ -204,7 +219,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
             lambda: test(CONFIGS[key], key, checkpoint, work_dir / key, options),
             **base,
         )
-        longer = tracking_options(drives, drives_store, tracker, work_dir / key / 'drives')
+        longer = tracking_options(drives, prepared[1], tracker, work_dir / key / 'drives')
         tracked = steps.run(
             f'track_{key}',
             f'7/7 test {key} by {sense} as a tracker on longer drives',
@@ -249,12 +264,13 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         for key, title, more in (
             ('mta', '(c) from all labels, with the MTA loss', extra),
             ('no_mta', '(b) from all labels', None),
+            ('log_mel', '(d) from all labels, on spectrograms', None),
         ):
             futures[key] = lanes.submit(
                 train_step, key, f'6/7 train by sound {title}', taught, plan.iterations, more
             )
         # tested while the student with the MTA loss still trains
-        for key in ('no_mta', 'few', *TEACHERS, 'mta'):
+        for key in ('no_mta', 'few', *TEACHERS, 'log_mel', 'mta'):
             examine(key, futures[key].result())
     checkpoints = {key: future.result() for key, future in futures.items()}
     maps = work_dir / 'maps.png'

@@ -37,6 +37,10 @@ NAMES = {
     'few': ('(a) Sound, few labels', 'trained on the labelled frames alone'),
     'no_mta': ('(b) Sound, labels of teachers', 'the few labels and those of the three teachers'),
     'mta': ('(c) Sound, labels and MTA loss', "like (b), and its features are made like the teachers'"),
+    'log_mel': (
+        '(d) Sound, labels of teachers, spectrograms',
+        "like (b), on spectrograms instead of acoustic images: the paper's input",
+    ),
     'rgb': ('RGB teacher', 'looks at the camera pictures'),
     'thermal': ('Thermal teacher', 'looks at the thermal pictures'),
     'depth': ('Depth teacher', 'looks at the depth pictures'),
@@ -174,14 +178,13 @@ def write_distill_report(work_dir: Path, outcome: dict) -> None:
         f'{labelled["frames"]} frames with {labelled["boxes"]} boxes.'
     )
     curve_notes = (
-        'Classification and box loss, and for (c) the MTA loss times its weight; (a) to (c) by sound, '
+        'Classification and box loss, and for (c) the MTA loss times its weight; (a) to (d) by sound, '
         'the last three by pictures.'
     )
     maps = Card(
         'Score-CAM of four test frames',
         [Picture(mmcv.imread(outcome['maps'], channel_order='rgb'), image_format='png', max_width=2600)],
-        note='Red: places that speak for the boxes. Rows and columns of what the student hears are '
-        'frequencies and times: its map lies over the picture since its anchors do.',
+        note='Red: places that speak for the boxes.',
     )
     trained = {key: name for key, name in NAMES.items() if key != 'floor'}
     tracking_notes = TRACKING_NOTES.format(**outcome['tracker'])
@@ -193,7 +196,7 @@ def write_distill_report(work_dir: Path, outcome: dict) -> None:
             results_table('Results', metrics, NAMES, REFERENCES, COLUMN_NOTES),
             conditions_table(metrics, trained),
             results_table('Tracking', metrics, trained, REFERENCES, tracking_notes, TRACKING),
-            clips(outcome['data'], work_dir / 'mta' / 'test.bbox.json', '(c)'),
+            clips(outcome['data'], work_dir / 'mta' / 'test.bbox.json', '(c)', acoustic=True),
             cards,
             paths,
             Cards('Where they look', [maps]),

@@ -1,3 +1,4 @@
 from .iou_tracker import IoUTracker
+from .mmdet_tracker import MMDetTracker
 
-__all__ = ['IoUTracker']
+__all__ = ['IoUTracker', 'MMDetTracker']

@@ -1,0 +1,103 @@
+"""MMDetection's trackers where mmav's metric and tools expect one.
+
+Shapes: n detections of a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+
+
+@MODELS.register_module()
+class MMDetTracker:
+    """A tracker of MMDetection, frame by frame.
+
+    ``TrackingMetric`` and ``tools/track.py`` give it boxes, scores and classes, so motion has to come from
+    these alone: ``ByteTracker`` and ``OCSORTTracker`` do, trackers that look at images do not. Both need the
+    package ``lap``.
+
+    Args:
+        tracker: Config of the tracker. ``num_tentatives``, the frames that confirm a track, and the score
+            thresholds decide the most where boxes come from sound.
+
+    Example:
+        >>> tracker = MMDetTracker(dict(type='ByteTracker', motion=dict(type='KalmanFilter')))
+        >>> tracker.step(torch.tensor([[10.0, 10, 50, 40]]), torch.tensor([0.9]))
+        array([1])
+    """
+
+    def __init__(self, tracker: Mapping[str, Any]) -> None:
+        self.tracker = MODELS.build(dict(tracker))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all tracks; ids begin at 1 again."""
+        self.tracker.reset()
+        self._frame = 0
+        self._drive = None
+
+    def step(
+        self,
+        bboxes: np.ndarray | torch.Tensor,
+        scores: np.ndarray | torch.Tensor,
+        labels: np.ndarray | torch.Tensor | None = None,
+    ) -> np.ndarray:
+        """Take the next frame.
+
+        Args:
+            bboxes: (n, 4) x1, y1, x2, y2 in pixels.
+            scores: (n,)
+            labels: (n,) classes. None: all boxes are of one class.
+
+        Returns:
+            (n,) int64, the track of each box, from 1; -1 for a box of none.
+        """
+        bboxes = torch.as_tensor(bboxes, dtype=torch.float32).reshape(-1, 4)
+        labels = torch.zeros(len(bboxes)) if labels is None else labels
+        sample = DetDataSample(
+            metainfo=dict(frame_id=self._frame),
+            pred_instances=InstanceData(
+                bboxes=bboxes,
+                scores=torch.as_tensor(scores, dtype=torch.float32),
+                labels=torch.as_tensor(labels).long(),
+            ),
+        )
+        tracked = self.tracker.track(data_sample=sample)
+        self._frame += 1
+        ids = np.full(len(bboxes), -1, dtype=np.int64)
+        # MMDetection's trackers give the boxes in another order, unchanged
+        equal = (tracked.bboxes[:, None] == bboxes).all(-1) & (
+            tracked.scores[:, None] == sample.pred_instances.scores
+        )
+        for row, track in zip(equal.numpy(), tracked.instances_id.tolist()):
+            free = np.flatnonzero(row & (ids < 0))  # two equal boxes are two
+            ids[free[0]] = track + 1
+        return ids
+
+    def track(self, data_sample: DetDataSample, **kwargs: Any) -> InstanceData:
+        """Take the next frame as MMDetection's tracking models give it.
+
+        Args:
+            data_sample: With ``pred_instances``: ``bboxes``, ``scores`` and ``labels``. Another drive
+                (metainfo ``drive``) begins a new sequence.
+            **kwargs: What other trackers need; unused.
+
+        Returns:
+            The boxes that belong to a track: ``bboxes``, ``labels``, ``scores`` and ``instances_id``.
+        """
+        drive = data_sample.metainfo.get('drive')
+        if drive != self._drive:
+            self.reset()
+            self._drive = drive
+        pred = data_sample.pred_instances
+        ids = torch.from_numpy(self.step(pred.bboxes.cpu(), pred.scores.cpu(), pred.labels.cpu()))
+        ids = ids.to(pred.bboxes.device)
+        tracked = InstanceData(bboxes=pred.bboxes, labels=pred.labels, scores=pred.scores, instances_id=ids)
+        return tracked[ids >= 0]
