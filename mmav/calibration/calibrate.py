@@ -79,10 +79,11 @@ def calibrate(
     places: PlacePrior | None = None,
     look_for_swapped: bool = True,
 ) -> Calibration:
-    """Estimate positions, gains and delays of the microphones from frames that say where their sound comes from.
+    """Estimate positions, gains and delays of microphones from frames that say where their sound comes from.
 
-    Maximum a posteriori: the array whose steering vectors explain most of the sound by sources where the boxes
-    are. Frames that do not fit lose their weight. The center of the array stays where the rough rig has it.
+    Maximum a posteriori: the array whose steering vectors explain most of the sound by sources where the
+    boxes are. Frames that do not fit lose their weight. The center of the array stays where the rough rig
+    has it.
 
     Args:
         rig: The rough rig.
@@ -171,13 +172,14 @@ def _warnings(facts: dict[str, Any], prior: ArrayPrior) -> list[str]:
         )
     if facts['azimuth_spread'] < MIN_AZIMUTH_SPREAD:
         lines.append(
-            f'the boxes lie in nearly one direction (standard deviation {facts["azimuth_spread"]:.1f} degrees): '
+            'the boxes lie in nearly one direction (standard deviation '
+            f'{facts["azimuth_spread"]:.1f} degrees): '
             'positions along it and across it cannot be told apart from delays and places'
         )
     if facts['error_after'] > MAX_ERROR:
         lines.append(
-            f'{facts["error_after"]:.0%} of what could be explained is not, even after calibration: the camera, '
-            'the boxes or the order of the channels may be wrong, or the rig is rougher than assumed '
+            f'{facts["error_after"]:.0%} of what could be explained is not, even after calibration: the '
+            'camera, the boxes or the order of the channels may be wrong, or the rig is rougher than assumed '
             f'(position_std {prior.position_std:g} m)'
         )
     for name, known in facts['determined'].items():

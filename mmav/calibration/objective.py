@@ -1,7 +1,7 @@
 """How well an array explains where labelled sounds come from.
 
-Shapes: N frames, K places of a frame, F frequency bins, M microphones. Positions, gains and delays carry the N of
-the frames, so that one derivative gives those of every frame.
+Shapes: N frames, K places of a frame, F frequency bins, M microphones. Positions, gains and delays carry the
+N of the frames, so that one derivative gives those of every frame.
 """
 
 from __future__ import annotations
@@ -90,10 +90,10 @@ def explained_share(covariance: Tensor, steering: Tensor) -> Tensor:
 class ArrayModel:
     """A rig whose microphones are off by unknown amounts, and frames that say by how much.
 
-    Parameters are in standard deviations of their prior: ``array`` (N, 5 M), the same for all frames (x, y, z of
-    each microphone, then gains, then delays), and ``offsets`` (N, K, 3) of the boxes' places. The mean over the
-    microphones of each of x, y, z, gain and delay is that of the rough rig: a shift of the whole array is as
-    good as one of all places, and gains and delays common to all channels are not to be heard.
+    Parameters are in standard deviations of their prior: ``array`` (N, 5 M), the same for all frames (x, y, z
+    of each microphone, then gains, then delays), and ``offsets`` (N, K, 3) of the boxes' places. The mean
+    over the microphones of each of x, y, z, gain and delay is that of the rough rig: a shift of the whole
+    array is as good as one of all places, and gains and delays common to all channels are not to be heard.
 
     Args:
         rig: The rough rig.
@@ -173,7 +173,7 @@ class ArrayModel:
 
 
 def channel_values(rig: Rig) -> tuple:
-    """Positions (M, 3) metres, gains (M,) decibel, delays (M,) seconds of a rig, zeros where it tells none."""
+    """Positions (M, 3) metres, gains (M,) decibel, delays (M,) seconds; zeros where a rig tells none."""
     zeros = np.zeros(len(rig.microphone_positions))
     return (
         rig.microphone_positions.copy(),

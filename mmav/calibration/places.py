@@ -53,8 +53,9 @@ class PlacePrior:
         away = places[:, :2] - rig.camera_position[:2]
         distance = np.linalg.norm(away, axis=1, keepdims=True)
         places[:, :2] += away / distance * self.depth
-        # The near end of a vehicle along the road looks larger than its far one, which draws the box outwards:
-        # its center is at (x / near + x / far) / 2, and the vehicle's at x / middle, across the camera's axis.
+        # The near end of a vehicle along the road looks larger than its far one, which draws the box
+        # outwards: its center is at (x / near + x / far) / 2, the vehicle's at x / middle, with x across the
+        # camera's axis.
         across = rig.camera_pose[:2, 0]
         outwards = (places[:, :2] - rig.camera_position[:2]) @ across
         excess = self.depth**2 / (distance[:, 0] * (distance[:, 0] + 2 * self.depth))

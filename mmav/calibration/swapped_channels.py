@@ -15,7 +15,7 @@ from .frames import STAGES, CalibrationFrames
 from .objective import ArrayModel
 
 LOW_STAGES = (0, 1)
-MIN_GAIN = 0.1  # share of the energy by which the fit with a pair exchanged must be better
+MIN_GAIN = 0.03  # share of the energy by which the fit with a pair exchanged must be better
 
 
 def rank_pairs(model: ArrayModel, frames: CalibrationFrames) -> list[tuple[tuple[int, int], float]]:
@@ -63,9 +63,9 @@ def find_swapped(
 ) -> tuple[list[tuple[int, int]], CalibrationFrames, Fit]:
     """Find exchanged channels by comparing fits at low frequencies.
 
-    The pairs whose exchange helps the rough rig most are fitted, and those that the fit without exchange has moved
-    to each other's places. One is taken if it fits clearly better than none, or at all better where the places
-    say so, too; then the next is looked for.
+    The pairs whose exchange helps the rough rig most are fitted, and those that the fit without exchange has
+    moved to each other's places. One is taken if it fits clearly better than none, or at all better where
+    the places say so, too; then the next is looked for.
 
     Args:
         model: The rough rig.

@@ -1,6 +1,6 @@
 """How well labelled frames determine an array.
 
-Shapes: N frames, K places of a frame, O = 3 K offsets of a frame's places, D parameters of the array, G drives.
+Shapes: N frames, K places of a frame, O = 3 K offsets of a frame's places, D parameters of the array.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .objective import ArrayModel
 def posterior_covariance(model: ArrayModel, frames: CalibrationFrames, fit: Fit) -> Tensor:
     """Covariance of the array's parameters about the maximum, in standard deviations of their prior.
 
-    The places of the boxes are eliminated from the second derivatives (Schur complement). The frames of a drive
-    err together, so that their scores are summed by drive (the sandwich of Huber 1967, clustered as in Liang
-    and Zeger 1986); no variance is taken to be below that of the second derivatives alone (Laplace).
+    The places of the boxes are eliminated from the second derivatives (Schur complement). The frames of a
+    drive err together, so that their scores are summed by drive (the sandwich of Huber 1967, clustered as in
+    Liang and Zeger 1986); no variance is taken to be below that of the second derivatives alone (Laplace).
 
     Args:
         model: What was fitted.
@@ -63,7 +63,7 @@ def _reduced_derivatives(model: ArrayModel, frames: CalibrationFrames, fit: Fit)
         ],
         dim=2,
     )  # (N, O, O)
-    # places that do not count curve nothing, those of wrong boxes may curve downwards: the prior's 1 stands in
+    # places that do not count curve nothing, those of wrong boxes may curve downwards: the prior's 1 counts
     values, vectors = torch.linalg.eigh(0.5 * (places + places.mT))
     inverse = (vectors / values.clamp_min(1.0)[:, None]) @ vectors.mT
     weighted = mixed @ inverse  # (N, D, O)

@@ -74,8 +74,8 @@ def mismatched_recording(
 ) -> np.ndarray:
     """What channels of other gains and delays would have recorded.
 
-    Delays are fractions of samples: the spectrum's phase is turned. The clip counts as periodic, so with delays
-    its first and last samples hold some of its other end.
+    Delays are fractions of samples: the spectrum's phase is turned. The clip counts as periodic, so with
+    delays its first and last samples hold some of its other end.
 
     Args:
         waveform: (M, L).
