@@ -16,6 +16,7 @@ from .objective import ArrayModel
 
 LOW_STAGES = (0, 1)
 MIN_GAIN = 0.03  # share of the energy by which the fit with a pair exchanged must be better
+PRIOR_ENERGY = 20.0  # of a given pair being exchanged: one in 22,000
 
 
 def rank_pairs(model: ArrayModel, frames: CalibrationFrames) -> list[tuple[tuple[int, int], float]]:
@@ -64,7 +65,7 @@ def find_swapped(
     """Find exchanged channels by comparing fits at low frequencies.
 
     The pairs whose exchange helps the rough rig most are fitted, and those that the fit without exchange has
-    moved to each other's places. One is taken if it fits clearly better than none, or at all better where
+    moved to each other's places. One is taken if it fits clearly better than none, or is more probable where
     the places say so, too; then the next is looked for.
 
     Args:
@@ -94,9 +95,9 @@ def find_swapped(
                 usual_error(model, bins, fit.array, fit.offsets),
             )
             before = total_energy(model, frames.bins(*chosen), best, scale)
-            share = total_energy(model, bins, fit, scale) / before
-            if share < 1 - MIN_GAIN * (pair not in crossed):
-                trials.append((share, pair, exchanged, fit))
+            after = total_energy(model, bins, fit, scale) + PRIOR_ENERGY
+            if after < before * (1 - MIN_GAIN * (pair not in crossed)):
+                trials.append((after / before, pair, exchanged, fit))
         if not trials:
             break
         _, pair, frames, best = min(trials, key=lambda trial: trial[0])

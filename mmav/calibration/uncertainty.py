@@ -12,6 +12,8 @@ from .fit import Fit, energies
 from .frames import CalibrationFrames
 from .objective import ArrayModel
 
+COMMON_SHARE = 0.3
+
 
 def posterior_covariance(model: ArrayModel, frames: CalibrationFrames, fit: Fit) -> Tensor:
     """Covariance of the array's parameters about the maximum, in standard deviations of their prior.
@@ -26,9 +28,10 @@ def posterior_covariance(model: ArrayModel, frames: CalibrationFrames, fit: Fit)
         fit: The maximum.
 
     Returns:
-        (D, D). What boxes get wrong in common, such as a bias of all azimuths, is not in it.
+        (D, D). What all boxes get wrong alike, azimuths, distances or heights, counts with a share of
+        :data:`COMMON_SHARE` of the standard deviation of one box.
     """
-    score, curvature = _reduced_derivatives(model, frames, fit)
+    score, curvature, pull = _reduced_derivatives(model, frames, fit)
     identity = torch.eye(score.shape[1], dtype=score.dtype)
     values, vectors = torch.linalg.eigh(curvature.sum(0))
     information = (vectors * values.clamp_min(0)) @ vectors.T  # robust errors curve downwards far away
@@ -39,11 +42,16 @@ def posterior_covariance(model: ArrayModel, frames: CalibrationFrames, fit: Fit)
     scatter = by_drive.T @ by_drive * (number / max(number - 1, 1))
     sandwich = laplace @ (scatter + identity) @ laplace
     growth = (laplace.diagonal() / sandwich.diagonal()).clamp_min(1.0).sqrt()
-    return sandwich * growth[:, None] * growth
+    common = COMMON_SHARE * laplace @ pull
+    return sandwich * growth[:, None] * growth + common @ common.T
 
 
-def _reduced_derivatives(model: ArrayModel, frames: CalibrationFrames, fit: Fit) -> tuple[Tensor, Tensor]:
-    """Score (N, D) and curvature (N, D, D) of half the energy of each frame, its places eliminated."""
+def _reduced_derivatives(
+    model: ArrayModel, frames: CalibrationFrames, fit: Fit
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Of half the energy of each frame, its places eliminated: score (N, D), curvature (N, D, D), and how a
+    shift of all places in azimuth, distance and height changes the sum of the scores (D, 3).
+    """
     array = fit.array.expand(len(frames), -1).clone().requires_grad_()
     offsets = fit.offsets.clone().requires_grad_()
     energy = 0.5 * energies(model, frames, array, offsets, fit.scale).sum()
@@ -69,4 +77,6 @@ def _reduced_derivatives(model: ArrayModel, frames: CalibrationFrames, fit: Fit)
     weighted = mixed @ inverse  # (N, D, O)
     score = array_score.detach() - (weighted @ flat.detach()[..., None])[..., 0]
     curvature = direct - weighted @ mixed.mT
-    return score, 0.5 * (curvature + curvature.mT)
+    counted = torch.arange(offsets.shape[1]) < frames.num_boxes[:, None]
+    pull = torch.einsum('ndko,nk->do', weighted.unflatten(2, (-1, 3)), counted.to(weighted))
+    return score, 0.5 * (curvature + curvature.mT), pull

@@ -39,6 +39,7 @@ from mmav.datasets.labeled_sound import (
 from mmav.engine.atomic_backend import AtomicLocalBackend
 from mmav.simulation.array_mismatch import mismatched_recording, perturb_rig
 from mmav.structures import Rig
+from mmav.structures.rig import RIG_FILE
 
 OFFSETS = (0.02, 0.05, 0.10)
 
@@ -65,7 +66,7 @@ class Case:
         return '_'.join(words).replace(' ', '_').replace('%', 'percent').replace(',', '')
 
 
-def all_cases(seeds: int, pairs: int) -> list[Case]:
+def all_cases(seeds: int, pairs: int, number: int = 8) -> list[Case]:
     """The table's cases."""
     cases = [Case('offsets', std, seed) for std in OFFSETS for seed in range(seeds)]
     cases += [Case('20 % wrong boxes', std, seed, wrong_boxes=0.2) for std in OFFSETS for seed in range(2)]
@@ -78,7 +79,7 @@ def all_cases(seeds: int, pairs: int) -> list[Case]:
     ]
     cases += [Case('20 frames', 0.05, seed, frames=20) for seed in range(2)]
     cases += [Case('azimuths within 4 degrees', 0.05, seed, max_azimuth=4.0) for seed in range(2)]
-    order = np.random.default_rng(0).permutation(list(combinations(range(8), 2))).tolist()
+    order = np.random.default_rng(0).permutation(list(combinations(range(number), 2))).tolist()
     for index, pair in enumerate(order[: 3 * pairs]):
         cases.append(Case('one pair swapped', OFFSETS[index % 3], 100 + index, swapped=tuple(pair)))
     return cases
@@ -195,8 +196,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('data_root', help='simulated data set, whose rig.json is the truth')
     parser.add_argument('--ann-file', default='annotations/train.json', help='COCO json of the frames')
     parser.add_argument('--out', type=Path, required=True, help='folder; an interrupted run is continued')
-    parser.add_argument('--frames', type=int, default=150, help='at most so many frames a calibration')
-    parser.add_argument('--seeds', type=int, default=4, help='runs of each offset')
+    parser.add_argument('--frames', type=int, default=100, help='at most so many frames a calibration')
+    parser.add_argument('--seeds', type=int, default=3, help='runs of each offset')
     parser.add_argument('--pairs', type=int, default=4, help='swapped pairs of each offset')
     parser.add_argument('--groups', nargs='+', help='only these groups of cases')
     parser.add_argument('--threads', type=int, default=1, help='of the processor')
@@ -208,16 +209,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     torch.set_num_threads(args.threads)
     backend = AtomicLocalBackend()
-    dataset = labeled_sound_dataset(args.ann_file, args.data_root)
-    if 'rig' not in dataset.metainfo:
-        raise SystemExit(f'calibration_study: {args.data_root} has no rig.json, which is the truth here')
-    rig = Rig.from_dict(dataset.metainfo['rig'])
+    try:
+        rig = Rig.from_file(Path(args.data_root) / RIG_FILE)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f'calibration_study: {error}') from error
+    number = len(rig.microphone_positions)
+    dataset = labeled_sound_dataset(args.ann_file, args.data_root, number, crop=rig.crop)
     settings = dict(rig=rig.to_dict(), ann_file=args.ann_file, frames=args.frames, number=len(dataset))
     claim = args.out / 'settings.json'
     if claim.exists() and json.loads(claim.read_text()) != settings:
         raise SystemExit(f'calibration_study: {args.out} holds a study of other data: give another folder')
     backend.put_text(json.dumps(settings) + '\n', claim)
-    cases = [c for c in all_cases(args.seeds, args.pairs) if not args.groups or c.group in args.groups]
+    cases = [
+        c for c in all_cases(args.seeds, args.pairs, number) if not args.groups or c.group in args.groups
+    ]
     if not cases:
         raise SystemExit(f'calibration_study: --groups: there are no cases of {args.groups}')
     todo = [case for case in cases if not (args.out / 'cases' / f'{case.name}.json').exists()]

@@ -6,7 +6,7 @@
 
 Draws rig.png (microphones, camera, field of view, grid) and, with a data set, heard_<n>.png: the acoustic
 image over the camera image, bright where the sound comes from. Prints what looks like a mistake: units, axes,
-dead and duplicate channels; by the boxes also swapped channels and mirrored sides. findings.json holds it, too.
+dead and duplicate channels; by the boxes also swapped channels and mirrored sides. findings.json holds it.
 """
 
 import argparse
