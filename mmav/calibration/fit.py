@@ -96,7 +96,7 @@ def fit_stage(
         max_eval=2 * steps,
         history_size=20,
         tolerance_grad=1e-4,
-        tolerance_change=1e-7,
+        tolerance_change=1e-3,
         line_search_fn='strong_wolfe',
     )
 

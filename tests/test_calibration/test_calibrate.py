@@ -21,7 +21,7 @@ def rig():
 @pytest.fixture(scope='module')
 def sounds(rig):
     torch.set_num_threads(1)
-    return labeled(rig, source_places(36))
+    return labeled(rig, source_places(30))
 
 
 @pytest.fixture(scope='module')
@@ -46,11 +46,11 @@ def test_positions_off_by_10_cm_are_found_to_half_a_centimetre(rig, frames):
     np.testing.assert_allclose(center, rough.microphone_positions.mean(0), atol=1e-9)
     assert found.error_after < 0.05 < found.error_before
     assert found.determined == dict(x=True, y=True, z=True, gains=True) and not found.warnings
-    assert json.loads(json.dumps(found.report()))['num_drives'] == 9
+    assert json.loads(json.dumps(found.report()))['num_drives'] == 8
 
 
 def test_wrong_boxes_lose_their_weight(rig, sounds):
-    places = np.random.default_rng(0).permutation(len(sounds))[:7]
+    places = np.random.default_rng(0).permutation(len(sounds))[:5]
     mixed = [
         replace(sound, bboxes=sounds[(k + 11) % len(sounds)].bboxes) if k in places else sound
         for k, sound in enumerate(sounds)
@@ -58,7 +58,7 @@ def test_wrong_boxes_lose_their_weight(rig, sounds):
     rough = perturb_rig(rig, 0.02, seed=1)
     found = calibrate(rough, collect_frames(rig, mixed, EXACT), ArrayPrior(0.02), EXACT, False)
     assert rms(position_errors(found.rig, rig)) < 0.005
-    assert found.misfits == pytest.approx(7 / 36, abs=0.1)
+    assert found.misfits == pytest.approx(5 / 30, abs=0.1)
 
 
 def test_gains_delays_and_swapped_channels(rig, sounds):

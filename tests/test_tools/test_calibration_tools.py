@@ -28,7 +28,7 @@ def call(monkeypatch):
 
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
-    return write_array_data(tmp_path_factory.mktemp('array'), tiny_rig(), 24)
+    return write_array_data(tmp_path_factory.mktemp('array'), tiny_rig(), 16)
 
 
 def write_rig(path, rig):
@@ -45,8 +45,8 @@ def test_calibrate_array(call, data, tmp_path, capsys):
     error = np.sqrt(np.square(position_errors(Rig.from_file(out), truth)).mean())
     assert error < 0.006
     report = json.loads((tmp_path / 'new_calibration.json').read_text())
-    assert report['num_frames'] == 24 and np.shape(report['position_std']) == (8, 3)
-    assert 'warning: 24 frames of 12 drives are too few' in capsys.readouterr().out
+    assert report['num_frames'] == 16 and np.shape(report['position_std']) == (8, 3)
+    assert 'warning: 16 frames of 8 drives are too few' in capsys.readouterr().out
     with pytest.raises(SystemExit):
         call('calibrate_array.py', *options)
     assert 'new.json exists; --force overwrites it' in capsys.readouterr().err
@@ -84,7 +84,7 @@ def test_check_rig(call, data, tmp_path, capsys):
 
 
 def test_calibration_study_goes_on_where_it_stopped(call, data, tmp_path, capsys):
-    options = (data, '--out', tmp_path, '--seeds', 1, '--groups', 'offsets', '--frames', 16)
+    options = (data, '--out', tmp_path, '--seeds', 1, '--groups', 'offsets', '--frames', 8)
     call('calibration_study.py', *options)
     first = capsys.readouterr().out
     assert '| offsets | 10 cm | 1 |' in first and (tmp_path / 'study.md').read_text() in first
@@ -98,4 +98,4 @@ def test_calibration_study_goes_on_where_it_stopped(call, data, tmp_path, capsys
     assert again.keys() == times.keys()
     assert [p for p in times if again[p] != times[p]] == [path]
     with pytest.raises(SystemExit, match='study of other data'):
-        call('calibration_study.py', *options[:-1], 17)
+        call('calibration_study.py', *options[:-1], 9)
