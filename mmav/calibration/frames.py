@@ -204,7 +204,7 @@ def _explainable(covariance: Tensor, num_boxes: Tensor) -> tuple[Tensor, Tensor]
     values = torch.linalg.eigvalsh(covariance).flip(-1)  # (N, F, M), largest first
     counted = (torch.arange(values.shape[-1]) < num_boxes[:, None])[:, None]
     total = (values * counted).sum(-1)
-    floor = (values * ~counted).sum(-1) / (~counted).sum(-1)
+    floor = (values * ~counted).sum(-1) / (~counted).sum(-1).clamp_min(1)
     return total, (total - num_boxes[:, None] * floor).clamp_min(0.0)
 
 

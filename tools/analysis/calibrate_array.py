@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 import mmav  # noqa: F401  (registers everything)
 from mmav.calibration import ArrayPrior, PlacePrior, calibrate, collect_frames, usable_frames
+from mmav.datasets.errors import SampleError
 from mmav.datasets.labeled_sound import boxes_of_frames, labeled_sound_dataset, labeled_sounds
 from mmav.engine.atomic_backend import AtomicLocalBackend
 from mmav.structures import Rig
@@ -41,6 +42,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--max-frames', type=int, default=200, help='at most so many frames')
     parser.add_argument('--max-distance', type=float, default=25.0, help='metres of the farthest box')
     parser.add_argument('--min-score', type=float, default=0.0, help='least score of pseudo labels')
+    parser.add_argument('--sample-rate', type=int, default=44100, help='hertz')
     parser.add_argument('--audio-layout', choices=('frame', 'drive'), default='frame')
     swapped = parser.add_mutually_exclusive_group()
     swapped.add_argument(
@@ -72,19 +74,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (OSError, ValueError) as error:
         raise SystemExit(f'calibrate_array: {error}') from error
     places = PlacePrior(source_height=args.source_height)
-    dataset = labeled_sound_dataset(
-        args.ann_file,
-        args.data_root,
-        len(rig.microphone_positions),
-        crop=rig.crop,
-        audio_layout=args.audio_layout,
-    )
-    boxes = boxes_of_frames(dataset, args.min_score)
-    chosen = usable_frames(rig, boxes, args.max_distance, args.max_frames)
-    sounds = labeled_sounds(dataset, tqdm(chosen, unit='frame', desc='read'), args.min_score)
     try:
+        dataset = labeled_sound_dataset(
+            args.ann_file,
+            args.data_root,
+            len(rig.microphone_positions),
+            args.sample_rate,
+            crop=rig.crop,
+            audio_layout=args.audio_layout,
+        )
+        boxes = boxes_of_frames(dataset, args.min_score)
+        chosen = usable_frames(rig, boxes, args.max_distance, args.max_frames)
+        sounds = labeled_sounds(dataset, tqdm(chosen, unit='frame', desc='read'), args.min_score)
         frames = collect_frames(rig, sounds, places)
-    except ValueError as error:
+    except (SampleError, ValueError) as error:
         raise SystemExit(f'calibrate_array: {error}') from error
     found = calibrate(rig, frames, prior, places, look_for_swapped=not args.no_swapped)
     backend = AtomicLocalBackend()

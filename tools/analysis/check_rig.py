@@ -37,6 +37,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--output-dir', type=Path, required=True, help='folder for PNG files and findings')
     parser.add_argument('--data-root', help='root of a data set that was recorded with it')
     parser.add_argument('--ann-file', default='annotations/train.json', help='COCO json of its frames')
+    parser.add_argument('--sample-rate', type=int, default=44100, help='hertz')
     parser.add_argument('--audio-layout', choices=('frame', 'drive'), default='frame')
     parser.add_argument('--number', type=int, default=4, help='frames to draw')
     parser.add_argument('--max-frames', type=int, default=80, help='frames to look for mistakes in')
@@ -65,6 +66,7 @@ def check_data(rig: Rig, args: argparse.Namespace) -> list[str]:
         args.ann_file,
         args.data_root,
         len(rig.microphone_positions),
+        args.sample_rate,
         crop=rig.crop,
         audio_layout=args.audio_layout,
     )
