@@ -23,6 +23,8 @@ from .directivity import Directivity
 
 RIG_FILE = 'rig.json'
 
+_UNITS = dict(microphone_gains=(1.0, 'dB'), microphone_delays=(1e6, 'microseconds'))
+
 
 @dataclass(frozen=True)
 class GroundPlane:
@@ -79,6 +81,8 @@ class Rig:
         crop: (x1, y1, x2, y2) of the image's part that boxes refer to; None: the whole image.
         ground: The ground plane, a dict of its arguments, or None for far field without ground.
         speed_of_sound: Metres per second.
+        microphone_gains: (M,) decibel by which each channel is recorded louder; None or all 0: alike.
+        microphone_delays: (M,) seconds by which each channel is recorded late; None or all 0: at once.
 
     Raises:
         ValueError: If a value is wrong; the message begins with its key and says what to do.
@@ -99,6 +103,8 @@ class Rig:
     crop: tuple[int, int, int, int] | None = None
     ground: GroundPlane | None = None
     speed_of_sound: float = 343.0
+    microphone_gains: np.ndarray | None = None
+    microphone_delays: np.ndarray | None = None
 
     def __post_init__(self):
         positions = checks.check_microphone_positions(self.microphone_positions)
@@ -118,6 +124,8 @@ class Rig:
             crop=checks.check_crop(self.crop, size),
             ground=GroundPlane.from_value(self.ground),
             speed_of_sound=checks.check_speed_of_sound(self.speed_of_sound),
+            microphone_gains=checks.check_microphone_gains(self.microphone_gains, len(positions)),
+            microphone_delays=checks.check_microphone_delays(self.microphone_delays, len(positions)),
         )
         if directivity is not None and self.microphone_axes is None:
             raise ValueError(
@@ -173,8 +181,11 @@ class Rig:
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as lists, numbers and None, for json, checkpoints and configs."""
-        return dict(
+        """The fields as lists, numbers and None, for json, checkpoints and configs.
+
+        ``microphone_gains`` and ``microphone_delays`` are only there where microphones differ.
+        """
+        values = dict(
             microphone_positions=self.microphone_positions.tolist(),
             microphone_axes=None if self.microphone_axes is None else self.microphone_axes.tolist(),
             directivity=None if self.directivity is None else self.directivity.to_value(),
@@ -186,6 +197,10 @@ class Rig:
             ground=None if self.ground is None else dict(reflection=self.ground.reflection),
             speed_of_sound=self.speed_of_sound,
         )
+        for key in ('microphone_gains', 'microphone_delays'):
+            if getattr(self, key) is not None:
+                values[key] = getattr(self, key).tolist()
+        return values
 
     # comparison
 
@@ -194,25 +209,39 @@ class Rig:
 
         Args:
             other: The other rig.
-            tolerance: Largest difference of a number, in the field's unit, that counts as none.
+            tolerance: Largest difference of a number, in the field's unit, that counts as none. Delays are
+                compared as the metres that sound travels in them.
 
         Example:
             >>> trained_with.differences(tested_with)
             ['microphone_positions: up to 0.02 m apart (microphone 3)']
         """
-        ours, theirs = self.to_dict(), other.to_dict()
+        ours, theirs = self._comparable(), other._comparable()
         lines = []
         for key, value in ours.items():
-            if _close(value, theirs[key], tolerance):
+            scale = self.speed_of_sound if key == 'microphone_delays' else 1.0
+            if _close(value, theirs[key], tolerance / scale):
                 continue
             if key == 'microphone_positions' and len(value) == len(theirs[key]):
                 distance = np.linalg.norm(self.microphone_positions - other.microphone_positions, axis=1)
                 lines.append(f'{key}: up to {distance.max():.3g} m apart (microphone {distance.argmax()})')
             elif key == 'microphone_positions':
                 lines.append(f'{key}: {len(value)} microphones here, {len(theirs[key])} there')
+            elif key in _UNITS and len(value) == len(theirs[key]):
+                scale, unit = _UNITS[key]
+                distance = np.abs(np.subtract(value, theirs[key])) * scale
+                lines.append(
+                    f'{key}: up to {distance.max():.3g} {unit} apart (microphone {distance.argmax()})'
+                )
+            elif key in _UNITS:
+                continue  # the positions have said so
             else:
                 lines.append(f'{key}: {value} here, {theirs[key]} there')
         return lines
+
+    def _comparable(self) -> dict[str, Any]:
+        zeros = [0.0] * len(self.microphone_positions)
+        return dict(dict(microphone_gains=zeros, microphone_delays=zeros), **self.to_dict())
 
     def is_close(self, other: Rig, tolerance: float = 1e-6) -> bool:
         """Whether :meth:`differences` finds none."""

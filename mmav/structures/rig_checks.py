@@ -13,6 +13,8 @@ import numpy as np
 MAX_ARRAY_SPAN = 20.0  # metres: an array or mount that is larger is most likely given in millimetres
 MIN_MICROPHONE_DISTANCE = 1e-3  # metres
 MIN_FOCAL_SHARE = 0.05  # of the image width: a shorter focal length is most likely not given in pixels
+MAX_GAIN = 60.0  # decibel
+MAX_DELAY = 0.01  # seconds: 3.4 m of sound's way
 OPENCV_DISTORTION_LENGTHS = (0, 4, 5, 8, 12, 14)
 
 
@@ -77,6 +79,45 @@ def check_microphone_axes(value: Any, num_microphones: int) -> np.ndarray | None
             f'microphone_axes must be unit vectors, that of microphone {worst} has length {length[worst]:.4g}'
         )
     return axes
+
+
+def check_microphone_gains(value: Any, num_microphones: int) -> np.ndarray | None:
+    """(M,) decibel; None where all are 0."""
+    return _channel_values(
+        'microphone_gains',
+        value,
+        num_microphones,
+        MAX_GAIN,
+        'dB',
+        'no amplifier differs so much: give decibel',
+    )
+
+
+def check_microphone_delays(value: Any, num_microphones: int) -> np.ndarray | None:
+    """(M,) seconds; None where all are 0."""
+    return _channel_values(
+        'microphone_delays',
+        value,
+        num_microphones,
+        MAX_DELAY,
+        's',
+        'it looks like microseconds: give seconds',
+    )
+
+
+def _channel_values(
+    key: str, value: Any, num_microphones: int, largest: float, unit: str, advice: str
+) -> np.ndarray | None:
+    if value is None:
+        return None
+    values = array_of(key, value, f'({num_microphones},)', num_microphones)
+    worst = int(np.abs(values).argmax())
+    if abs(values[worst]) > largest:
+        raise ValueError(
+            f'{key}: {values[worst]:g} {unit} of microphone {worst} is outside of -{largest:g}..{largest:g} '
+            f'{unit}; {advice}'
+        )
+    return values if values.any() else None
 
 
 def check_camera_matrix(value: Any, image_size: tuple[int, int]) -> np.ndarray:

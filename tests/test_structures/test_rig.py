@@ -207,3 +207,45 @@ def test_directivity_is_interpolated_and_parsed():
     assert Directivity.from_value(shadow.to_value()) == shadow
     assert Directivity.from_value(0.5) == Directivity(0.5) and Directivity(0.5).to_value() == 0.5
     assert Directivity.from_value('omni') is None and Directivity.from_value(None) is None
+
+
+GAINS, DELAYS = (0.5, 0, -0.5, 0, 0, 0, 0, 0), (0, 2e-5, 0, 0, 0, 0, 0, -1e-5)
+
+
+def test_gains_and_delays_are_optional_keys():
+    plain = make_rig()
+    assert not {'microphone_gains', 'microphone_delays'} & set(plain.to_dict())
+    silent = Rig.from_dict(dict(plain.to_dict(), microphone_gains=None, microphone_delays=[0.0] * 8))
+    assert silent == plain and silent.microphone_delays is None and not plain.differences(silent, tolerance=0)
+    rig = make_rig(microphone_gains=GAINS, microphone_delays=DELAYS)
+    again = Rig.from_dict(json.loads(json.dumps(rig.to_dict())))
+    assert again == rig != plain and hash(again) == hash(rig)
+    np.testing.assert_array_equal(again.microphone_gains, GAINS)
+    lines = [
+        'microphone_gains: up to 0.5 dB apart (microphone 0)',
+        'microphone_delays: up to 20 microseconds apart (microphone 1)',
+    ]
+    assert plain.differences(rig) == rig.differences(plain) == lines
+    # a nanosecond is a third of a micrometre
+    late = make_rig(microphone_gains=GAINS, microphone_delays=np.add(DELAYS, 1e-9))
+    assert rig.is_close(late) and not rig.is_close(late, tolerance=1e-7)
+
+
+def test_gains_of_another_array_are_reported_with_its_positions():
+    few = make_rig(microphone_positions=make_rig().microphone_positions[:4])
+    lines = make_rig(microphone_gains=GAINS).differences(few)
+    assert lines == ['microphone_positions: 8 microphones here, 4 there']
+
+
+@pytest.mark.parametrize(
+    ('fields', 'message'),
+    [
+        (dict(microphone_gains=(0.0, 1.0)), r'microphone_gains must have shape \(8,\)'),
+        (dict(microphone_gains=(*GAINS[:7], 80)), 'microphone_gains: 80 dB of microphone 7 .* give decibel'),
+        (dict(microphone_delays=(*DELAYS[:7], 30)), 'microphone_delays: 30 s of microphone 7 .*microseconds'),
+        (dict(microphone_delays=(*DELAYS[:7], np.nan)), r'microphone_delays holds NaN .* \[7\]'),
+    ],
+)
+def test_bad_gains_and_delays(fields, message):
+    with pytest.raises(ValueError, match=message):
+        make_rig(**fields)

@@ -19,6 +19,7 @@ from mmav.structures import Directivity, Rig
 
 from .acoustic_grid import band_bins, frame_times, grid_targets, window_weights
 from .beamforming import (
+    channel_responses,
     first_order_gains,
     normalized_features,
     plane_wave_vectors,
@@ -84,9 +85,9 @@ class AcousticImage(nn.Module):
         directivity: Value of :meth:`Directivity.from_value`, or 'rig'.
         max_bins: At most so many bins of each band, evenly spaced. None: all.
         learnable: Whether ``microphone_positions`` (M, 3) in metres, ``microphone_gains`` (M,) in decibel and
-            ``microphone_delays`` (M,) in seconds (positive: its recording is late) are parameters. Steering
-            is then made in each call. Steps of optimizers such as Adam are as large as the learning rate
-            whatever the unit: give delays a small ``lr_mult``.
+            ``microphone_delays`` (M,) in seconds (positive: its recording is late) are parameters, which
+            start as the rig has them. Steering is then made in each call. Steps of optimizers such as Adam
+            are as large as the learning rate whatever the unit: give delays a small ``lr_mult``.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -183,8 +184,13 @@ class AcousticImage(nn.Module):
     def _register_microphones(self, frequencies: np.ndarray) -> None:
         rig = self.rig
         positions = torch.from_numpy(rig.microphone_positions.copy())
-        zeros = positions.new_zeros(len(positions))
-        for name, value in (('positions', positions), ('gains', zeros), ('delays', zeros.clone())):
+        self._channels_differ = self.learnable
+        values = dict(positions=positions)
+        for name in ('gains', 'delays'):
+            given = getattr(rig, f'microphone_{name}')
+            values[name] = positions.new_zeros(len(positions)) if given is None else torch.tensor(given)
+            self._channels_differ |= given is not None
+        for name, value in values.items():
             if self.learnable:
                 setattr(self, f'microphone_{name}', nn.Parameter(value))
             else:
@@ -319,10 +325,9 @@ class AcousticImage(nn.Module):
             vectors = plane_wave_vectors(*arguments, directivity)
         else:
             vectors = steering_vectors(*arguments, self._reflection, directivity)
-        if self.learnable:
-            gain = 10 ** (self.microphone_gains / 20)
-            phase = -2 * torch.pi * frequencies[:, None] * self.microphone_delays  # (F, M)
-            vectors = unit_length(vectors * torch.polar(gain.expand_as(phase), phase))
+        if self._channels_differ:
+            responses = channel_responses(self.microphone_gains, self.microphone_delays, frequencies)
+            vectors = unit_length(vectors * responses)
         return steering_features(vectors).permute(1, 2, 0).contiguous()
 
     def _shares(self, covariance: Tensor, live: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Steered response of a microphone array.
 
 Shapes: B clips, M microphones, F frequency bins, T frames, S windows in time, P points or directions.
+Positions (M, 3) may also be (P, M, 3): others for each point.
 
 Sources: D. H. Johnson and D. E. Dudgeon, Array Signal Processing (1993), for spatial covariance and the
 conventional (Bartlett) beamformer; A. B. Baggeroer, W. A. Kuperman and P. N. Mikhalevsky, An overview of
@@ -97,11 +98,12 @@ def plane_wave_vectors(
     Returns:
         (P, F, M) complex, unit length over M; differentiable in every tensor.
     """
-    lead = directions @ microphone_positions.t()  # (P, M) metres by which the sound is early
+    lead = (directions[:, None] * microphone_positions).sum(-1)  # (P, M) metres by which the sound is early
     phase = (2 * math.pi / speed_of_sound) * frequencies[:, None] * lead[:, None]
     waves = torch.complex(phase.cos(), phase.sin())
     if directivity is not None:
-        waves = waves * directivity(directions[:, None].expand(-1, len(microphone_positions), 3), frequencies)
+        towards = directions[:, None].expand(-1, microphone_positions.shape[-2], 3)
+        waves = waves * directivity(towards, frequencies)
     return unit_length(waves)
 
 
@@ -125,6 +127,21 @@ def first_order_gains(directions: Tensor, axes: Tensor, alpha: Tensor) -> Tensor
     cosine = (directions * axes).sum(-1)[:, None]  # (P, 1, M)
     alpha = alpha[:, None]
     return alpha + (1 - alpha) * cosine
+
+
+def channel_responses(gains: Tensor, delays: Tensor, frequencies: Tensor) -> Tensor:
+    """What channels make of the sound at their microphones: ``10^(gain / 20) exp(-j 2 pi f delay)``.
+
+    Args:
+        gains: (..., M) decibel.
+        delays: (..., M) seconds; positive: the recording is late.
+        frequencies: (F,) hertz.
+
+    Returns:
+        (..., F, M) complex, to multiply steering vectors with; differentiable in every tensor.
+    """
+    phase = (-2 * math.pi) * frequencies[:, None] * delays[..., None, :]
+    return torch.polar((10 ** (gains / 20))[..., None, :].expand_as(phase), phase)
 
 
 def spatial_covariance(spectrum: Tensor, weights: Tensor) -> Tensor:

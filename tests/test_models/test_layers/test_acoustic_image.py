@@ -300,6 +300,15 @@ def test_learnable_microphones_start_as_the_rig_and_model_faults():
     assert fixed(faulty)[0, 5].max() < peak - 0.3
     assert layer(faulty).detach()[0, 5].max() == pytest.approx(float(peak), abs=0.02)
 
+    # a rig that knows of them
+    told = make_rig(microphone_delays=np.eye(8)[2] * 60e-6, microphone_gains=np.eye(8)[2] * 20 * np.log10(2))
+    torch.testing.assert_close(
+        AcousticImage(told, **SMALL)(faulty), layer(faulty).detach(), atol=2e-2, rtol=0
+    )
+    learnable = AcousticImage(told, **SMALL, learnable=True)
+    torch.testing.assert_close(learnable.microphone_delays.detach(), layer.microphone_delays.detach())
+    torch.testing.assert_close(learnable.microphone_gains.detach(), layer.microphone_gains.detach())
+
 
 def test_autocast_changes_nothing(symmetric_layer):
     with torch.autocast('cpu', dtype=torch.bfloat16):
