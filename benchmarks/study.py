@@ -27,7 +27,7 @@ from demo_avd import warm_start  # noqa: E402
 from direction_control import evaluate_swapped  # noqa: E402
 from mmengine.fileio import load  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
-from study_data import change_data_set  # noqa: E402
+from study_data import change_data_set, copy_with_changes  # noqa: E402
 from study_plan import DATA_SETS, INPUTS, TABLES, TRIALS, Trial  # noqa: E402
 from study_report import write_report  # noqa: E402
 
@@ -102,6 +102,11 @@ class Study:
         source = None if wanted.source is None else self.data(wanted.source)
 
         def make() -> str:
+            if wanted.calibrated:
+                file = root.with_name(f'{name}_rig.json')
+                run_tool('analysis/calibrate_array.py', source, '--out', file, '--force')
+                copy_with_changes(source, root, Rig.from_file(file))
+                return str(root)
             if source is not None:
                 change_data_set(source, root, self.seed, **wanted.change)
                 return str(root)

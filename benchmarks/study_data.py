@@ -9,13 +9,13 @@ import os
 import shutil
 import wave
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from mmengine.fileio import load
 
+from mmav.simulation.array_mismatch import perturb_rig
 from mmav.simulation.geometry import SAMPLE_RATE
 from mmav.structures import Rig
 from mmav.structures.rig import RIG_FILE
@@ -43,7 +43,7 @@ def change_data_set(
     """
     rig = None
     if displaced is not None:
-        rig = displace_microphones(Rig.from_file(source / RIG_FILE), displaced, seed)
+        rig = perturb_rig(Rig.from_file(source / RIG_FILE), position_std=displaced, seed=seed)
     changes = {None: None, 'shifted': shift_channels, 'one_dead': silence_one}
     copy_with_changes(source, out, rig, channels, changes[sound])
 
@@ -107,13 +107,12 @@ def _write_wav(path: Path, samples: np.ndarray) -> None:
 
 def keep_microphones(rig: Rig, channels: Sequence[int]) -> Rig:
     """The rig with some of its microphones, in the given order."""
-    channels = list(channels)
-    axes = rig.microphone_axes
-    return replace(
-        rig,
-        microphone_positions=rig.microphone_positions[channels],
-        microphone_axes=None if axes is None else axes[channels],
-    )
+    values = rig.to_dict()
+    for name in ('positions', 'axes', 'gains', 'delays'):
+        of_all = values.get(f'microphone_{name}')
+        if of_all is not None:
+            values[f'microphone_{name}'] = [of_all[channel] for channel in channels]
+    return Rig.from_dict(values)
 
 
 def shift_channels(samples: np.ndarray, image_id: int, greatest: float = 0.05) -> np.ndarray:
@@ -134,15 +133,3 @@ def silence_one(samples: np.ndarray, image_id: int) -> np.ndarray:
     samples = samples.copy()
     samples[np.random.default_rng((13, image_id)).integers(len(samples))] = 0
     return samples
-
-
-def displace_microphones(rig: Rig, std: float, seed: int) -> Rig:
-    """A rig whose microphones are thought elsewhere than they are.
-
-    Args:
-        rig: The true one.
-        std: Standard deviation of each coordinate in metres.
-        seed: Determines the offsets.
-    """
-    offsets = np.random.default_rng((14, seed)).normal(0, std, rig.microphone_positions.shape)
-    return replace(rig, microphone_positions=rig.microphone_positions + offsets)

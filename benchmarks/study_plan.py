@@ -22,7 +22,9 @@ class DataSet:
         simulator: Options of ``simulate_mavd.py``.
         few: Frames whose labels are kept where the others are forgotten.
         source: Name of the data set that this one is a copy of, with changes of sound or rig.
-        change: What is changed: keywords of :func:`study_data.copy_with_changes`.
+        change: What is changed: keywords of :func:`study_data.change_data_set`.
+        calibrated: Whether ``rig.json`` is what ``calibrate_array.py`` makes of the source's, by its training
+            frames.
         tiny: Options of the simulator for a miniature.
     """
 
@@ -30,6 +32,7 @@ class DataSet:
     few: int = 200
     source: str | None = None
     change: dict[str, Any] = field(default_factory=dict)
+    calibrated: bool = False
     tiny: tuple[str, ...] = ('--drives-per-split', '4', '1', '2', '--frames-per-drive', '4')
 
 
@@ -105,8 +108,8 @@ DATA_SETS = {
     'rough': DataSet(('--preset', 'demo', *_ROUGH, '--drives-per-split', '300', '1', '50')),
     'off_2cm': DataSet(source='demo', change=dict(displaced=0.02)),
     'off_5cm': DataSet(source='demo', change=dict(displaced=0.05)),
-    'off_2cm_calibrated': DataSet(source='off_2cm', change=dict(calibrated=True)),
-    'off_5cm_calibrated': DataSet(source='off_5cm', change=dict(calibrated=True)),
+    'off_2cm_calibrated': DataSet(source='off_2cm', calibrated=True),
+    'off_5cm_calibrated': DataSet(source='off_5cm', calibrated=True),
     'four': DataSet(source='demo', change=dict(channels=[0, 2, 5, 7])),
     'two': DataSet(source='demo', change=dict(channels=[1, 6])),
     'shifted': DataSet(source='demo', change=dict(sound='shifted')),
