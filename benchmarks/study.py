@@ -15,6 +15,7 @@ import argparse
 import sys
 from collections import defaultdict
 from concurrent.futures import Future
+from dataclasses import fields
 from pathlib import Path
 from threading import Lock
 
@@ -28,8 +29,9 @@ from direction_control import evaluate_swapped  # noqa: E402
 from mmengine.fileio import load  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from study_data import change_data_set, copy_with_changes  # noqa: E402
-from study_plan import DATA_SETS, INPUTS, TABLES, TRIALS, Trial  # noqa: E402
+from study_plan import DATA_SETS, INPUTS, TABLES, TRACKERS, TRIALS, Trial  # noqa: E402
 from study_report import write_report  # noqa: E402
+from study_scenes import known_at_most, precision_by_angle  # noqa: E402
 
 from mmav.structures import Rig  # noqa: E402
 from mmav.structures.rig import RIG_FILE  # noqa: E402
@@ -65,22 +67,37 @@ class Study:
             Its metrics.
         """
         trial = TRIALS[name]
+        annotations = self.data(trial.data) / 'annotations'
+        if trial.known:
+            files = annotations / 'train.json', annotations / 'test.json'
+            return self._step(f'test_{name}', lambda: known_at_most(*files, trial.known, self.seed), trial)
         trained = name if trial.tests is None else trial.tests
         checkpoint = self.checkpoint(trained, **lane)
         if trial.swapped:
+            self.run(trained, **lane)
             detections = self.folder / trained / 'test.bbox.json'
-            truth = self.data(trial.data) / 'annotations/test.json'
+            truth = annotations / 'test.json'
             return self._step(f'test_{name}', lambda: evaluate_swapped(detections, truth), trial)
         data = self.data(trial.test_data or trial.data)
+        truth = data / 'annotations/test.json'
         options = self._options(trial, data, self._labels(trial, **lane))
-        options['test_evaluator.0.outfile_prefix'] = str(self.folder / name / 'test')
-        if trial.test_data is not None:
-            options['custom_hooks'] = [dict(type='RigCheckHook', allow_other_rig=True)]
-        return self._step(
-            f'test_{name}',
-            lambda: test(trial.config, name, checkpoint, self.folder / name, options),
-            trial,
-        )
+        prefix = str(self.folder / name / 'test')
+        options['test_evaluator.0.outfile_prefix'] = prefix
+        if trial.trackers:
+            options = {key: value for key, value in options.items() if not key.startswith('test_evaluator')}
+            options['test_evaluator'] = [
+                dict(type='MAVDMetric', ann_file=str(truth), metric='bbox', outfile_prefix=prefix),
+                *(
+                    dict(type='TrackingMetric', ann_file=str(truth), tracker=tracker, prefix=key)
+                    for key, tracker in TRACKERS.items()
+                ),
+            ]
+
+        def test_it() -> dict[str, float]:
+            metrics = test(trial.config, name, checkpoint, self.folder / name, options)
+            return metrics | precision_by_angle(Path(f'{prefix}.bbox.json'), truth)
+
+        return self._step(f'test_{name}', test_it, trial)
 
     def checkpoint(self, name: str, **lane: int) -> str:
         """Train a trial's detector; see :meth:`run`."""
@@ -165,7 +182,13 @@ class Study:
         return taught
 
     def _step(self, name: str, function, settings: object) -> object:
-        settings = dict(seed=self.seed, tiny=self.tiny, settings=repr(settings))
+        # only what differs from the defaults, so that a new option leaves what is done as it is
+        given = {
+            field.name: getattr(settings, field.name)
+            for field in fields(settings)
+            if getattr(settings, field.name) != getattr(type(settings)(), field.name)
+        }
+        settings = dict(seed=self.seed, tiny=self.tiny, settings=repr(given))
         name = name.replace('/', '_')
         with self._locks[name]:
             return self.steps.run(name, f'seed {self.seed}: {name}', function, **settings)

@@ -6,7 +6,10 @@ Every training is a stock config of ``configs/`` at the size of the demos' small
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
+
+from study_scenes import ANGLES
 
 SOUND = 'avd/faster_rcnn_r18_sim_audio.py'
 ACOUSTIC = 'avd/faster_rcnn_r18_sim_acoustic.py'
@@ -65,6 +68,8 @@ class Trial:
         warm_start: Name of the trial whose RGB detector initializes the visual stream.
         tests: Name of a trial whose checkpoint is tested here; nothing is trained.
         swapped: Whether each frame's detections are tested on another drive's frame.
+        trackers: Whether tracks are tested, too.
+        known: Nothing is trained: boxes are regressed from these, see :func:`study_scenes.known_at_most`.
     """
 
     config: str = ACOUSTIC
@@ -77,6 +82,8 @@ class Trial:
     warm_start: str | None = None
     tests: str | None = None
     swapped: bool = False
+    trackers: bool = False
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,9 @@ class Table:
     columns: dict[str, str]
 
 
+TRACKING = {
+    f'{name} {key}': f'{name}/{key}' for name in ('iou', 'byte', 'ocsort') for key in ('MOTA', 'IDF1', 'HOTA')
+}
 PRECISION = {'mAP@0.5': 'mavd/mAP_50', 'mAP@Avg': 'mavd/mAP', 'mAP@0.75': 'mavd/mAP_75', 'CDx': 'mavd/CDx'}
 CONDITIONS = ('day', 'dusk', 'night', 'fog', 'tunnel')
 BY_CONDITION = {'all': 'mavd/mAP_50', **{name: f'mavd/{name}/mAP_50' for name in CONDITIONS}}
@@ -101,6 +111,7 @@ BY_CONDITION = {'all': 'mavd/mAP_50', **{name: f'mavd/{name}/mAP_50' for name in
 _ROUGH = ('--snr', '-5', '15', '--snr-reference', 'loudest', '--wind', '0.6', '--ego-engine', '0.5')
 _ROUGH += ('--facade-reflection', '0.5', '--gain-mismatch', '1', '--delay-mismatch', '15')
 _ROUGH += ('--unseen-share', '0.4')
+_TEN_A_SECOND = ('--frames-per-drive', '20', '--frame-interval', '0.1', '0.1')  # those of demo_distill.py
 DATA_SETS = {
     'demo': DataSet(('--preset', 'demo', '--drives-per-split', '500', '1', '75')),
     'default': DataSet(('--preset', 'default', '--drives-per-split', '60', '1', '20')),
@@ -112,6 +123,10 @@ DATA_SETS = {
     'off_5cm_calibrated': DataSet(source='off_5cm', calibrated=True),
     'four': DataSet(source='demo', change=dict(channels=[0, 2, 5, 7])),
     'two': DataSet(source='demo', change=dict(channels=[1, 6])),
+    'tracks': DataSet(
+        ('--preset', 'demo', '--drives-per-split', '1', '1', '12', *_TEN_A_SECOND),
+        tiny=('--drives-per-split', '1', '1', '2', '--frames-per-drive', '4'),
+    ),
     'shifted': DataSet(source='demo', change=dict(sound='shifted')),
     'one_dead': DataSet(source='demo', change=dict(sound='one_dead')),
 }
@@ -126,6 +141,18 @@ INPUTS = {
     'acoustic_no_directivity': Input(
         (*_STORE, '--modalities', '--acoustic-image', 'directivity=omni', 'ground_reflection=0.0'),
         {f'{_ACOUSTIC_IMAGE}.directivity': 'omni', f'{_ACOUSTIC_IMAGE}.ground_reflection': 0.0},
+    ),
+}
+
+_MOTION = dict(type='KalmanFilter')
+TRACKERS = {
+    'iou': dict(type='IoUTracker'),  # the paper's
+    'byte': dict(type='MMDetTracker', tracker=dict(type='ByteTracker', motion=_MOTION)),
+    'ocsort': dict(
+        type='MMDetTracker',
+        tracker=dict(
+            type='OCSORTTracker', motion=_MOTION, obj_score_thr=0.3, init_track_thr=0.7, match_iou_thr=0.3
+        ),
     ),
 }
 
@@ -161,6 +188,26 @@ TRIALS = {
     'shifted/full/acoustic': Trial(tests='demo/full/acoustic', test_data='shifted'),
     'shifted/full/acoustic_trained': Trial(data='shifted'),
     'swapped/full/acoustic': Trial(tests='demo/full/acoustic', swapped=True),
+    **{
+        f'known/{"+".join(known)}': Trial(known=known)
+        for known in (
+            ('azimuth', 'distance'),
+            ('azimuth', 'distance', 'kind'),
+            ('azimuth', 'distance', 'kind', 'motion'),
+        )
+    },
+    **{
+        f'tracks/{detector}': Trial(
+            config=config, input=given, tests=f'demo/{detector}', test_data='tracks', trackers=True
+        )
+        for detector, config, given in (
+            ('full/acoustic', ACOUSTIC, 'acoustic'),
+            ('full/avd', ACOUSTIC_AVD, 'acoustic'),
+            ('taught/acoustic', ACOUSTIC, 'acoustic'),
+            ('full/log_mel', SOUND, 'log_mel'),
+            ('full/rgb', RGB, 'rgb'),
+        )
+    },
 }
 
 
@@ -190,6 +237,24 @@ TABLES = {
             'four/full/acoustic',
             'two/full/acoustic',
         ),
+        PRECISION,
+    ),
+    'tracks': Table(
+        "Tracks on drives of ten frames a second, by the paper's tracker, ByteTrack and OC-SORT",
+        tuple(name for name in TRIALS if name.startswith('tracks/')),
+        TRACKING,
+    ),
+    'pairs': Table(
+        'One vehicle, and two by the degrees between them, mAP@0.5',
+        ('demo/full/acoustic', 'demo/full/avd', 'demo/full/log_mel', 'demo/full/rgb'),
+        {
+            'alone': 'alone/mAP_50',
+            **{f'{low:g}-{high:g}': f'pairs/{low:g}-{high:g}/mAP_50' for low, high in pairwise(ANGLES)},
+        },
+    ),
+    'known': Table(
+        'Boxes regressed from what is known of each vehicle exactly',
+        tuple(name for name in TRIALS if name.startswith('known/')),
         PRECISION,
     ),
     'controls': Table(
