@@ -22,7 +22,7 @@ DETECTOR = dict(
 def benchmarks():
     """The modules of the benchmarks, which lie beside the tool and not in the package."""
     sys.path.insert(0, str(ANALYSIS))
-    names = ('detectors', 'loader', 'log_mel', 'mavd_files', 'pairs', 'published_loader')
+    names = ('acoustic_image', 'detectors', 'loader', 'log_mel', 'mavd_files', 'pairs', 'published_loader')
     with DefaultScope.overwrite_default_scope('mmdet'):
         yield {name: importlib.import_module(f'benchmarks.{name}') for name in names}
     sys.path.remove(str(ANALYSIS))
@@ -35,6 +35,12 @@ def frames(benchmarks, tmp_path_factory):
     for bits, root in roots.items():
         benchmarks['mavd_files'].write_mavd(root, 2, bits)
     return roots
+
+
+def test_acoustic_images_are_those_of_the_equations(benchmarks):
+    found = benchmarks['acoustic_image'].acoustic_image(repeats=1, batch=1)
+    assert [comparison.kind for comparison in found] == ['gain', 'cost'] * 2
+    assert all('largest difference' in comparison.checked for comparison in found[::2])
 
 
 def test_ratios_and_verdicts(benchmarks):

@@ -22,6 +22,7 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
 import mmav  # noqa: F401  (registers everything)
 
 # isort: split
+from benchmarks.acoustic_image import acoustic_image
 from benchmarks.avc_step import avc_step
 from benchmarks.ciou import ciou_metric
 from benchmarks.detectors import avd_step, inference
@@ -141,6 +142,9 @@ BENCHMARKS = {
         **_detector_options(args, DISTILL_CONFIG, SMALL_DISTILL_CONFIG)
     ),
     'inference': lambda args: inference(**_detector_options(args)),
+    'acoustic-image': lambda args: acoustic_image(
+        batch=args.batch or (2 if args.quick else 8), **_given(repeats=args.repeats, clock=args.clock)
+    ),
     'log-mel': lambda args: log_mel(**_given(repeats=args.repeats, clock=args.clock)),
     'vggish-log-mel': lambda args: vggish_log_mel(
         device=args.device,
