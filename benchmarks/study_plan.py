@@ -133,11 +133,23 @@ DATA_SETS = {
 
 _STORE = ('--audio', 'acoustic_image', '--config', 'configs/' + ACOUSTIC)
 _ACOUSTIC_IMAGE = 'model.data_preprocessor.acoustic_image'
+_BARTLETT_MEAN = [-1.1, -3.4, -6.6, -8.4, -8.2, -8.0, -8.0, -7.8]
+_BARTLETT_STD = [1.0, 3.2, 4.5, 4.2, 3.9, 3.2, 2.7, 2.1]
+_LEVEL_MEAN = [-37.0, -41.0, -47.0, -50.0, -48.0, -48.0, -52.0, -55.0]
 INPUTS = {
     'rgb': Input(('--audio', 'none', '--modalities', 'rgb')),
     'log_mel': Input(('--modalities', '--audio', 'log_mel', '--config', 'configs/' + SOUND)),
     'acoustic': Input((*_STORE, '--modalities')),
     'acoustic_rgb': Input((*_STORE, '--modalities', 'rgb')),
+    'acoustic_bartlett': Input(
+        (*_STORE, '--modalities', '--acoustic-image', 'beamformer=bartlett'),
+        {
+            f'{_ACOUSTIC_IMAGE}.beamformer': 'bartlett',
+            # mean and standard deviation of the shares in decibel, of their mean over the bands
+            'model.data_preprocessor.acoustic_mean': _BARTLETT_MEAN * 6 + _LEVEL_MEAN + [0.27] * 6,
+            'model.data_preprocessor.acoustic_std': _BARTLETT_STD * 6 + [5.0] * 8 + [0.25] * 6,
+        },
+    ),
     'acoustic_no_directivity': Input(
         (*_STORE, '--modalities', '--acoustic-image', 'directivity=omni', 'ground_reflection=0.0'),
         {f'{_ACOUSTIC_IMAGE}.directivity': 'omni', f'{_ACOUSTIC_IMAGE}.ground_reflection': 0.0},
@@ -163,6 +175,7 @@ TRIALS = {
     'demo/full/avd': Trial(**_AVD, warm_start='demo/full/rgb', iterations=3000),
     'demo/full/rgb': Trial(config=RGB, input='rgb'),
     'demo/full/log_mel': Trial(config=SOUND, input='log_mel', iterations=3000),
+    'demo/full/bartlett': Trial(input='acoustic_bartlett', iterations=3000),
     'demo/few/rgb': Trial(**_FEW_RGB),
     'demo/few/acoustic': Trial(labels='few'),
     'demo/taught/acoustic': Trial(labels='taught'),

@@ -1,9 +1,9 @@
 # Acoustic images instead of spectrograms: what a data preprocessor and a backbone need.
 # The rig is that of the data set (docs/rig.md). Mean and standard deviation are those of simulated drives
 # (simulate_mavd.py --preset demo), rounded; decibel, the last six 0..1.
-contrast_mean = [-1.1, -3.3, -6.1, -8.2, -7.9, -7.8, -8.0, -7.7]
-contrast_std = [0.9, 2.8, 4.0, 4.4, 3.9, 3.0, 2.6, 2.0]
-level_mean = [-34.0, -39.0, -45.0, -46.0, -44.0, -46.0, -49.0, -52.0]
+contrast_mean = [-12.0, -15.5, -18.0, -19.5, -21.5, -22.0, -22.0, -22.0]
+contrast_std = [5.8, 6.4, 6.1, 5.4, 4.7, 4.0, 3.5, 3.2]
+level_mean = [-37.0, -41.0, -47.0, -50.0, -48.0, -48.0, -52.0, -55.0]
 level_std = [5.0] * 8
 
 # (center, half width) in seconds: five along the clip, so that motion can be heard, and the whole clip
@@ -11,9 +11,10 @@ windows = [(0.12, 0.12), (0.32, 0.12), (0.53, 0.12), (0.74, 0.12), (0.92, 0.12),
 
 acoustic_input = dict(
     log_mel=None,
-    acoustic_image=dict(rig='data/mavd/rig.json', sample_rate=44100, windows=windows),
-    acoustic_mean=contrast_mean * 6 + level_mean + [0.3] * 6,
-    acoustic_std=contrast_std * 6 + level_std + [0.3] * 6,
+    # the adaptive beamformer: docs/results/acoustic_images.md
+    acoustic_image=dict(rig='data/mavd/rig.json', sample_rate=44100, windows=windows, beamformer='mvdr'),
+    acoustic_mean=contrast_mean * 6 + level_mean + [0.13] * 6,
+    acoustic_std=contrast_std * 6 + level_std + [0.2] * 6,
     acoustic_stride=2,  # the grid of 24 x 48 cells says no more at the network's full size
 )
 # 6 windows of 8 bands, the bands' levels, 6 windows of all bands

@@ -19,8 +19,10 @@ from mmav.structures import Directivity, Rig
 
 from .acoustic_grid import band_bins, frame_times, grid_targets, window_weights
 from .beamforming import (
+    band_shares,
     channel_responses,
     first_order_gains,
+    inverse_features,
     normalized_features,
     plane_wave_vectors,
     spatial_covariance,
@@ -50,8 +52,8 @@ class AcousticImage(nn.Module):
     ``source_height`` (matched-field processing with the ground's reflection); without one in the direction
     of its ray (plane waves). The channels are, in the order of ``channels``:
 
-    - 'contrast', S * K, window by window: 10 log10 of the steered power's share of the whole power, mean
-      over the bins of a band, in decibel (0: all of the sound comes from there). It does not depend on the
+    - 'contrast', S * K, window by window: 10 log10 of the share of the power from there, mean over the bins
+      of a band, in decibel (0: all of the sound comes from there). It does not depend on the
       volume.
     - 'level', K, constant over the image: 10 log10 of the power of the band, mean over bins and
       microphones, in the last window, in decibel; white noise of power 1 (full scale) has 0 dB.
@@ -83,6 +85,9 @@ class AcousticImage(nn.Module):
         source_height: Metres of the sources over the ground.
         ground_reflection: Coefficient of the ground, or 'rig'.
         directivity: Value of :meth:`Directivity.from_value`, or 'rig'.
+        beamformer: 'bartlett': ``g^H R g / trace R`` (:func:`steered_power`); 'mvdr': adaptive, which parts
+            what is close together (:func:`mvdr_power`), at twice the cost.
+        loading: Diagonal loading of 'mvdr'; more bears with steering that is less exact.
         max_bins: At most so many bins of each band, evenly spaced. None: all.
         learnable: Whether ``microphone_positions`` (M, 3) in metres, ``microphone_gains`` (M,) in decibel and
             ``microphone_delays`` (M,) in seconds (positive: its recording is late) are parameters, which
@@ -115,6 +120,8 @@ class AcousticImage(nn.Module):
         directivity: Any = 'rig',
         max_bins: int | None = None,
         learnable: bool = False,
+        beamformer: str = 'bartlett',
+        loading: float = 0.01,
     ) -> None:
         super().__init__()
         self.rig = _rig_of(rig)
@@ -132,6 +139,8 @@ class AcousticImage(nn.Module):
         self.directivity = directivity
         self.max_bins = max_bins
         self.learnable = learnable
+        self.beamformer = beamformer
+        self.loading = loading
         self._check_arguments()
 
         # Constants of the configuration, so no part of a checkpoint; made in float64, kept in float32.
@@ -173,6 +182,11 @@ class AcousticImage(nn.Module):
             raise ValueError(f'channels must be some of {CHANNELS}, got {self.channels}')
         if self.weighting not in ('uniform', 'level', 'phat'):
             raise ValueError(f"weighting must be 'uniform', 'level' or 'phat', got {self.weighting!r}")
+        if self.beamformer not in ('bartlett', 'mvdr') or not self.loading > 0:
+            raise ValueError(
+                f"beamformer must be 'bartlett' or 'mvdr' and loading above 0, got {self.beamformer!r} and "
+                f'{self.loading}'
+            )
         if not self.max_distance > 0 or (self.max_bins is not None and self.max_bins < 1):
             raise ValueError('max_distance and max_bins must be above 0')
         if self.rig.ground is None and self.ground_reflection not in ('rig', 0):
@@ -241,6 +255,8 @@ class AcousticImage(nn.Module):
             directivity=directivity.to_value() if isinstance(directivity, Directivity) else directivity,
             max_bins=self.max_bins,
             learnable=self.learnable,
+            beamformer=self.beamformer,
+            loading=self.loading,
         )
 
     def forward(self, waveform: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -333,15 +349,15 @@ class AcousticImage(nn.Module):
     def _shares(self, covariance: Tensor, live: Tensor) -> Tensor:
         """Share of the power that comes from each target, mean over the bins of each band: (B, S, K, P)."""
         features, trace = normalized_features(covariance)
-        all_live = bool(live.all())
+        adaptive = self.beamformer == 'mvdr'
+        left = None if bool(live.all()) else live
+        if adaptive:
+            features = inverse_features(covariance, self.loading, left)
         shares = []
         for number, (start, stop) in enumerate(self._bands):
             steering = getattr(self, f'steering_{number}') if self._kept else self._steer(number)
-            weighted = features[:, :, start:stop] * self._bin_weights(trace[:, :, start:stop])[..., None]
-            if all_live:  # the sum over bins is part of the matrix product
-                shares.append(weighted.flatten(2) @ steering.flatten(0, 1))
-            else:
-                shares.append(_shares_of_live(weighted, steering, live))
+            weights = self._bin_weights(trace[:, :, start:stop])
+            shares.append(band_shares(features[:, :, start:stop], steering, weights, left, adaptive))
         return torch.stack(shares, dim=2)
 
     def _bin_weights(self, trace: Tensor) -> Tensor:
@@ -376,19 +392,3 @@ def _live_microphones(waveform: Tensor, mask: Tensor | None) -> Tensor:
     if mask is not None:
         live = live & mask.bool()
     return live | ~live.any(1, keepdim=True)
-
-
-def _shares_of_live(features: Tensor, steering: Tensor, live: Tensor) -> Tensor:
-    """Shares (B, S, P) of a band where microphones are left out: the rest of g has unit length.
-
-    Args:
-        features: (B, S, F, M * M) of the covariance, times the weights of the bins.
-        steering: (F, M * M, P) features.
-        live: (B, M) bool.
-    """
-    num_windows, num_microphones = features.shape[1], live.shape[1]
-    power = features.flatten(0, 1).transpose(0, 1) @ steering  # (F, B * S, P)
-    # the first M features of a steering vector are the squares of its entries
-    length = live.to(steering.dtype) @ steering[:, :num_microphones]  # (F, B, P)
-    power = power.unflatten(1, (-1, num_windows)) / length[:, :, None]
-    return power.sum(0)

@@ -4,8 +4,10 @@ Shapes: B clips, M microphones, F frequency bins, T frames, S windows in time, P
 Positions (M, 3) may also be (P, M, 3): others for each point.
 
 Sources: D. H. Johnson and D. E. Dudgeon, Array Signal Processing (1993), for spatial covariance and the
-conventional (Bartlett) beamformer; A. B. Baggeroer, W. A. Kuperman and P. N. Mikhalevsky, An overview of
-matched field methods in ocean acoustics (1993), for steering by modeled paths.
+conventional (Bartlett) beamformer; J. Capon, High-resolution frequency-wavenumber spectrum analysis (1969),
+for the adaptive one; H. Cox, R. M. Zeskind and M. M. Owen, Robust adaptive beamforming (1987), for its diagonal
+loading; A. B. Baggeroer, W. A. Kuperman and P. N. Mikhalevsky, An overview of matched field methods in ocean
+acoustics (1993), for steering by modeled paths.
 """
 
 from __future__ import annotations
@@ -177,6 +179,59 @@ def steered_power(covariance: Tensor, steering: Tensor) -> Tensor:
     return torch.einsum('bsfk,pfk->bsfp', features, products)
 
 
+def mvdr_power(covariance: Tensor, steering: Tensor, loading: float = 0.01) -> Tensor:
+    """Share of the power that comes from each point by the adaptive (MVDR, Capon) beamformer.
+
+    ``1 / (g^H C^-1 g)`` with ``C = (R / trace R + loading / M I) / (1 + loading)``: of all weights that let a
+    point's sound pass unchanged, those count that let the least of everything else pass (Capon 1969). The
+    loading (Cox et al. 1987) bounds how sharply it sees, and so how much it depends on exact steering.
+
+    Args:
+        covariance: (B, S, F, M, M) complex, Hermitian.
+        steering: (P, F, M) complex, unit length over M.
+        loading: Power of added white noise as a share of the whole.
+
+    Returns:
+        (B, S, F, P) real, 0..1: nearly 1 where all of the sound comes from the point, 1 / M where the
+        microphones receive sound that is unrelated, and everywhere in silence. Never above
+        :func:`steered_power` of C.
+    """
+    return 1 / torch.einsum(
+        'bsfk,pfk->bsfp', inverse_features(covariance, loading), steering_features(steering)
+    )
+
+
+def inverse_features(covariance: Tensor, loading: float, live: Tensor | None = None) -> Tensor:
+    """The inverse of a loaded covariance as real numbers: the ``C^-1`` of :func:`mvdr_power`.
+
+    Args:
+        covariance: (B, S, F, M, M) complex, Hermitian.
+        loading: See :func:`mvdr_power`.
+        live: (B, M) bool, False for microphones that are left out. None: all count.
+
+    Returns:
+        (B, S, F, M * M), whose scalar product with those of :func:`steering_features` is ``g^H C^-1 g``.
+    """
+    num_microphones = covariance.shape[-1]
+    if live is None:
+        live = covariance.new_ones((covariance.shape[0], num_microphones), dtype=torch.bool)
+    number = live.sum(1)[:, None, None, None, None]  # of the microphones that count
+    identity = torch.eye(num_microphones, device=covariance.device)
+    trace = covariance.diagonal(dim1=-2, dim2=-1).real.sum(-1)[..., None, None]
+    tiny = torch.finfo(trace.dtype).tiny
+    unit_trace = torch.where(trace > tiny, covariance / trace.clamp_min(tiny), identity / number)
+    inverse = torch.linalg.inv((unit_trace + loading / number * identity) / (1 + loading))
+    both = live[:, :, None] & live[:, None]
+    return hermitian_features(inverse * both[:, None, None])
+
+
+def hermitian_features(matrices: Tensor) -> Tensor:
+    """Hermitian matrices (..., M, M) as M * M real numbers: diagonal, real and imaginary parts above it."""
+    rows, columns = _pairs(matrices.shape[-1], matrices.device)
+    upper = matrices[..., rows, columns]
+    return torch.cat((matrices.diagonal(dim1=-2, dim2=-1).real, upper.real, upper.imag), dim=-1)
+
+
 def normalized_features(covariance: Tensor) -> tuple[Tensor, Tensor]:
     """A Hermitian matrix of unit trace as M * M real numbers.
 
@@ -190,16 +245,11 @@ def normalized_features(covariance: Tensor) -> tuple[Tensor, Tensor]:
         Features (..., M * M): the diagonal, then the real and the imaginary parts above it; a matrix of
         zeros counts as the identity. And the trace (...).
     """
-    rows, columns = _pairs(covariance.shape[-1], covariance.device)
-    diagonal = covariance.diagonal(dim1=-2, dim2=-1).real
-    upper = covariance[..., rows, columns]
-    features = torch.cat((diagonal, upper.real, upper.imag), dim=-1)
-    trace = diagonal.sum(-1)
+    features, number = hermitian_features(covariance), covariance.shape[-1]
+    trace = features[..., :number].sum(-1)
     tiny = torch.finfo(trace.dtype).tiny
     silent = trace <= tiny
-    uniform = (torch.arange(features.shape[-1], device=trace.device) < diagonal.shape[-1]) / diagonal.shape[
-        -1
-    ]
+    uniform = (torch.arange(features.shape[-1], device=trace.device) < number) / number
     features = features / trace.clamp_min(tiny)[..., None]
     return torch.where(silent[..., None], uniform.to(features.dtype), features), trace
 
@@ -216,3 +266,33 @@ def _pairs(num_microphones: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Row and column of each entry above the diagonal."""
     rows, columns = torch.triu_indices(num_microphones, num_microphones, 1, device=device)
     return rows, columns
+
+
+def band_shares(
+    features: Tensor, steering: Tensor, weights: Tensor, live: Tensor | None, adaptive: bool
+) -> Tensor:
+    """Weighted mean over the bins of a band of :func:`steered_power` or :func:`mvdr_power`.
+
+    Where microphones are left out, the rest of g is scaled to unit length.
+
+    Args:
+        features: (B, S, F, M * M) of :func:`normalized_features`, if ``adaptive`` of :func:`inverse_features`.
+        steering: (F, M * M, P) of :func:`steering_features`.
+        weights: (B, S, F) of the bins, which sum to 1.
+        live: (B, M) bool, microphones that are not left out. None: all.
+        adaptive: Which.
+
+    Returns:
+        (B, S, P)
+    """
+    if live is None and not adaptive:  # the sum over bins is part of the matrix product
+        return (features * weights[..., None]).flatten(2) @ steering.flatten(0, 1)
+    power = features.flatten(0, 1).transpose(0, 1) @ steering  # (F, B * S, P)
+    if adaptive:
+        power = power.clamp_min(1e-6).reciprocal()
+    power = power.unflatten(1, weights.shape[:2])  # (F, B, S, P)
+    if live is not None:
+        # the first M features of a steering vector are the squares of its entries
+        length = live.to(steering.dtype) @ steering[:, : live.shape[1]]  # (F, B, P)
+        power = power * length[:, :, None] if adaptive else power / length[:, :, None]
+    return torch.einsum('fbsp,bsf->bsp', power, weights)
