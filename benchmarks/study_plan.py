@@ -171,11 +171,11 @@ TRACKERS = {
 _AVD = dict(config=ACOUSTIC_AVD, input='acoustic_rgb')
 _FEW_RGB = dict(config=RGB, input='rgb', iterations=600, labels='few')
 TRIALS = {
-    'demo/full/acoustic': Trial(iterations=3000),
-    'demo/full/avd': Trial(**_AVD, warm_start='demo/full/rgb', iterations=3000),
+    'demo/full/acoustic': Trial(),
+    'demo/full/avd': Trial(**_AVD, warm_start='demo/full/rgb'),
     'demo/full/rgb': Trial(config=RGB, input='rgb'),
-    'demo/full/log_mel': Trial(config=SOUND, input='log_mel', iterations=3000),
-    'demo/full/bartlett': Trial(input='acoustic_bartlett', iterations=3000),
+    'demo/full/log_mel': Trial(config=SOUND, input='log_mel'),
+    'demo/full/bartlett': Trial(input='acoustic_bartlett'),
     'demo/few/rgb': Trial(**_FEW_RGB),
     'demo/few/acoustic': Trial(labels='few'),
     'demo/taught/acoustic': Trial(labels='taught'),

@@ -5,7 +5,7 @@ Positions (M, 3) may also be (P, M, 3): others for each point.
 
 Sources: D. H. Johnson and D. E. Dudgeon, Array Signal Processing (1993), for spatial covariance and the
 conventional (Bartlett) beamformer; J. Capon, High-resolution frequency-wavenumber spectrum analysis (1969),
-for the adaptive one; H. Cox, R. M. Zeskind and M. M. Owen, Robust adaptive beamforming (1987), for its diagonal
+for the adaptive one; H. Cox, R. M. Zeskind and M. M. Owen, Robust adaptive beamforming (1987), for diagonal
 loading; A. B. Baggeroer, W. A. Kuperman and P. N. Mikhalevsky, An overview of matched field methods in ocean
 acoustics (1993), for steering by modeled paths.
 """
@@ -276,7 +276,7 @@ def band_shares(
     Where microphones are left out, the rest of g is scaled to unit length.
 
     Args:
-        features: (B, S, F, M * M) of :func:`normalized_features`, if ``adaptive`` of :func:`inverse_features`.
+        features: (B, S, F, M * M): :func:`normalized_features`, if ``adaptive`` :func:`inverse_features`.
         steering: (F, M * M, P) of :func:`steering_features`.
         weights: (B, S, F) of the bins, which sum to 1.
         live: (B, M) bool, microphones that are not left out. None: all.
