@@ -139,8 +139,7 @@ _LEVEL_MEAN = [-37.0, -41.0, -47.0, -50.0, -48.0, -48.0, -52.0, -55.0]
 INPUTS = {
     'rgb': Input(('--audio', 'none', '--modalities', 'rgb')),
     'log_mel': Input(('--modalities', '--audio', 'log_mel', '--config', 'configs/' + SOUND)),
-    'acoustic': Input((*_STORE, '--modalities')),
-    'acoustic_rgb': Input((*_STORE, '--modalities', 'rgb')),
+    'acoustic': Input((*_STORE, '--modalities', 'rgb')),
     'acoustic_bartlett': Input(
         (*_STORE, '--modalities', '--acoustic-image', 'beamformer=bartlett'),
         {
@@ -168,7 +167,7 @@ TRACKERS = {
     ),
 }
 
-_AVD = dict(config=ACOUSTIC_AVD, input='acoustic_rgb')
+_AVD = dict(config=ACOUSTIC_AVD)
 _FEW_RGB = dict(config=RGB, input='rgb', iterations=600, labels='few')
 TRIALS = {
     'demo/full/acoustic': Trial(),
