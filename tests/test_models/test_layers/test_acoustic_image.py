@@ -12,6 +12,7 @@ from torch.func import functional_call
 
 from mmav.models.layers import AcousticImage
 from mmav.models.layers.acoustic_image import spatial_covariance, steered_power, steering_vectors
+from mmav.models.layers.beamforming import mvdr_power
 from mmav.simulation.geometry import MicrophoneArray
 
 SMALL = dict(grid=(6, 16), band_edges=(200, 800, 2000))
@@ -153,9 +154,10 @@ def test_level_of_white_noise_is_its_power(symmetric_layer):
     torch.testing.assert_close(level, torch.full((2,), -20.0), atol=0.3, rtol=0)
 
 
-def test_silence_is_even_and_finite(symmetric_layer):
+@pytest.mark.parametrize('beamformer', ['bartlett', 'mvdr'])
+def test_silence_is_even_and_finite(beamformer):
     waveform = torch.zeros(1, 8, 44100, requires_grad=True)
-    out = symmetric_layer(waveform)
+    out = AcousticImage(make_rig(), **SMALL, beamformer=beamformer)(waveform)
     torch.testing.assert_close(
         out[:, :6], torch.full((1, 6, 6, 16), 10 * math.log10(1 / 8)), atol=1e-4, rtol=0
     )
@@ -165,8 +167,10 @@ def test_silence_is_even_and_finite(symmetric_layer):
 
 
 @pytest.mark.parametrize('ground', [dict(reflection=0.7), None])
+@pytest.mark.parametrize('beamformer', ['bartlett', 'mvdr'])
 @pytest.mark.parametrize('weighting', ['uniform', 'level', 'phat'])
-def test_a_dead_microphone_is_as_an_array_without_it(ground, weighting):
+def test_a_dead_microphone_is_as_an_array_without_it(ground, weighting, beamformer):
+    options = dict(SMALL, weighting=weighting, beamformer=beamformer)
     axes = MicrophoneArray().axes
     rig = make_rig(microphone_axes=axes, directivity=0.6, ground=ground)
     kept = [0, 1, 3, 4, 5, 7]
@@ -176,13 +180,13 @@ def test_a_dead_microphone_is_as_an_array_without_it(ground, weighting):
         directivity=0.6,
         ground=ground,
     )
-    whole = AcousticImage(rig, **SMALL, weighting=weighting)
+    whole = AcousticImage(rig, **options)
     waveform = noise(3, seed=1)
     waveform[0, [2, 6]] = 0
     mask = torch.ones(3, 8, dtype=torch.bool)
     mask[1, [2, 6]] = False
     out = whole(waveform, mask)
-    expected = AcousticImage(rest, **SMALL, weighting=weighting)(waveform[:2, kept])
+    expected = AcousticImage(rest, **options)(waveform[:2, kept])
     torch.testing.assert_close(out[:2], expected, atol=2e-4, rtol=0)
     torch.testing.assert_close(out[2:], whole(waveform[2:]), atol=2e-4, rtol=0)
 
@@ -199,10 +203,11 @@ def test_options_replace_what_the_rig_says():
     assert (free - other).abs().max() > 0.1
 
 
-@pytest.mark.parametrize('weighting', ['level', 'phat'])
-def test_weightings_follow_their_definition(weighting):
-    rig = make_rig()
-    layer = AcousticImage(rig, grid=(2, 4), band_edges=(300, 1200), windows=(None,), weighting=weighting)
+@pytest.mark.parametrize('beamformer, power_of', [('bartlett', steered_power), ('mvdr', mvdr_power)])
+@pytest.mark.parametrize('weighting', ['uniform', 'level', 'phat'])
+def test_weightings_and_beamformers_follow_their_definition(weighting, beamformer, power_of):
+    options = dict(weighting=weighting, beamformer=beamformer)
+    layer = AcousticImage(make_rig(), grid=(2, 4), band_edges=(300, 1200), windows=(None,), **options)
     waveform = noise(1, 8, 20000)
     waveform = waveform + torch.sin(torch.arange(20000) * 0.08)  # a tone at 561 Hz, the same in all channels
     spectrum = layer._spectrum(waveform[0])[None].to(torch.complex128)
@@ -215,7 +220,7 @@ def test_weightings_follow_their_definition(weighting):
         layer.frequencies.double(),
         ground_reflection=0.7,
     )
-    power = steered_power(covariance, steering)[0, 0]  # (F, P)
+    power = power_of(covariance, steering)[0, 0]  # (F, P)
     trace = covariance[0, 0].diagonal(dim1=-2, dim2=-1).real.sum(-1)
     weights = trace if weighting == 'level' else torch.ones_like(trace)
     expected = 10 * (weights[:, None] * power).sum(0).div(weights.sum()).log10()
@@ -342,6 +347,8 @@ def test_is_built_of_plain_values(tmp_path):
         (dict(windows=()), 'windows must be'),
         (dict(channels=('contrast', 'phase')), 'channels must be some of'),
         (dict(weighting='mvdr'), "weighting must be 'uniform', 'level' or 'phat'"),
+        (dict(beamformer='music'), "beamformer must be 'bartlett' or 'mvdr'"),
+        (dict(beamformer='mvdr', loading=0), 'loading above 0'),
         (dict(max_bins=0), 'max_distance and max_bins must be above 0'),
         (
             dict(rig=make_rig(ground=None), ground_reflection=0.5),

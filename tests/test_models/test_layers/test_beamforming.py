@@ -6,9 +6,10 @@ import numpy as np
 import pyroomacoustics as pra
 import pytest
 import torch
+from scipy.optimize import minimize
 
 from mmav.models.layers.acoustic_image import spatial_covariance, steered_power, steering_vectors
-from mmav.models.layers.beamforming import first_order_gains, plane_wave_vectors
+from mmav.models.layers.beamforming import first_order_gains, mvdr_power, plane_wave_vectors
 from mmav.simulation.geometry import MicrophoneArray
 
 ARRAY = torch.tensor(MicrophoneArray().positions)
@@ -158,6 +159,68 @@ def test_power_is_a_share():
     torch.testing.assert_close(louder, steered_power(random_covariance(1, 1, 1, 8), steering))
 
 
+def random_steering(*shape, seed=3):
+    generator = torch.Generator().manual_seed(seed)
+    steering = torch.randn(*shape, dtype=torch.complex128, generator=generator)
+    return steering / steering.norm(dim=-1, keepdim=True)
+
+
+def test_mvdr_power_is_the_least_that_weights_let_pass():
+    """Capon's problem, solved by scipy: minimize w^H C w where w^H g = 1."""
+    covariance, steering, loading = random_covariance(1, 1, 1, 3), random_steering(1, 1, 3), 0.05
+    matrix = covariance[0, 0, 0] / covariance[0, 0, 0].trace()
+    matrix = ((matrix + loading / 3 * torch.eye(3)) / (1 + loading)).numpy()
+    g = steering[0, 0].numpy()
+
+    def passed(values):
+        weights = values[:3] + 1j * values[3:]
+        return (weights.conj() @ matrix @ weights).real
+
+    def distortion(values):
+        response = (values[:3] + 1j * values[3:]).conj() @ g - 1
+        return [response.real, response.imag]
+
+    start = np.concatenate([g.real, g.imag])
+    best = minimize(passed, start, constraints=dict(type='eq', fun=distortion), tol=1e-12)
+    assert best.success
+    assert mvdr_power(covariance, steering, loading).item() == pytest.approx(best.fun, rel=1e-5)
+
+
+def test_mvdr_power_is_never_above_bartletts_and_becomes_it():
+    covariance, steering = random_covariance(2, 1, 3, 5, rank=4), random_steering(7, 3, 5)
+    bartlett = steered_power(covariance, steering)
+    # of the loaded covariance, whose Bartlett power is known
+    assert (mvdr_power(covariance, steering, 0.1) <= (bartlett + 0.1 / 5) / 1.1 + 1e-12).all()
+    # under heavy loading nothing is left to adapt to
+    loading = 1e4
+    heavy = mvdr_power(covariance, steering, loading) * (1 + loading) - loading / 5
+    torch.testing.assert_close(heavy, bartlett, atol=1e-3, rtol=0)
+
+
+def test_mvdr_power_parts_what_bartletts_beam_joins():
+    """Two sources 18 degrees apart at 1,200 Hz: two peaks, where the conventional beam has one."""
+    angles = np.deg2rad(np.arange(-45, 46, 1.5))
+    directions = torch.from_numpy(np.stack([np.sin(angles), np.cos(angles), 0 * angles], axis=1))
+    steering = plane_wave_vectors(directions, ARRAY, torch.tensor([1200.0]).double())
+    pair = [24, 36]  # -9 and 9 degrees
+    covariance = sum(steering[k, 0, :, None] * steering[k, 0, None, :].conj() for k in pair)[None, None, None]
+    covariance = covariance + 0.01 * torch.eye(8)
+
+    def peaks(power):
+        inner = power[1:-1]
+        return (np.flatnonzero((inner > power[:-2]) & (inner > power[2:])) + 1).tolist()
+
+    assert peaks(mvdr_power(covariance, steering)[0, 0, 0].numpy()) == pair
+    assert peaks(steered_power(covariance, steering)[0, 0, 0].numpy()) != pair
+
+
+def test_mvdr_power_of_silence_and_of_unrelated_sound():
+    steering = random_steering(4, 1, 8)
+    unrelated = torch.eye(8, dtype=torch.complex128).expand(1, 1, 1, 8, 8)
+    for matrix in (unrelated, 1e-9 * unrelated, 0 * unrelated):
+        torch.testing.assert_close(mvdr_power(matrix, steering), torch.full((1, 1, 1, 4), 1 / 8).double())
+
+
 @pytest.mark.parametrize('reflection', [0.0, 0.7])
 def test_gradients(reflection):
     points = torch.tensor([[1.0, 5.0, 0.5], [-2.0, 7.0, 0.5]], dtype=torch.float64, requires_grad=True)
@@ -177,8 +240,14 @@ def test_gradients(reflection):
     def far(directions, microphones):
         return steered_power(covariance, plane_wave_vectors(directions, microphones, frequencies))
 
+    def adaptive(directions, microphones, columns):
+        vectors = plane_wave_vectors(directions, microphones, frequencies)
+        return mvdr_power(columns @ columns.mH, vectors)
+
     assert torch.autograd.gradcheck(near, (points, microphones))
     assert torch.autograd.gradcheck(far, (points, microphones))
+    columns = torch.randn(1, 1, 2, 3, 4, dtype=torch.complex128, requires_grad=True)
+    assert torch.autograd.gradcheck(adaptive, (points, microphones, columns))
     spectrum = torch.randn(1, 2, 2, 4, dtype=torch.complex128, requires_grad=True)
     weights = torch.rand(2, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(spatial_covariance, (spectrum, weights))
