@@ -17,7 +17,7 @@ from .pairs import Comparison, pinned_threads, time_pairs
 
 
 class PlainAcousticImage:
-    """The channels 'contrast' of an :class:`AcousticImage` by ``g^H R g / trace R`` in complex numbers.
+    """The channels 'contrast' of an :class:`AcousticImage` by its equations, in complex numbers.
 
     Args:
         layer: With a ground plane and directivity; all microphones count.
@@ -45,8 +45,14 @@ class PlainAcousticImage:
         spectrum = torch.fft.rfft(frames)[..., first:last].permute(0, 3, 1, 2)  # (B, F, M, T)
         weighted = spectrum[:, None] * weights[:, None, None]  # (B, S, F, M, T)
         covariance = weighted @ spectrum[:, None].mH
-        power = torch.einsum('pfm,bsfmn,pfn->bsfp', self.steering.conj(), covariance, self.steering).real
-        shares = power / covariance.diagonal(dim1=-2, dim2=-1).real.sum(-1)[..., None]
+        trace = covariance.diagonal(dim1=-2, dim2=-1).real.sum(-1)[..., None]
+        matrices, steering = covariance / trace[..., None], self.steering
+        if layer.beamformer == 'mvdr':
+            loading, number = layer.loading, layer.num_microphones
+            matrices = torch.linalg.inv((matrices + loading / number * torch.eye(number)) / (1 + loading))
+        shares = torch.einsum('pfm,bsfmn,pfn->bsfp', steering.conj(), matrices, steering).real
+        if layer.beamformer == 'mvdr':
+            shares = 1 / shares
         bands = torch.stack([shares[:, :, start:stop].mean(2) for start, stop in layer._bands], dim=2)
         return (10 * bands.log10()).flatten(1, 2)[..., layer.cells].unflatten(-1, layer.grid)
 
@@ -67,10 +73,14 @@ def acoustic_image(repeats: int = 9, batch: int = 8, clock: str = 'wall') -> lis
     spectrogram = LogMelSpectrogram(44100, **SETTINGS).eval()
     along = tuple((center, 0.12) for center in (0.12, 0.32, 0.53, 0.74, 0.92))
     results = []
-    for case, options in (('three windows', {}), ('six windows', dict(windows=(*along, None)))):
+    for case, options in (
+        ('three windows', {}),
+        ('six windows', dict(windows=(*along, None))),
+        ('six windows, adaptive', dict(windows=(*along, None), beamformer='mvdr')),
+    ):
         layer = AcousticImage(rig, **options)
         plain, count = PlainAcousticImage(layer), len(layer.windows) * len(layer._bands)
-        references = (('g^H R g in complex numbers', plain, 'gain'), ('log-mel', spectrogram, 'cost'))
+        references = (('its equation in complex numbers', plain, 'gain'), ('log-mel', spectrogram, 'cost'))
         for name, reference, kind in references:
             with pinned_threads(1), torch.inference_mode():
                 checked = ''
