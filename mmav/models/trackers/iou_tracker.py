@@ -6,16 +6,16 @@ n: detections of a frame; k: active tracklets.
 import numpy as np
 import torch
 from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
-from mmengine.structures import InstanceData
 from scipy.optimize import linear_sum_assignment
+
+from .frame_tracker import FrameTracker
 
 # Up to this many pairs of tracklets and boxes, plain loops are quicker than arrays.
 FEW_PAIRS = 200
 
 
 @MODELS.register_module()
-class IoUTracker:
+class IoUTracker(FrameTracker):
     """Tracker of MM-DistillNet: consecutive frames are linked by the overlap of their boxes alone.
 
     A tracklet starts with a box of a score above ``init_score_thr`` that no tracklet claims. In each frame
@@ -64,8 +64,8 @@ class IoUTracker:
 
     def reset(self) -> None:
         """Forget all tracklets; ids begin at 1 again."""
+        super().reset()
         self._last_id = 0
-        self._drive = None
         # of each active tracklet: its id, its class, its last box, for how many frames it has had none
         self._ids: list[int] = []
         self._labels: list[int] = []
@@ -145,29 +145,6 @@ class IoUTracker:
         tracklets, places = linear_sum_assignment(table, maximize=True)
         linked = table[tracklets, places] > 0
         return [(t, usable[p]) for t, p in zip(tracklets[linked].tolist(), places[linked].tolist())]
-
-    def track(self, data_sample: DetDataSample, **kwargs) -> InstanceData:
-        """Take the next frame as MMDetection's tracking models give it.
-
-        A sample of another drive (metainfo ``drive``), or number 0 of a video (metainfo ``frame_id``), begins
-        a new sequence.
-
-        Args:
-            data_sample (DetDataSample): With ``pred_instances``: ``bboxes``, ``scores`` and ``labels``.
-            **kwargs: What other trackers need; unused.
-
-        Returns:
-            InstanceData: The boxes that belong to a tracklet: ``bboxes``, ``labels``, ``scores`` and
-            ``instances_id``.
-        """
-        drive = data_sample.metainfo.get('drive')
-        if drive != self._drive or data_sample.metainfo.get('frame_id') == 0:
-            self.reset()
-            self._drive = drive
-        pred = data_sample.pred_instances
-        ids = torch.from_numpy(self.step(pred.bboxes, pred.scores, pred.labels)).to(pred.bboxes.device)
-        tracked = InstanceData(bboxes=pred.bboxes, labels=pred.labels, scores=pred.scores, instances_id=ids)
-        return tracked[ids >= 0]
 
 
 def _overlaps(

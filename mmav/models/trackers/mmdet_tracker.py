@@ -14,9 +14,11 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
+from .frame_tracker import FrameTracker
+
 
 @MODELS.register_module()
-class MMDetTracker:
+class MMDetTracker(FrameTracker):
     """A tracker of MMDetection, frame by frame.
 
     ``TrackingMetric`` and ``tools/track.py`` give it boxes, scores and classes, so motion has to come from
@@ -39,9 +41,9 @@ class MMDetTracker:
 
     def reset(self) -> None:
         """Forget all tracks; ids begin at 1 again."""
+        super().reset()
         self.tracker.reset()
         self._frame = 0
-        self._drive = None
 
     def step(
         self,
@@ -59,14 +61,14 @@ class MMDetTracker:
         Returns:
             (n,) int64, the track of each box, from 1; -1 for a box of none.
         """
-        bboxes = torch.as_tensor(bboxes, dtype=torch.float32).reshape(-1, 4)
+        bboxes = torch.as_tensor(bboxes, dtype=torch.float32, device='cpu').reshape(-1, 4)
         labels = torch.zeros(len(bboxes)) if labels is None else labels
         sample = DetDataSample(
             metainfo=dict(frame_id=self._frame),
             pred_instances=InstanceData(
                 bboxes=bboxes,
-                scores=torch.as_tensor(scores, dtype=torch.float32),
-                labels=torch.as_tensor(labels).long(),
+                scores=torch.as_tensor(scores, dtype=torch.float32, device='cpu'),
+                labels=torch.as_tensor(labels, device='cpu').long(),
             ),
         )
         tracked = self.tracker.track(data_sample=sample)
@@ -80,24 +82,3 @@ class MMDetTracker:
             free = np.flatnonzero(row & (ids < 0))  # two equal boxes are two
             ids[free[0]] = track + 1
         return ids
-
-    def track(self, data_sample: DetDataSample, **kwargs: Any) -> InstanceData:
-        """Take the next frame as MMDetection's tracking models give it.
-
-        Args:
-            data_sample: With ``pred_instances``: ``bboxes``, ``scores`` and ``labels``. Another drive
-                (metainfo ``drive``) begins a new sequence.
-            **kwargs: What other trackers need; unused.
-
-        Returns:
-            The boxes that belong to a track: ``bboxes``, ``labels``, ``scores`` and ``instances_id``.
-        """
-        drive = data_sample.metainfo.get('drive')
-        if drive != self._drive:
-            self.reset()
-            self._drive = drive
-        pred = data_sample.pred_instances
-        ids = torch.from_numpy(self.step(pred.bboxes.cpu(), pred.scores.cpu(), pred.labels.cpu()))
-        ids = ids.to(pred.bboxes.device)
-        tracked = InstanceData(bboxes=pred.bboxes, labels=pred.labels, scores=pred.scores, instances_id=ids)
-        return tracked[ids >= 0]
