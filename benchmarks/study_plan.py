@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
 from study_scenes import ANGLES
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 
 SOUND = 'avd/faster_rcnn_r18_sim_audio.py'
 ACOUSTIC = 'avd/faster_rcnn_r18_sim_acoustic.py'
@@ -131,22 +135,42 @@ DATA_SETS = {
     'one_dead': DataSet(source='demo', change=dict(sound='one_dead')),
 }
 
-_STORE = ('--audio', 'acoustic_image', '--config', 'configs/' + ACOUSTIC)
+_STORE = ('--audio', 'acoustic_image', '--config', str(CONFIGS / ACOUSTIC))
 _ACOUSTIC_IMAGE = 'model.data_preprocessor.acoustic_image'
 _BARTLETT_MEAN = [-1.1, -3.4, -6.6, -8.4, -8.2, -8.0, -8.0, -7.8]
 _BARTLETT_STD = [1.0, 3.2, 4.5, 4.2, 3.9, 3.2, 2.7, 2.1]
-_LEVEL_MEAN = [-37.0, -41.0, -47.0, -50.0, -48.0, -48.0, -52.0, -55.0]
+_PREPROCESSOR = Config.fromfile(CONFIGS / ACOUSTIC).model.data_preprocessor
+_MEAN, _STD = list(_PREPROCESSOR.acoustic_mean), list(_PREPROCESSOR.acoustic_std)
 INPUTS = {
     'rgb': Input(('--audio', 'none', '--modalities', 'rgb')),
-    'log_mel': Input(('--modalities', '--audio', 'log_mel', '--config', 'configs/' + SOUND)),
+    'log_mel': Input(('--modalities', '--audio', 'log_mel', '--config', str(CONFIGS / SOUND))),
     'acoustic': Input((*_STORE, '--modalities', 'rgb')),
+    # decibel, but for the six of 0..1: what the other beamformer's shares are like
     'acoustic_bartlett': Input(
         (*_STORE, '--modalities', '--acoustic-image', 'beamformer=bartlett'),
         {
             f'{_ACOUSTIC_IMAGE}.beamformer': 'bartlett',
-            # mean and standard deviation of the shares in decibel, of their mean over the bands
-            'model.data_preprocessor.acoustic_mean': _BARTLETT_MEAN * 6 + _LEVEL_MEAN + [0.27] * 6,
-            'model.data_preprocessor.acoustic_std': _BARTLETT_STD * 6 + [5.0] * 8 + [0.25] * 6,
+            'model.data_preprocessor.acoustic_mean': [
+                *_BARTLETT_MEAN * 6,
+                *_MEAN[48:56],
+                *[0.27] * 6,
+                *_MEAN[62:],
+            ],
+            'model.data_preprocessor.acoustic_std': [
+                *_BARTLETT_STD * 6,
+                *_STD[48:56],
+                *[0.25] * 6,
+                *_STD[62:],
+            ],
+        },
+    ),
+    'acoustic_no_kind': Input(
+        (*_STORE, '--modalities', '--acoustic-image', 'channels=contrast,level,broadband'),
+        {
+            f'{_ACOUSTIC_IMAGE}.channels': ['contrast', 'level', 'broadband'],
+            'model.data_preprocessor.acoustic_mean': _MEAN[:62],
+            'model.data_preprocessor.acoustic_std': _STD[:62],
+            'model.backbone.in_channels': 62,
         },
     ),
     'acoustic_no_directivity': Input(
@@ -175,6 +199,7 @@ TRIALS = {
     'demo/full/rgb': Trial(config=RGB, input='rgb'),
     'demo/full/log_mel': Trial(config=SOUND, input='log_mel'),
     'demo/full/bartlett': Trial(input='acoustic_bartlett'),
+    'demo/full/no_kind': Trial(input='acoustic_no_kind'),
     'demo/few/rgb': Trial(**_FEW_RGB),
     'demo/few/acoustic': Trial(labels='few'),
     'demo/taught/acoustic': Trial(labels='taught'),

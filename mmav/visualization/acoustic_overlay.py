@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..models.layers.acoustic_options import channel_sizes
 from .heatmap_visualizer import blend_heatmap
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ def draw_stored_acoustic_image(
     Raises:
         ValueError: If the image has neither channel.
     """
-    bands, windows = len(settings['band_edges']) - 1, len(settings['windows'])
-    sizes = dict(contrast=windows * bands, level=bands, broadband=windows)
+    sizes, bands = channel_sizes(settings), len(settings['band_edges']) - 1
     stops = dict(zip(settings['channels'], np.cumsum([sizes[name] for name in settings['channels']])))
     if 'broadband' in stops:
         return blend_heatmap(image, values[stops['broadband'] - 1], alpha, value_range=(0.0, 1.0))

@@ -7,7 +7,6 @@ channels, rows and columns of the grid.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,16 @@ from torch import Tensor, nn
 from mmav.structures import Directivity, Rig
 
 from .acoustic_grid import band_bins, frame_times, grid_targets, window_weights
+from .acoustic_options import (
+    BAND_EDGES,
+    CHANNELS,
+    MODULATION_BAND,
+    MODULATION_EDGES,
+    SPECTRUM_EDGES,
+    WINDOWS,
+    channel_sizes,
+    check_options,
+)
 from .beamforming import (
     band_shares,
     channel_responses,
@@ -31,13 +40,10 @@ from .beamforming import (
     steering_vectors,
     unit_length,
 )
+from .sound_spectra import MIN_POWER, band_spectrum, modulation_spectrum
 
 __all__ = ['AcousticImage', 'spatial_covariance', 'steered_power', 'steering_vectors']
 
-BAND_EDGES = (150.0, 300.0, 600.0, 1000.0, 1600.0, 2400.0, 3600.0, 5400.0, 8000.0)  # Hz
-WINDOWS = ((0.53, 0.12), (0.53, 0.25), None)  # centers and half widths in seconds
-CHANNELS = ('contrast', 'level', 'broadband')
-MIN_POWER = 1e-12  # of full scale, guards the logarithm; 16-bit samples are rounded by 8e-11
 MIN_SHARE = 1e-6  # of the whole power: less, or less contrast, is rounding
 
 # Steering of a large grid or array is made anew for each batch rather than kept: 256 MB.
@@ -53,12 +59,13 @@ class AcousticImage(nn.Module):
     of its ray (plane waves). The channels are, in the order of ``channels``:
 
     - 'contrast', S * K, window by window: 10 log10 of the share of the power from there, mean over the bins
-      of a band, in decibel (0: all of the sound comes from there). It does not depend on the
-      volume.
+      of a band, in decibel (0: all of the sound comes from there). It does not depend on the volume.
     - 'level', K, constant over the image: 10 log10 of the power of the band, mean over bins and
       microphones, in the last window, in decibel; white noise of power 1 (full scale) has 0 dB.
     - 'broadband', S: mean over the bands of the shares, scaled to 0..1 between their least and largest over
       the image.
+    - 'spectrum' and 'modulation', constant over the image: :func:`band_spectrum` and
+      :func:`modulation_spectrum` of the clip, in decibel. They tell what kind of vehicle it is.
 
     A mirrored scene gives the mirrored image where array and camera are symmetric. A microphone whose
     samples are all zero, or that ``mask`` says is dead, is left out of the steering: the result is that of
@@ -76,7 +83,7 @@ class AcousticImage(nn.Module):
             by that triangle; or None: all frames alike. The defaults suit clips of one second around the
             image, whose sound arrives some 0.03 s later.
         grid: (rows, columns) into which the cropped image is divided; each is steered at by its center.
-        channels: Which of 'contrast', 'level' and 'broadband', in this order.
+        channels: Which of 'contrast', 'level', 'broadband', 'spectrum' and 'modulation', in this order.
         weighting: How the bins of a band count. 'uniform': each alike; 'level': by their power; 'phat':
             alike, with each sample of the spectrum scaled to magnitude 1 (phase transform, SRP-PHAT), so
             that levels between microphones and frames are lost.
@@ -88,6 +95,9 @@ class AcousticImage(nn.Module):
         beamformer: 'bartlett': ``g^H R g / trace R`` (:func:`steered_power`); 'mvdr': adaptive, which parts
             what is close together (:func:`mvdr_power`), at twice the cost.
         loading: Diagonal loading of 'mvdr'; more bears with steering that is less exact.
+        spectrum_edges: Edges of the bands of 'spectrum' in hertz.
+        modulation_band: (low, high) in hertz of the sound whose envelope 'modulation' looks at.
+        modulation_edges: Edges of the bands of 'modulation' in hertz.
         max_bins: At most so many bins of each band, evenly spaced. None: all.
         learnable: Whether ``microphone_positions`` (M, 3) in metres, ``microphone_gains`` (M,) in decibel and
             ``microphone_delays`` (M,) in seconds (positive: its recording is late) are parameters, which
@@ -122,6 +132,9 @@ class AcousticImage(nn.Module):
         learnable: bool = False,
         beamformer: str = 'bartlett',
         loading: float = 0.01,
+        spectrum_edges: Sequence[float] = SPECTRUM_EDGES,
+        modulation_band: Sequence[float] = MODULATION_BAND,
+        modulation_edges: Sequence[float] = MODULATION_EDGES,
     ) -> None:
         super().__init__()
         self.rig = _rig_of(rig)
@@ -141,7 +154,15 @@ class AcousticImage(nn.Module):
         self.learnable = learnable
         self.beamformer = beamformer
         self.loading = loading
-        self._check_arguments()
+        self.spectrum_edges = tuple(map(float, spectrum_edges))
+        self.modulation_band = tuple(map(float, modulation_band))
+        self.modulation_edges = tuple(map(float, modulation_edges))
+        check_options(self.settings())
+        if self.rig.ground is None and ground_reflection not in ('rig', 0):
+            raise ValueError(
+                f'ground_reflection is {ground_reflection}, but the rig has no ground plane: give it one, or '
+                "leave ground_reflection at 'rig'"
+            )
 
         # Constants of the configuration, so no part of a checkpoint; made in float64, kept in float32.
         window = torch.hann_window(n_fft, dtype=torch.float64)
@@ -163,37 +184,6 @@ class AcousticImage(nn.Module):
         self.float()
 
     # construction
-
-    def _check_arguments(self) -> None:
-        edges = self.band_edges
-        if len(edges) < 2 or edges[0] < 0 or any(low >= high for low, high in pairwise(edges)):
-            raise ValueError(f'band_edges must be at least two increasing frequencies in hertz, got {edges}')
-        if min(self.sample_rate, self.n_fft, self.hop_length, *self.grid) <= 0 or len(self.grid) != 2:
-            raise ValueError('sample_rate, n_fft, hop_length and both sides of grid must be above 0')
-        if not self.windows or any(w is not None and (len(w) != 2 or w[1] <= 0) for w in self.windows):
-            raise ValueError(
-                f'windows must be (center, half width > 0) in seconds or None, got {self.windows}'
-            )
-        if (
-            not self.channels
-            or len(set(self.channels)) < len(self.channels)
-            or set(self.channels) - set(CHANNELS)
-        ):
-            raise ValueError(f'channels must be some of {CHANNELS}, got {self.channels}')
-        if self.weighting not in ('uniform', 'level', 'phat'):
-            raise ValueError(f"weighting must be 'uniform', 'level' or 'phat', got {self.weighting!r}")
-        if self.beamformer not in ('bartlett', 'mvdr') or not self.loading > 0:
-            raise ValueError(
-                f"beamformer must be 'bartlett' or 'mvdr' and loading above 0, got {self.beamformer!r} and "
-                f'{self.loading}'
-            )
-        if not self.max_distance > 0 or (self.max_bins is not None and self.max_bins < 1):
-            raise ValueError('max_distance and max_bins must be above 0')
-        if self.rig.ground is None and self.ground_reflection not in ('rig', 0):
-            raise ValueError(
-                f'ground_reflection is {self.ground_reflection}, but the rig has no ground plane: give it '
-                "one, or leave ground_reflection at 'rig'"
-            )
 
     def _register_microphones(self, frequencies: np.ndarray) -> None:
         rig = self.rig
@@ -232,8 +222,7 @@ class AcousticImage(nn.Module):
     @property
     def num_channels(self) -> int:
         """C, the channels of an image."""
-        bands, windows = len(self._bands), len(self.windows)
-        sizes = dict(contrast=windows * bands, level=bands, broadband=windows)
+        sizes = channel_sizes(self.settings())
         return sum(sizes[name] for name in self.channels)
 
     def settings(self) -> dict[str, Any]:
@@ -257,6 +246,9 @@ class AcousticImage(nn.Module):
             learnable=self.learnable,
             beamformer=self.beamformer,
             loading=self.loading,
+            spectrum_edges=list(self.spectrum_edges),
+            modulation_band=list(self.modulation_band),
+            modulation_edges=list(self.modulation_edges),
         )
 
     def forward(self, waveform: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -282,7 +274,8 @@ class AcousticImage(nn.Module):
                 waveform = waveform * live[..., None]
             covariance, level = self._covariance_and_level(waveform, live)
             shares = self._shares(covariance, live)  # (B, S, K, P)
-            image = torch.cat([self._channel(name, shares, level) for name in self.channels], dim=1)
+            constants = self._constants(waveform, live, level)
+            image = torch.cat([self._channel(name, shares, constants) for name in self.channels], dim=1)
             return image[..., self.cells].unflatten(-1, self.grid)
 
     def _check_inputs(self, waveform: Tensor, mask: Tensor | None) -> None:
@@ -369,12 +362,22 @@ class AcousticImage(nn.Module):
         tiny = torch.finfo(trace.dtype).tiny
         return torch.where(total > tiny, trace / total.clamp_min(tiny), uniform)
 
-    def _channel(self, name: str, shares: Tensor, level: Tensor) -> Tensor:
+    def _constants(self, waveform: Tensor, live: Tensor, level: Tensor) -> dict[str, Tensor]:
+        """Channels (B, channels of that name) that are constant over the image."""
+        constants = dict(level=level)
+        if 'spectrum' in self.channels:
+            constants['spectrum'] = band_spectrum(waveform, self.sample_rate, self.spectrum_edges, live)
+        if 'modulation' in self.channels:
+            bands = self.modulation_band, self.modulation_edges
+            constants['modulation'] = modulation_spectrum(waveform, self.sample_rate, *bands, live)
+        return constants
+
+    def _channel(self, name: str, shares: Tensor, constants: dict[str, Tensor]) -> Tensor:
         """(B, channels of that name, P)."""
         if name == 'contrast':
             return 10 * shares.clamp_min(MIN_SHARE).log10().flatten(1, 2)
-        if name == 'level':
-            return level[..., None].expand(-1, -1, shares.shape[-1])
+        if name in constants:
+            return constants[name][..., None].expand(-1, -1, shares.shape[-1])
         mean = shares.mean(2)  # (B, S, P)
         low, high = mean.amin(-1, keepdim=True), mean.amax(-1, keepdim=True)
         return (mean - low) / (high - low).clamp_min(MIN_SHARE)

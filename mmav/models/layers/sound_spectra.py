@@ -1,0 +1,98 @@
+"""What a whole clip sounds like, whatever the direction: its spectrum, and the spectrum of its envelope.
+
+Shapes: B clips, M microphones, L samples, K bands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+MIN_POWER = 1e-12  # of full scale, guards the logarithm; 16-bit samples are rounded by 8e-11
+MIN_MODULATION = 1e-6  # of the envelope's mean
+
+
+def band_spectrum(waveform: Tensor, sample_rate: float, edges: Sequence[float], live: Tensor) -> Tensor:
+    """Level of bands: 10 log10 of the mean power over bins and microphones, by one transform of the clip.
+
+    The periodogram with a Hann window (Welch's method with a single segment), so that bands may be as narrow
+    as some hertz.
+
+    Args:
+        waveform: (B, M, L) float in -1..1.
+        sample_rate: Hertz.
+        edges: K + 1 increasing edges in hertz.
+        live: (B, M) bool, microphones that count.
+
+    Returns:
+        (B, K) decibel; white noise of power 1 (full scale) has 0 dB.
+
+    Example:
+        >>> noise, live = torch.randn(1, 8, 44100), torch.ones(1, 8, dtype=torch.bool)
+        >>> band_spectrum(noise, 44100, (100, 1000, 4000), live).abs().max() < 0.5
+        tensor(True)
+    """
+    window = torch.hann_window(waveform.shape[-1], dtype=waveform.dtype, device=waveform.device)
+    spectrum = torch.fft.rfft(waveform * (window / window.norm()))
+    power = _mean_of_live(spectrum.real.square() + spectrum.imag.square(), live)
+    levels = [power[:, band].mean(1) for band in _bins(edges, waveform.shape[-1], sample_rate)]
+    return 10 * torch.stack(levels, dim=1).clamp_min(MIN_POWER).log10()
+
+
+def modulation_spectrum(
+    waveform: Tensor, sample_rate: float, band: Sequence[float], edges: Sequence[float], live: Tensor
+) -> Tensor:
+    """Strongest line of the envelope's spectrum in each band.
+
+    Known in sonar as DEMON, detection of envelope modulation on noise: the sound is limited to ``band`` and
+    squared; lines of that envelope's spectrum tell rates such as an engine's firing.
+
+    Args:
+        waveform: (B, M, L) float in -1..1.
+        sample_rate: Hertz.
+        band: (low, high) in hertz of the sound whose envelope counts.
+        edges: K + 1 increasing edges of the modulation's frequency in hertz.
+        live: (B, M) bool, microphones that count.
+
+    Returns:
+        (B, K): 10 log10 of the strongest line's magnitude, mean over microphones, relative to the envelope's
+        mean; a sine of depth m gives 10 log10(m / 2) up to what the square adds. -60 in silence.
+    """
+    number = waveform.shape[-1]
+    frequencies = torch.arange(number // 2 + 1, device=waveform.device) * (sample_rate / number)
+    inside = (frequencies >= band[0]) & (frequencies < band[1])
+    envelope = torch.fft.irfft(torch.fft.rfft(waveform) * inside, n=number).square()
+    lines = _mean_of_live(torch.fft.rfft(envelope).abs(), live)
+    lines = lines / lines[:, :1].clamp_min(torch.finfo(lines.dtype).tiny)
+    peaks = [lines[:, rates].amax(1) for rates in _bins(edges, number, sample_rate)]
+    return 10 * torch.stack(peaks, dim=1).clamp_min(MIN_MODULATION).log10()
+
+
+def check_bands(name: str, edges: Sequence[float], sample_rate: float | None = None) -> None:
+    """Edges increase and, where a sample rate in hertz is given, lie within half of it.
+
+    Raises:
+        ValueError: They do not; the message names the argument.
+    """
+    if len(edges) < 2 or edges[0] < 0 or any(low >= high for low, high in pairwise(edges)):
+        raise ValueError(f'{name} must be at least two increasing frequencies in hertz, got {edges}')
+    if sample_rate is not None and edges[-1] > sample_rate / 2:
+        raise ValueError(
+            f'{name} reaches to {edges[-1]:g} Hz, above half of the sample rate ({sample_rate / 2:g} Hz)'
+        )
+
+
+def _mean_of_live(values: Tensor, live: Tensor) -> Tensor:
+    """Mean (B, F) over the microphones that count of (B, M, F)."""
+    weights = live.to(values.dtype)
+    return torch.einsum('bmf,bm->bf', values, weights / weights.sum(1, keepdim=True))
+
+
+def _bins(edges: Sequence[float], number: int, sample_rate: float) -> list[slice]:
+    """Bins of a transform of so many samples that belong to bands; at least the nearest one."""
+    resolution = sample_rate / number
+    starts = [round(edge / resolution) for edge in edges]
+    return [slice(start, max(stop, start + 1)) for start, stop in pairwise(starts)]
