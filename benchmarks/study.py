@@ -232,8 +232,9 @@ def main() -> None:
             for name in names:
                 if f'{name}@{seed}' not in results:
                     jobs.append((f'{name}@{seed}', lanes.submit(study.run, name)))
+        shown = {metric for table in TABLES.values() for metric in table.columns.values()}
         for key, job in jobs:
-            results[key] = job.result()
+            results[key] = {name: round(value, 2) for name, value in job.result().items() if name in shown}
             write_json(results_file, results, indent=1)
             write_report(args.work_dir / 'report.md', results)
     write_report(args.work_dir / 'report.md', results)

@@ -148,7 +148,7 @@ def clips(data: str, detections: Path, finder: str, acoustic: bool = False) -> C
     dataset, found = open_frames(data), read_detections(detections)
     log_mel = LogMelSpectrogram(reference='clip')
     if acoustic:
-        layer = AcousticImage(dataset.metainfo['rig'])
+        layer = AcousticImage(dataset.metainfo['rig'], beamformer='mvdr')
     cards = []
     # so that rare conditions such as fog are shown as often as they occur
     order = sorted(range(len(dataset)), key=lambda index: dataset.get_data_info(index)['condition'])
