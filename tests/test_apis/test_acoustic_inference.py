@@ -242,15 +242,15 @@ def test_spectrograms_know_the_rig_of_the_training(load, save, warnings):
 def test_acoustic_image_is_drawn_below(load, save, spectrograms):
     cfg = load()
     if spectrograms:
-        cfg.model.data_preprocessor.log_mel = dict(reference='clip')
-        cfg.model.backbone.in_channels = 43
+        cfg.model.data_preprocessor.update(log_mel=dict(reference='clip'), acoustic_stride=1)
+        cfg.model.backbone.update(in_channels=cfg.model.backbone.in_channels + 8, input_stride=1)
     inferencer = infer(cfg, save(cfg))
     camera = np.random.default_rng(0).integers(0, 256, (650, 1520, 3), dtype=np.uint8)
     options = dict(images=camera, return_vis=True)
     (picture,) = inferencer(noise(), pred_score_thr=2.0, **options)['visualization']
     assert picture.shape == (1300 + spectrograms * 168, 1520, 3)
     np.testing.assert_array_equal(picture[:650], camera)
-    layer = AcousticImage(RIG, grid=(6, 12), max_bins=3)
+    layer = AcousticImage(RIG, grid=(6, 12), max_bins=3, beamformer='mvdr')
     expected = draw_acoustic_image(camera, torch.from_numpy(noise()) / 32768, layer)
     np.testing.assert_array_equal(picture[650:1300], expected)
     (boxes,) = inferencer(noise(), pred_score_thr=0.0, **options)['visualization']

@@ -44,7 +44,7 @@ def trained(data, tmp_path_factory) -> tuple[Path, Path]:
     """Config and checkpoint of two iterations."""
     folder = tmp_path_factory.mktemp('trained')
     cfg = Config.fromfile(ROOT / 'configs/avd/av_faster_rcnn_r18_sim_acoustic.py')
-    cfg.model.data_preprocessor.acoustic_image = dict(rig=RIG.to_dict(), grid=(6, 12), max_bins=3)
+    cfg.model.data_preprocessor.acoustic_image.update(rig=RIG.to_dict(), grid=(6, 12), max_bins=3)
     cfg.model.test_cfg.rcnn.score_thr = 0.0
     for split in ('train', 'val', 'test'):
         loader = cfg[f'{split}_dataloader']
@@ -135,7 +135,7 @@ def test_stock_mmdet_loads_the_runners_checkpoint(trained):
 def test_prepared_acoustic_images_give_the_predictions_of_waveforms(data, trained, call, tmp_path):
     store = tmp_path / 'store'
     options = ['--splits', 'test', '--scale', 96, 96, '--modalities', '--dataset', f'crop={CROP}']
-    options += ['--audio', 'acoustic_image', '--acoustic-image', 'grid=(6,12)', 'max_bins=3']
+    options += ['--audio', 'acoustic_image', '--config', trained[0]]
     call('dataset_converters/prepare_mavd', data.root, store, *options)
     cfg = Config.fromfile(trained[0])
     model, outputs = infer(trained).model, []
