@@ -30,7 +30,7 @@ from ..structures import Rig
 from ..visualization import crop_to_sample, draw_acoustic_image, draw_spectrogram_strip
 from .audio_clips import Source, collect_clips, windows
 from .model_loading import load_model
-from .recording_rig import adopt_rig, check_recordings, fit_camera, fit_microphones, read_recording_rig
+from .recording_rig import adopt_rig, check_recordings, fit_camera, fit_microphones
 
 _LOADERS = ('LoadMultichannelAudio', 'LoadVisualModalities', 'LoadAnnotations')
 _DEFAULT_CROP = (200, 0, 1720, 650)  # MAVD's
@@ -93,7 +93,7 @@ class AudioDetInferencer(BaseInferencer):
         init_default_scope('mmdet')
         self._allow_missing = VISUAL_PREFIXES if stripped else ()
         self._image_size = image_size
-        self._given_rig = read_recording_rig(rig)
+        self._given_rig = None if rig is None else Rig.from_value(rig)
         self.allow_other_rig = allow_other_rig
         if isinstance(model, (str, Path)):
             model = Config.fromfile(model)  # names of MMDetection's model zoo hear nothing

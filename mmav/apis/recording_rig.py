@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from logging import WARNING
 from pathlib import Path
-from typing import Any
 
 from mmengine.logging import print_log
 from torch import nn
@@ -20,20 +19,6 @@ from ..utils.rig_comparison import check_same_rig, rig_of_metainfo, rig_of_model
 from .audio_clips import AudioClip
 
 _ALLOW = 'allow_other_rig=True (--allow-other-rig) makes a warning of it'
-
-
-def read_recording_rig(rig: Rig | Mapping[str, Any] | str | Path | None) -> Rig | None:
-    """The rig that a user names.
-
-    Args:
-        rig: A rig, its plain values, or the path of a ``rig.json``; None: not named.
-
-    Raises:
-        ValueError: If it describes no possible rig; the message names file and key.
-    """
-    if rig is None or isinstance(rig, Rig):
-        return rig
-    return Rig.from_dict(rig) if isinstance(rig, Mapping) else Rig.from_file(rig)
 
 
 def adopt_rig(

@@ -159,6 +159,17 @@ class Rig:
             raise ValueError(f'{path}: {error}') from error
 
     @classmethod
+    def from_value(cls, value: Rig | Mapping[str, Any] | str | PathLike) -> Rig:
+        """Make it of a rig (itself), of plain values, or of the path of a ``rig.json``.
+
+        Raises:
+            ValueError: As :meth:`from_dict` and :meth:`from_file`.
+        """
+        if isinstance(value, cls):
+            return value
+        return cls.from_dict(value) if isinstance(value, Mapping) else cls.from_file(value)
+
+    @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Rig:
         """Make a rig of plain values, as :meth:`to_dict` gives them.
 

@@ -1,6 +1,6 @@
 """Pictures teach sound: simulated drives, a few labels, and a detector that needs no camera any more.
 
-    python tools/demos/demo_avd.py                     # some 13 minutes on 2 cores
+    python tools/demos/demo_avd.py                     # 19 minutes on 2 slow cores
     python tools/demos/demo_avd.py --preset tiny       # every step in miniature, to see that all works
 
 Simulates drives; trains an RGB detector on a few labelled frames; lets it label the others; trains

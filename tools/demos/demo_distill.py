@@ -1,6 +1,6 @@
 """Three teachers that see, one student that hears: MM-DistillNet on simulated drives.
 
-    python tools/demos/demo_distill.py                 # some 13 minutes on 2 cores
+    python tools/demos/demo_distill.py                 # minutes on 2 cores
     python tools/demos/demo_distill.py --preset tiny   # every step in miniature, to see that all works
 
 Simulates drives with camera, thermal and depth pictures; trains a teacher on each from a few labelled frames;

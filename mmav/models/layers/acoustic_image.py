@@ -137,7 +137,7 @@ class AcousticImage(nn.Module):
         modulation_edges: Sequence[float] = MODULATION_EDGES,
     ) -> None:
         super().__init__()
-        self.rig = _rig_of(rig)
+        self.rig = Rig.from_value(rig)
         self.sample_rate = sample_rate
         self.n_fft = n_fft
         self.hop_length = hop_length
@@ -381,12 +381,6 @@ class AcousticImage(nn.Module):
         mean = shares.mean(2)  # (B, S, P)
         low, high = mean.amin(-1, keepdim=True), mean.amax(-1, keepdim=True)
         return (mean - low) / (high - low).clamp_min(MIN_SHARE)
-
-
-def _rig_of(rig: Rig | Mapping[str, Any] | str) -> Rig:
-    if isinstance(rig, Rig):
-        return rig
-    return Rig.from_dict(rig) if isinstance(rig, Mapping) else Rig.from_file(rig)
 
 
 def _live_microphones(waveform: Tensor, mask: Tensor | None) -> Tensor:
