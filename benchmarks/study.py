@@ -29,6 +29,7 @@ from direction_control import evaluate_swapped  # noqa: E402
 from mmengine.fileio import load  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from study_data import change_data_set, copy_with_changes  # noqa: E402
+from study_hearing import kinds_apart, pairs_apart  # noqa: E402
 from study_plan import DATA_SETS, INPUTS, TABLES, TRACKERS, TRIALS, Trial  # noqa: E402
 from study_report import write_report  # noqa: E402
 from study_scenes import known_at_most, precision_by_angle  # noqa: E402
@@ -68,9 +69,8 @@ class Study:
         """
         trial = TRIALS[name]
         annotations = self.data(trial.data) / 'annotations'
-        if trial.known:
-            files = annotations / 'train.json', annotations / 'test.json'
-            return self._step(f'test_{name}', lambda: known_at_most(*files, trial.known, self.seed), trial)
+        if trial.untrained:
+            return self._step(f'test_{name}', lambda: self._untrained(trial), trial)
         trained = name if trial.tests is None else trial.tests
         checkpoint = self.checkpoint(trained, **lane)
         if trial.swapped:
@@ -98,6 +98,15 @@ class Study:
             return metrics | precision_by_angle(Path(f'{prefix}.bbox.json'), truth)
 
         return self._step(f'test_{name}', test_it, trial)
+
+    def _untrained(self, trial: Trial) -> dict[str, float]:
+        root = self.data(trial.data)
+        if trial.pairs_by:
+            return pairs_apart(root, trial.pairs_by)
+        if trial.kind_by:
+            return kinds_apart(root, trial.kind_by, self.seed)
+        files = root / 'annotations/train.json', root / 'annotations/test.json'
+        return known_at_most(*files, trial.known, self.seed)
 
     def checkpoint(self, name: str, **lane: int) -> str:
         """Train a trial's detector; see :meth:`run`."""

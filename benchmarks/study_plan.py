@@ -74,6 +74,8 @@ class Trial:
         swapped: Whether each frame's detections are tested on another drive's frame.
         trackers: Whether tracks are tested, too.
         known: Nothing is trained: boxes are regressed from these, see :func:`study_scenes.known_at_most`.
+        pairs_by: Nothing is trained: see :func:`study_hearing.pairs_apart`, whose options these are.
+        kind_by: Nothing is trained: see :func:`study_hearing.kinds_apart`, whose channels these are.
     """
 
     config: str = ACOUSTIC
@@ -88,6 +90,13 @@ class Trial:
     swapped: bool = False
     trackers: bool = False
     known: tuple[str, ...] = ()
+    pairs_by: dict[str, Any] = field(default_factory=dict)
+    kind_by: tuple[str, ...] = ()
+
+    @property
+    def untrained(self) -> bool:
+        """Whether no detector takes part."""
+        return bool(self.known or self.pairs_by or self.kind_by)
 
 
 @dataclass(frozen=True)
@@ -233,6 +242,15 @@ TRIALS = {
             ('azimuth', 'distance', 'kind', 'motion'),
         )
     },
+    'pairs/bartlett': Trial(pairs_by=dict(beamformer='bartlett')),
+    **{
+        f'pairs/mvdr_{loading:g}': Trial(pairs_by=dict(beamformer='mvdr', loading=loading))
+        for loading in (0.001, 0.01, 0.1)
+    },
+    **{
+        f'kind/{"+".join(channels)}': Trial(kind_by=channels)
+        for channels in (('level',), ('spectrum',), ('spectrum', 'modulation'))
+    },
     **{
         f'tracks/{detector}': Trial(
             config=config, input=given, tests=f'demo/{detector}', test_data='tracks', trackers=True
@@ -288,6 +306,16 @@ TABLES = {
             'alone': 'alone/mAP_50',
             **{f'{low:g}-{high:g}': f'pairs/{low:g}-{high:g}/mAP_50' for low, high in pairwise(ANGLES)},
         },
+    ),
+    'peaks': Table(
+        'Two vehicles whose places are the two highest peaks, percent by the degrees between them',
+        tuple(name for name in TRIALS if name.startswith('pairs/')),
+        {f'{low:g}-{high:g}': f'pairs/{low:g}-{high:g}/heard' for low, high in pairwise(ANGLES)},
+    ),
+    'kind': Table(
+        'A motorcycle told from others by its sound, place known: area under the ROC curve, percent',
+        tuple(name for name in TRIALS if name.startswith('kind/')),
+        {'trees': 'kind/trees', 'logistic': 'kind/logistic'},
     ),
     'known': Table(
         'Boxes regressed from what is known of each vehicle exactly',

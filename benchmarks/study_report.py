@@ -33,7 +33,8 @@ def _table(table: Table, seeds: dict[str, dict[str, dict[str, float]]]) -> str |
             continue
         found = list(seeds[name].values())
         cells = [_cell([metrics.get(key, np.nan) for metrics in found]) for key in table.columns.values()]
-        rows.append(f'| {name} | {TRIALS[name].iterations} | {len(found)} | {" | ".join(cells)} |')
+        iterations = '' if TRIALS[name].untrained else TRIALS[name].iterations
+        rows.append(f'| {name} | {iterations} | {len(found)} | {" | ".join(cells)} |')
     if not rows:
         return None
     headings = ['trial', 'iterations', 'seeds', *table.columns]
