@@ -1,6 +1,6 @@
 """What can be heard before anything is learned of boxes: where two vehicles are, and of which kind one is.
 
-Shapes: N frames, D numbers known of each, L samples, M microphones.
+Shapes: N frames, D numbers known of each, L samples, M microphones, K bands.
 """
 
 from __future__ import annotations
@@ -30,13 +30,18 @@ from mmav.models.layers.acoustic_options import (
     SPECTRUM_EDGES,
 )
 from mmav.models.layers.sound_spectra import band_spectrum, modulation_spectrum
+from mmav.simulation.geometry import SAMPLE_RATE
 from mmav.structures.rig import RIG_FILE
 
 TOLERANCE = 0.04  # of the image's width between a peak and a vehicle's center
 
 
 def _sounds(root: Path, split: str, vehicles: int) -> Iterator[tuple[torch.Tensor, np.ndarray, list[dict]]]:
-    """Frames of so many vehicles: waveform (1, M, L), centers of the boxes in 0..1 of the width, annotations."""
+    """Frames of so many vehicles.
+
+    Yields:
+        Waveform (1, M, L), centers of the boxes in 0..1 of the width, annotations.
+    """
     truth = load(root / f'annotations/{split}.json')
     annotations: dict[tuple, list[dict]] = {}
     images = {image['id']: image for image in truth['images']}
@@ -55,7 +60,7 @@ def _sounds(root: Path, split: str, vehicles: int) -> Iterator[tuple[torch.Tenso
 def pairs_apart(root: Path, options: Mapping[str, Any]) -> dict[str, float]:
     """Share of the test frames of two vehicles in which the two highest peaks are where the vehicles are.
 
-    Peaks along the columns of an acoustic image of 0.5 s around the frame, mean over bands and rows in decibel.
+    Peaks along the columns of an acoustic image of 0.5 s around the frame, mean over bands and rows.
 
     Args:
         root: Of the data set.
@@ -66,14 +71,14 @@ def pairs_apart(root: Path, options: Mapping[str, Any]) -> dict[str, float]:
     """
     layer = AcousticImage(root / RIG_FILE, windows=((0.53, 0.25),), channels=('contrast',), **options)
     heard: dict[str, list[bool]] = {f'{low:g}-{high:g}': [] for low, high in pairwise(ANGLES)}
-    for waveform, centers, annotations in _sounds(root, 'test', vehicles=2):
+    for waveform, centers, vehicles in _sounds(root, 'test', vehicles=2):
         with torch.no_grad():
             columns = layer(waveform).mean((0, 1, 2)).numpy()
         peaks, _ = find_peaks(np.pad(columns, 1, constant_values=-np.inf))
         peaks -= 1
         highest = peaks[np.argsort(columns[peaks])[-2:]]
         places = np.sort((highest + 0.5) / len(columns))
-        angle = abs(annotations[0]['azimuth'] - annotations[1]['azimuth'])
+        angle = abs(vehicles[0]['azimuth'] - vehicles[1]['azimuth'])
         both = len(places) == 2 and bool((abs(places - np.sort(centers)) <= TOLERANCE).all())
         for low, high in pairwise(ANGLES):
             if low <= angle < high:
@@ -93,8 +98,8 @@ def kinds_apart(root: Path, channels: Sequence[str], seed: int = 0) -> dict[str,
         seed: Of the trees.
 
     Returns:
-        Area under the ROC curve on the test frames in percent: ``kind/trees`` (extremely randomized trees) and
-        ``kind/logistic`` (logistic regression), and the numbers of frames.
+        Area under the ROC curve on the test frames in percent, ``kind/trees`` (extremely randomized trees)
+        and ``kind/logistic`` (logistic regression), and the numbers of frames.
     """
     (inputs, targets), (test_inputs, test_targets) = (
         _kinds(root, split, channels) for split in ('train', 'test')
@@ -116,14 +121,16 @@ def _kinds(root: Path, split: str, channels: Sequence[str]) -> tuple[np.ndarray,
     """What is known (N, D), and whether it is a motorcycle (N,)."""
     rows, motorcycles = [], []
     for waveform, _, (ann,) in _sounds(root, split, vehicles=1):
-        live = torch.ones(waveform.shape[:2], dtype=torch.bool)
-        rate = 44100
-        made = dict(
-            level=lambda: band_spectrum(waveform, rate, BAND_EDGES, live),
-            spectrum=lambda: band_spectrum(waveform, rate, SPECTRUM_EDGES, live),
-            modulation=lambda: modulation_spectrum(waveform, rate, MODULATION_BAND, MODULATION_EDGES, live),
-        )
-        heard = [made[name]()[0].numpy() for name in channels]
+        heard = [_of_clip(waveform, name)[0].numpy() for name in channels]
         rows.append(np.concatenate([*heard, [ann['azimuth'], ann['distance']]]))
         motorcycles.append(ann['kind'] == 'motorcycle')
     return np.array(rows), np.array(motorcycles, dtype=int)
+
+
+def _of_clip(waveform: torch.Tensor, channel: str) -> torch.Tensor:
+    """A channel of :class:`AcousticImage` that is constant over the image: (1, K)."""
+    live = torch.ones(waveform.shape[:2], dtype=torch.bool)
+    if channel == 'modulation':
+        return modulation_spectrum(waveform, SAMPLE_RATE, MODULATION_BAND, MODULATION_EDGES, live)
+    edges = dict(level=BAND_EDGES, spectrum=SPECTRUM_EDGES)[channel]
+    return band_spectrum(waveform, SAMPLE_RATE, edges, live)

@@ -130,6 +130,20 @@ DATA_SETS = {
     'default': DataSet(('--preset', 'default', '--drives-per-split', '60', '1', '20')),
     'hard': DataSet(('--preset', 'hard', '--drives-per-split', '60', '1', '20')),
     'rough': DataSet(('--preset', 'demo', *_ROUGH, '--drives-per-split', '300', '1', '50')),
+    'long': DataSet(
+        (
+            '--preset',
+            'demo',
+            '--margin',
+            '1.05',
+            '--audio-layout',
+            'drive',
+            '--drives-per-split',
+            '500',
+            '1',
+            '75',
+        )
+    ),
     'off_2cm': DataSet(source='demo', change=dict(displaced=0.02)),
     'off_5cm': DataSet(source='demo', change=dict(displaced=0.05)),
     'off_2cm_calibrated': DataSet(source='off_2cm', calibrated=True),
@@ -150,6 +164,18 @@ _BARTLETT_MEAN = [-1.1, -3.4, -6.6, -8.4, -8.2, -8.0, -8.0, -7.8]
 _BARTLETT_STD = [1.0, 3.2, 4.5, 4.2, 3.9, 3.2, 2.7, 2.1]
 _PREPROCESSOR = Config.fromfile(CONFIGS / ACOUSTIC).model.data_preprocessor
 _MEAN, _STD = list(_PREPROCESSOR.acoustic_mean), list(_PREPROCESSOR.acoustic_std)
+_OF_DRIVES = ('--dataset', 'audio_layout=drive')
+# (center, half width) of windows of a clip of two seconds: those of one second, one before and one after
+_TWO_SECONDS = [
+    (0.2, 0.2),
+    (0.62, 0.12),
+    (0.82, 0.12),
+    (1.03, 0.12),
+    (1.24, 0.12),
+    (1.42, 0.12),
+    (1.8, 0.2),
+    None,
+]
 INPUTS = {
     'rgb': Input(('--audio', 'none', '--modalities', 'rgb')),
     'log_mel': Input(('--modalities', '--audio', 'log_mel', '--config', str(CONFIGS / SOUND))),
@@ -182,6 +208,24 @@ INPUTS = {
             'model.backbone.in_channels': 62,
         },
     ),
+    'acoustic_one_second': Input((*_STORE, '--modalities', *_OF_DRIVES)),
+    'acoustic_two_seconds': Input(
+        (
+            *(*_STORE, '--modalities', *_OF_DRIVES, '--load-audio', 'duration=2.0', '--acoustic-image'),
+            f'windows={str(_TWO_SECONDS).replace(" ", "")}',
+        ),
+        {
+            f'{_ACOUSTIC_IMAGE}.windows': _TWO_SECONDS,
+            'model.data_preprocessor.acoustic_mean': [
+                *_MEAN[:8] * 8,
+                *_MEAN[48:56],
+                *[0.13] * 8,
+                *_MEAN[62:],
+            ],
+            'model.data_preprocessor.acoustic_std': [*_STD[:8] * 8, *_STD[48:56], *[0.2] * 8, *_STD[62:]],
+            'model.backbone.in_channels': 116,
+        },
+    ),
     'acoustic_no_directivity': Input(
         (*_STORE, '--modalities', '--acoustic-image', 'directivity=omni', 'ground_reflection=0.0'),
         {f'{_ACOUSTIC_IMAGE}.directivity': 'omni', f'{_ACOUSTIC_IMAGE}.ground_reflection': 0.0},
@@ -202,22 +246,37 @@ TRACKERS = {
 
 _AVD = dict(config=ACOUSTIC_AVD)
 _FEW_RGB = dict(config=RGB, input='rgb', iterations=600, labels='few')
+_SHORT = dict(iterations=750)
+_LOSS_AVD = 'model.roi_head.loss_avd'
+
+
+def _short_avd(weight: float | None = None, **options: Any) -> Trial:
+    """AVD in the short trainings, with other weights of both of its losses than the config's."""
+    weights = {} if weight is None else {f'{_LOSS_AVD}.{name}_weight': weight for name in ('gcl', 'avkd')}
+    return Trial(**_AVD, **_SHORT, overrides=weights, **options)
+
+
 TRIALS = {
     'demo/full/acoustic': Trial(),
-    'demo/full/avd': Trial(**_AVD, warm_start='demo/full/rgb'),
     'demo/full/rgb': Trial(config=RGB, input='rgb'),
     'demo/full/log_mel': Trial(config=SOUND, input='log_mel'),
+    'demo/full/avd': Trial(**_AVD, warm_start='demo/full/rgb'),
     'demo/full/bartlett': Trial(input='acoustic_bartlett'),
     'demo/full/no_kind': Trial(input='acoustic_no_kind'),
     'demo/few/rgb': Trial(**_FEW_RGB),
     'demo/few/acoustic': Trial(labels='few'),
     'demo/taught/acoustic': Trial(labels='taught'),
-    'demo/taught/avd': Trial(**_AVD, labels='taught', warm_start='demo/few/rgb'),
-    'demo/few/avd': Trial(**_AVD, labels='few', warm_start='demo/few/rgb'),
-    'demo/few/log_mel': Trial(config=SOUND, input='log_mel', labels='few'),
     'demo/taught/log_mel': Trial(config=SOUND, input='log_mel', labels='taught'),
+    'short/full/acoustic': Trial(**_SHORT),
+    'short/full/avd': _short_avd(warm_start='demo/full/rgb'),
+    'short/full/avd_0.03': _short_avd(0.03, warm_start='demo/full/rgb'),
+    'short/full/avd_0.3': _short_avd(0.3, warm_start='demo/full/rgb'),
+    'short/taught/acoustic': Trial(**_SHORT, labels='taught'),
+    'short/taught/avd': _short_avd(labels='taught', warm_start='demo/few/rgb'),
+    'short/few/acoustic': Trial(**_SHORT, labels='few'),
+    'short/few/avd': _short_avd(labels='few', warm_start='demo/few/rgb'),
     **{
-        f'{data}/full/{what}': Trial(config=config, input=given, data=data)
+        f'{data}/full/{what}': Trial(config=config, input=given, data=data, **_SHORT)
         for data in ('default', 'hard', 'rough')
         for what, config, given in (
             ('acoustic', ACOUSTIC, 'acoustic'),
@@ -225,14 +284,16 @@ TRIALS = {
             ('rgb', RGB, 'rgb'),
         )
     },
-    'no_directivity/full/acoustic': Trial(input='acoustic_no_directivity'),
+    'no_directivity/full/acoustic': Trial(input='acoustic_no_directivity', **_SHORT),
     **{
-        f'{data}/full/acoustic': Trial(data=data)
+        f'{data}/full/acoustic': Trial(data=data, **_SHORT)
         for data in ('off_2cm', 'off_2cm_calibrated', 'off_5cm', 'off_5cm_calibrated', 'four', 'two')
     },
-    'one_dead/full/acoustic': Trial(tests='demo/full/acoustic', test_data='one_dead'),
+    'long/full/one_second': Trial(data='long', input='acoustic_one_second', **_SHORT),
+    'long/full/two_seconds': Trial(data='long', input='acoustic_two_seconds', **_SHORT),
+    'one_dead/full/acoustic': Trial(tests='short/full/acoustic', test_data='one_dead', **_SHORT),
     'shifted/full/acoustic': Trial(tests='demo/full/acoustic', test_data='shifted'),
-    'shifted/full/acoustic_trained': Trial(data='shifted'),
+    'shifted/full/acoustic_trained': Trial(data='shifted', **_SHORT),
     'swapped/full/acoustic': Trial(tests='demo/full/acoustic', swapped=True),
     **{
         f'known/{"+".join(known)}': Trial(known=known)
@@ -257,7 +318,6 @@ TRIALS = {
         )
         for detector, config, given in (
             ('full/acoustic', ACOUSTIC, 'acoustic'),
-            ('full/avd', ACOUSTIC_AVD, 'acoustic'),
             ('taught/acoustic', ACOUSTIC, 'acoustic'),
             ('full/log_mel', SOUND, 'log_mel'),
             ('full/rgb', RGB, 'rgb'),
@@ -276,13 +336,23 @@ TABLES = {
         tuple(name for name in TRIALS if name.startswith('demo/')),
         PRECISION,
     ),
+    'avd': Table(
+        'Audio-visual distillation (AVD) beside the same detector without it',
+        tuple(name for name in TRIALS if name.startswith('short/')),
+        PRECISION | {name: f'mavd/{name}/mAP_50' for name in ('night', 'fog')},
+    ),
+    'long': Table(
+        'Two seconds of sound instead of one',
+        tuple(name for name in TRIALS if name.startswith('long/')),
+        PRECISION,
+    ),
     'rough': Table('Rough conditions', _of('rough'), PRECISION),
     'default': Table('Drives of the `default` preset, mAP@0.5 by condition', _of('default'), BY_CONDITION),
     'hard': Table('Drives of the `hard` preset, mAP@0.5 by condition', _of('hard'), BY_CONDITION),
     'mismatch': Table(
         'What the steering does not know, and fewer microphones',
         (
-            'demo/full/acoustic',
+            'short/full/acoustic',
             'no_directivity/full/acoustic',
             'off_2cm/full/acoustic',
             'off_2cm_calibrated/full/acoustic',
@@ -301,7 +371,7 @@ TABLES = {
     ),
     'pairs': Table(
         'One vehicle, and two by the degrees between them, mAP@0.5',
-        ('demo/full/acoustic', 'demo/full/avd', 'demo/full/log_mel', 'demo/full/rgb'),
+        ('demo/full/acoustic', 'demo/full/log_mel', 'demo/full/rgb'),
         {
             'alone': 'alone/mAP_50',
             **{f'{low:g}-{high:g}': f'pairs/{low:g}-{high:g}/mAP_50' for low, high in pairwise(ANGLES)},

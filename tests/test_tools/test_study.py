@@ -161,7 +161,7 @@ def test_pairs_are_heard_where_they_are(drives, monkeypatch, beamformer):
         # a pair that is wide apart and one in the same place, which gives one peak alone
         for azimuths in ((-20, 15), (3, 3)):
             pixels = np.array([[width / 2 + 15 * azimuth, 330.0] for azimuth in azimuths])
-            places = rig.ground_points(pixels) + [0, 0, 0.5]
+            places = rig.ground_points(pixels) + np.array([0, 0, 0.5])
             yield (
                 noise_from(rig, places, random),
                 pixels[:, 0] / width if azimuths[0] < 0 else np.array([0.5 - 0.3, 0.5 + 0.3]),
@@ -198,7 +198,13 @@ def test_kinds_are_told_by_what_differs_alone(monkeypatch):
 
 @pytest.mark.slow
 def test_study_trains_tests_and_carries_on(tmp_path):
-    trials = ['swapped/full/acoustic', 'tracks/full/acoustic', 'known/azimuth+distance', 'pairs/bartlett', 'kind/level']
+    trials = [
+        'swapped/full/acoustic',
+        'tracks/full/acoustic',
+        'known/azimuth+distance',
+        'pairs/bartlett',
+        'kind/level',
+    ]
 
     def run() -> str:
         command = [sys.executable, str(BENCHMARKS / 'study.py'), '--preset', 'tiny', '--workers', '1']

@@ -33,6 +33,9 @@ def main() -> None:
     parser.add_argument(
         '--distance', type=float, nargs=2, metavar=('NEAR', 'FAR'), help='labelled distances in metres'
     )
+    parser.add_argument(
+        '--margin', type=float, help='seconds of sound before the first and after the last picture (>= 0.5)'
+    )
     parser.add_argument('--min-box-height', type=float, help='pixels; smaller boxes are not labelled')
     parser.add_argument('--static-share', type=float, help='share of drives whose ego stands')
     parser.add_argument(
