@@ -73,7 +73,7 @@ def _tracks(drives: str, frames: str) -> tuple[str, ...]:
 PLANS = {
     'demo': Plan(
         few=200,
-        iterations=700,
+        iterations=600,
         teacher_iterations=450,
         score_thr=0.5,
         nms_iou=0.3,

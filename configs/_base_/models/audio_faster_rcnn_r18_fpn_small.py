@@ -1,6 +1,6 @@
 # A Faster R-CNN that trains in minutes on a CPU: ResNet-18 of 32 channels, 96 x 96 inputs, from scratch.
-# Anchors are small and tall, as vehicles are once 1520 x 650 pixels are squeezed into a square: motorcycles
-# become 3 to 15 pixels wide and 1.7 to 5 times as high.
+# Anchors are small and tall, as vehicles are once 1520 x 650 pixels are squeezed into a square: half of the
+# simulated motorcycles are below 7 pixels wide, and 3 times as high.
 model = dict(
     type='FasterRCNN',
     data_preprocessor=dict(
@@ -81,7 +81,7 @@ model = dict(
             debug=False,
         ),
         rpn_proposal=dict(
-            nms_pre=500, max_per_img=200, nms=dict(type='nms', iou_threshold=0.7), min_bbox_size=0
+            nms_pre=200, max_per_img=100, nms=dict(type='nms', iou_threshold=0.7), min_bbox_size=0
         ),
         rcnn=dict(
             assigner=dict(
@@ -100,7 +100,7 @@ model = dict(
         ),
     ),
     test_cfg=dict(
-        rpn=dict(nms_pre=500, max_per_img=200, nms=dict(type='nms', iou_threshold=0.7), min_bbox_size=0),
+        rpn=dict(nms_pre=200, max_per_img=100, nms=dict(type='nms', iou_threshold=0.7), min_bbox_size=0),
         rcnn=dict(score_thr=0.05, nms=dict(type='nms', iou_threshold=0.5), max_per_img=20),
     ),
 )

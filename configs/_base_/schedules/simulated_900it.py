@@ -7,7 +7,7 @@ test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=0.002, weight_decay=0.01),
+    optimizer=dict(type='AdamW', lr=0.002, weight_decay=0.01, fused=True),
     clip_grad=dict(max_norm=35, norm_type=2),
 )
 # another length: train_cfg.max_iters and param_scheduler.1.end
