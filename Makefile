@@ -36,7 +36,7 @@ test-stacks:              ## run the tests marked `stack` with other Pythons and
 	@tools/test_stacks.sh
 
 bench: env                ## measure the speed ratios of docs/benchmarks.md
-	$(PYTHON_IN_VENV) tools/analysis/bench.py $(BENCH_ARGS)
+	$(PYTHON_IN_VENV) benchmarks/bench.py $(BENCH_ARGS)
 
 lint: env                 ## check style
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

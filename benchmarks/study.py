@@ -36,7 +36,7 @@ from study_scenes import known_at_most, precision_by_angle  # noqa: E402
 
 from mmav.structures import Rig  # noqa: E402
 from mmav.structures.rig import RIG_FILE  # noqa: E402
-from mmav.utils.files import write_json  # noqa: E402
+from mmav.utils.fileio import write_json  # noqa: E402
 
 SCORE_THR, NMS_IOU = 0.5, 0.3  # of RGB boxes that become labels, as in demo_avd.py
 

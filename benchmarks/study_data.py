@@ -15,11 +15,11 @@ import numpy as np
 import soundfile
 from mmengine.fileio import load
 
-from mmav.simulation.array_mismatch import perturb_rig
-from mmav.simulation.geometry import SAMPLE_RATE
+from mmav.simulation.drives.array_mismatch import perturb_rig
+from mmav.simulation.drives.geometry import SAMPLE_RATE
 from mmav.structures import Rig
 from mmav.structures.rig import RIG_FILE
-from mmav.utils.files import write_json
+from mmav.utils.fileio import write_json
 
 
 def change_data_set(

@@ -30,7 +30,7 @@ from mmav.models.layers.acoustic_options import (
     SPECTRUM_EDGES,
 )
 from mmav.models.layers.sound_spectra import band_spectrum, modulation_spectrum
-from mmav.simulation.geometry import SAMPLE_RATE
+from mmav.simulation.drives.geometry import SAMPLE_RATE
 from mmav.structures.rig import RIG_FILE
 
 TOLERANCE = 0.04  # of the image's width between a peak and a vehicle's center

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from study_plan import TABLES, TRIALS, Table
 
-from mmav.engine.atomic_backend import AtomicLocalBackend
+from mmav.utils.fileio import AtomicLocalBackend
 
 
 def write_report(path: Path, results: dict[str, dict[str, float]]) -> None:

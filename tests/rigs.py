@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmav.simulation.geometry import MicrophoneArray
+from mmav.simulation.drives.geometry import MicrophoneArray
 from mmav.structures import Rig
 
 LEVEL_POSE = ((1, 0, 0, 0), (0, 0, 1, 0), (0, -1, 0, 1.6), (0, 0, 0, 1))

@@ -11,8 +11,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from one_step import train_a_step
 
-from mmav.simulation.ave_dataset import simulate_ave
-from mmav.simulation.ave_videos import make_ave_config
+from mmav.simulation.videos.ave_dataset import simulate_ave
+from mmav.simulation.videos.ave_videos import make_ave_config
 from mmav.structures import SegmentDataSample
 
 pytestmark = pytest.mark.stack

@@ -15,7 +15,7 @@ import mmav  # noqa: F401  (first: it checks the versions of what follows)
 from mmengine.config import Config, DictAction
 
 from mmav.apis import AudioDetInferencer
-from mmav.datasets.errors import SampleError
+from mmav.utils.errors import SampleError
 
 
 def parse_args() -> argparse.Namespace:

@@ -23,12 +23,13 @@ from mmengine.dist import all_gather_object, barrier, broadcast_object_list, get
 from tqdm import tqdm
 
 import mmav  # noqa: F401  (registers everything)
-from mmav.apis.segment_feature_extractor import AVE_FEATURES, LLP_FEATURES, SegmentFeatureExtractor
-from mmav.datasets.errors import SampleError
+from mmav.datasets.clip_names import read_clip_names
 from mmav.engine import close_launcher, join_launcher
-from mmav.utils.feature_files import ArrayFolder, is_written, read_clip_names, write_h5
-from mmav.utils.files import write_json
-from mmav.utils.visual_teachers import hash_json
+from mmav.features.feature_files import ArrayFolder, is_written, write_h5
+from mmav.features.segment_feature_extractor import AVE_FEATURES, LLP_FEATURES, SegmentFeatureExtractor
+from mmav.utils.errors import SampleError
+from mmav.utils.fileio import write_json
+from mmav.utils.run_parameters import hash_json
 
 FEATURES = dict(ave=AVE_FEATURES, llp=LLP_FEATURES)
 # feature -> file (AVE) or folder (LLP), as published

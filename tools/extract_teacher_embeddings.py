@@ -28,10 +28,10 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
-from mmav.datasets.embedding_store import EmbeddingStore
-from mmav.datasets.embedding_store_writer import DTYPES, EmbeddingWriter
+from mmav.datasets.stores.embedding_store import EmbeddingStore
+from mmav.datasets.stores.embedding_store_writer import DTYPES, EmbeddingWriter
 from mmav.engine import close_launcher, join_launcher
-from mmav.utils.visual_teachers import hash_json
+from mmav.utils.run_parameters import hash_json
 
 # The first to finish waits for the last one, however slow its machine.
 PATIENCE = timedelta(days=7)

@@ -28,10 +28,10 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
+from mmav.features.feature_files import ArrayFolder
 from mmav.models.parsers import AVGPretrainer
 from mmav.structures import SegmentDataSample
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
-from mmav.utils.feature_files import ArrayFolder
 
 STREAMS = ('audio', 'visual')
 

@@ -1,7 +1,8 @@
+from mmav.features.segment_feature_extractor import SegmentFeatureExtractor
+
 from .audio_clips import AudioClip, collect_clips
 from .audio_det_inferencer import AudioDetInferencer
 from .event_inferencer import EventInferencer
-from .segment_feature_extractor import SegmentFeatureExtractor
 from .segment_inferencer import SegmentInferencer
 from .sound_localization_inferencer import SoundLocalizationInferencer
 from .video_parsing_inferencer import VideoParsingInferencer

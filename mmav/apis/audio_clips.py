@@ -13,8 +13,9 @@ import numpy as np
 import soxr
 import torch
 
-from ..datasets.audio_files import read_audio
-from ..datasets.errors import SampleError
+from mmav.media.audio_files import read_audio
+from mmav.utils.errors import SampleError
+
 from ..datasets.transforms.load_multichannel_audio import as_float
 
 AUDIO_SUFFIXES = ('.wav', '.flac', '.mp3', '.ogg', '.npy', '.pkl')

@@ -22,9 +22,10 @@ from mmengine.visualization import Visualizer
 from torch import nn
 from tqdm import tqdm
 
-from ..datasets.errors import SampleError
+from mmav.utils.errors import SampleError
+from mmav.utils.fileio import AtomicLocalBackend
+
 from ..datasets.transforms.load_multichannel_audio import as_float
-from ..engine.atomic_backend import AtomicLocalBackend
 from ..models.detectors import VISUAL_PREFIXES
 from ..structures import Rig
 from ..visualization import crop_to_sample, draw_acoustic_image, draw_spectrogram_strip

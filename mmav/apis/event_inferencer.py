@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mmav.features.segment_feature_extractor import AVE_FEATURES
+from mmav.structures.event_runs import find_events
+from mmav.utils.errors import SampleError
+
 from ..datasets.ave import AVE_CLASSES
-from ..datasets.errors import SampleError
 from ..models.event_localizers import DCMR, DMIN
-from ..utils.event_runs import find_events
 from ..visualization.timeline import Band, EventBand, MapBand, ValueBand
-from .segment_feature_extractor import AVE_FEATURES
 from .segment_inferencer import SegmentInferencer, Source
 
 

@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 import soxr
 
+from mmav.media.video import iter_video_frames, read_video_audio
+from mmav.utils.errors import SampleError
+
 from ..datasets.clip_pairs import VIDEO_EXTENSIONS
-from ..datasets.errors import SampleError
 from ..datasets.transforms import LoadAudioSegment
 from ..datasets.transforms.load_visual_modalities import read_image
-from ..utils.video import iter_video_frames, read_video_audio
 
 Source = str | Path | Mapping
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from mmengine.logging import print_log
 from torch import nn
 
-from ..datasets.errors import SampleError
+from mmav.structures.rig_comparison import check_same_rig, rig_of_metainfo, rig_of_model
+from mmav.utils.errors import SampleError
+
 from ..models.layers import AcousticImage
 from ..structures import Rig
 from ..structures.rig import RIG_FILE
-from ..utils.rig_comparison import check_same_rig, rig_of_metainfo, rig_of_model
 from .audio_clips import AudioClip
 
 _ALLOW = 'allow_other_rig=True (--allow-other-rig) makes a warning of it'

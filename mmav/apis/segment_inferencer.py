@@ -16,13 +16,14 @@ from mmengine.fileio import dump
 from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
+from mmav.features.segment_feature_extractor import SegmentFeatureExtractor
+from mmav.utils.errors import SampleError
+from mmav.utils.fileio import AtomicLocalBackend
+
 from ..datasets.clip_pairs import VIDEO_EXTENSIONS
-from ..datasets.errors import SampleError
-from ..engine.atomic_backend import AtomicLocalBackend
 from ..structures import SegmentDataSample
 from ..visualization.timeline import Band, draw_timeline
 from .model_loading import load_model
-from .segment_feature_extractor import SegmentFeatureExtractor
 
 Source = str | Path | Mapping
 

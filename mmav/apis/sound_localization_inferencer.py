@@ -22,8 +22,9 @@ from mmengine.registry import init_default_scope
 from torch import nn
 from tqdm import tqdm
 
-from ..engine.atomic_backend import AtomicLocalBackend
-from ..utils.video import read_video_audio, write_video
+from mmav.media.video import read_video_audio, write_video
+from mmav.utils.fileio import AtomicLocalBackend
+
 from ..visualization import blend_heatmap
 from .localization_sources import Shot, Source, is_video, list_sources, pair_shot, video_shots
 from .model_loading import load_model

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.errors import SampleError
+from mmav.features.segment_feature_extractor import LLP_FEATURES
+from mmav.structures.event_runs import find_events
+from mmav.utils.errors import SampleError
+
 from ..datasets.llp import LLP_CLASSES
-from ..utils.event_runs import find_events
 from ..visualization.timeline import EventBand
-from .segment_feature_extractor import LLP_FEATURES
 from .segment_inferencer import SegmentInferencer, Source
 
 MODALITIES = ('audio', 'visual', 'audio_visual')

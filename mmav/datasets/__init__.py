@@ -1,6 +1,7 @@
+from mmav.utils.errors import SampleError
+
 from . import transforms
 from .ave import AVE_CLASSES, AVEDataset
-from .errors import SampleError
 from .flickr_soundnet import FlickrSoundNetDataset
 from .llp import LLP_CLASSES, LLPDataset
 from .mavd import MAVDDataset

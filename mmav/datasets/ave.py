@@ -11,9 +11,9 @@ from mmengine.dataset import BaseDataset
 from mmengine.fileio import get_local_path, join_path
 from mmengine.logging import print_log
 
-from ..utils.feature_files import H5_KEY, read_clip_names
-from .errors import SampleError
-from .h5_array import H5Array
+from mmav.datasets.clip_names import H5_KEY, read_clip_names
+from mmav.media.h5_array import H5Array
+from mmav.utils.errors import SampleError
 
 AVE_CLASSES = (
     'Church bell',

@@ -16,8 +16,9 @@ from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path, list_dir_or_file
 from mmengine.logging import print_log
 
-from .audio_files import read_bytes
-from .errors import SampleError
+from mmav.media.audio_files import read_bytes
+from mmav.utils.errors import SampleError
+
 from .transforms import LoadAudioSegment, LoadClipFrame
 from .verification import find_faults
 

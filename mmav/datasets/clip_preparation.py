@@ -15,13 +15,13 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
-from ..engine.atomic_backend import AtomicLocalBackend
-from ..utils.claims import refuse_other_parameters
-from ..utils.files import write_json
+from mmav.media.video import iter_video_frames, read_video_audio, read_video_info
+from mmav.utils.errors import SampleError
+from mmav.utils.fileio import AtomicLocalBackend, write_json
+from mmav.utils.run_parameters import refuse_other_parameters
+
 from ..utils.processes import run_in_processes
-from ..utils.video import iter_video_frames, read_video_audio, read_video_info
 from .clip_pairs import VIDEO_EXTENSIONS
-from .errors import SampleError
 from .transforms.load_audio_segment import middle_of
 
 NOTE_FILE = 'prepare_clips.json'

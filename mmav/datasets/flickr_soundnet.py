@@ -9,8 +9,9 @@ from xml.etree import ElementTree
 import numpy as np
 from mmdet.registry import DATASETS
 
+from mmav.utils.errors import SampleError
+
 from .clip_pairs import ClipPairDataset
-from .errors import SampleError
 
 ANNOTATION_SIZE = 256  # pixels: the annotators saw every picture stretched to this width and height
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import SampleError
+from mmav.utils.errors import SampleError
+
 from .mavd import MAVDDataset
 from .transforms.load_multichannel_audio import LoadMultichannelAudio, as_float
 

@@ -13,9 +13,10 @@ from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path, list_dir_or_file
 from mmengine.logging import print_log
 
-from ..utils.feature_files import YOUTUBE_ID
-from .audio_files import read_bytes
-from .errors import SampleError
+from mmav.datasets.clip_names import YOUTUBE_ID
+from mmav.media.audio_files import read_bytes
+from mmav.utils.errors import SampleError
+
 from .segment_labels import EventTable, read_event_table, read_table
 
 LLP_CLASSES = (

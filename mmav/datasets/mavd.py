@@ -10,8 +10,9 @@ from mmdet.registry import DATASETS
 from mmengine.fileio import exists, join_path, load
 from mmengine.logging import print_log
 
+from mmav.utils.errors import SampleError
+
 from .box_fault import box_fault
-from .errors import SampleError
 from .mavd_conditions import CONDITIONS, fill_conditions, keep_condition
 from .mavd_files import FrameFiles
 from .mavd_layout import (
@@ -24,7 +25,7 @@ from .mavd_layout import (
 )
 from .mavd_rig import read_rig
 from .microphones import OCTAGON_POSITIONS
-from .prepared_store import PreparedStore
+from .stores.prepared_store import PreparedStore
 from .transforms import LoadMultichannelAudio, LoadVisualModalities
 from .verification import find_faults
 

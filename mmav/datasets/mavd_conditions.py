@@ -2,7 +2,8 @@
 
 from mmengine.fileio import exists, join_path
 
-from .errors import SampleError
+from mmav.utils.errors import SampleError
+
 from .mavd_layout import read_split_list
 
 CONDITIONS = dict(time_of_day=('day', 'night'), motion=('static', 'drive'))

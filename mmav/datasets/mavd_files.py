@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from mmengine.fileio import exists, join_path
 
-from .errors import SampleError
+from mmav.utils.errors import SampleError
+
 from .mavd_layout import AUDIO_EXTENSIONS, IMAGE_EXTENSIONS, MODALITY_FILES
 
 

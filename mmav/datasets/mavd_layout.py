@@ -11,7 +11,7 @@ import re
 
 from mmengine.fileio import get_text
 
-from .errors import SampleError
+from mmav.utils.errors import SampleError
 
 AUDIO_EXTENSIONS = ('wav', 'flac', 'npy', 'mp3', 'pkl')
 IMAGE_EXTENSIONS = ('png', 'jpg', 'jpeg', 'tiff', 'tif')

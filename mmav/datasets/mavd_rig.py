@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from mmengine.fileio import exists, join_path
 
 from mmav.structures.rig import RIG_FILE, Rig
-
-from .errors import SampleError
+from mmav.utils.errors import SampleError
 
 
 def read_rig(root: str, crop: Sequence[int] | None, backend_args: dict | None = None) -> dict | None:

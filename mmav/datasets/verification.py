@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from mmengine.dist import broadcast_object_list, get_dist_info
 from tqdm import tqdm
 
-from .errors import SampleError
+from mmav.utils.errors import SampleError
 
 
 def find_faults(data_list: Sequence[dict], read: Callable[[dict], object]) -> dict[int, str]:

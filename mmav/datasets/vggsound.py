@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from mmdet.registry import DATASETS
 
+from mmav.utils.errors import SampleError
+
 from .clip_pairs import ClipPairDataset
-from .errors import SampleError
 
 
 @DATASETS.register_module()

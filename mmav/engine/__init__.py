@@ -1,4 +1,5 @@
-from .atomic_backend import AtomicLocalBackend
+from mmav.utils.fileio import AtomicLocalBackend
+
 from .distributed import close_launcher, join_launcher, open_gloo, prepare_launcher
 from .hooks import AtomicCheckpointHook, ExactResumeHook, ProgressBarHook, RigCheckHook
 from .runner import StrictRunner

@@ -11,9 +11,9 @@ from . import (
     necks,
     parsers,
     roi_heads,
-    strict_pretrained,
     trackers,
 )
+from .utils import strict_pretrained
 
 __all__ = [
     'backbones',

@@ -2,18 +2,18 @@
 videos with events in LLP's layout.
 """
 
-from .clips import CLIP_PRESETS, ClipConfig, make_clip_config, sample_clip
-from .clips_dataset import simulate_clips
-from .config import PRESETS, SimulationConfig, make_config
-from .dataset import make_manifest, simulate_dataset
-from .geometry import MicrophoneArray, PinholeCamera
-from .llp_dataset import simulate_llp
-from .llp_videos import LLP_PRESETS, LLPVideoConfig, make_llp_config, sample_llp_video
-from .recording import render_recording
-from .rendering import DriveRenderer
-from .sampling import sample_drive
-from .scene import DriveScene, Road, Scenery, Vehicle, mirror_scene
-from .truth import view_vehicles
+from .clips.clips import CLIP_PRESETS, ClipConfig, make_clip_config, sample_clip
+from .clips.clips_dataset import simulate_clips
+from .drives.config import PRESETS, SimulationConfig, make_config
+from .drives.dataset import make_manifest, simulate_dataset
+from .drives.geometry import MicrophoneArray, PinholeCamera
+from .drives.recording import render_recording
+from .drives.rendering import DriveRenderer
+from .drives.sampling import sample_drive
+from .drives.scene import DriveScene, Road, Scenery, Vehicle, mirror_scene
+from .drives.truth import view_vehicles
+from .videos.llp_dataset import simulate_llp
+from .videos.llp_videos import LLP_PRESETS, LLPVideoConfig, make_llp_config, sample_llp_video
 
 __all__ = [
     'CLIP_PRESETS',

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from ..utils.claims import claim_folder
+from mmav.utils.run_parameters import claim_folder
+
 from ..utils.processes import run_in_processes
 
 Item = TypeVar('Item')

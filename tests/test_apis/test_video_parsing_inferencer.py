@@ -14,9 +14,9 @@ from mmengine.registry import init_default_scope
 
 from mmav.apis import SegmentFeatureExtractor, VideoParsingInferencer
 from mmav.datasets import SampleError
-from mmav.models.segment_model import mean_per_segment
-from mmav.utils.picture_features import PictureFeature
-from mmav.utils.video import write_video
+from mmav.features.image_networks import PictureFeature
+from mmav.media.video import write_video
+from mmav.models.segment_models.segment_model import mean_per_segment
 
 pytestmark = pytest.mark.stack
 

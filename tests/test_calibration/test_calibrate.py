@@ -10,7 +10,7 @@ from tiny_array import EXACT, labeled, source_places, tiny_rig
 
 from mmav.calibration import ArrayPrior, calibrate, collect_frames, position_errors
 from mmav.calibration.array_checks import label_findings
-from mmav.simulation.array_mismatch import mismatched_recording, perturb_rig
+from mmav.simulation.drives.array_mismatch import mismatched_recording, perturb_rig
 
 
 @pytest.fixture(scope='module')

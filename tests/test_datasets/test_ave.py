@@ -10,7 +10,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from mmav.datasets import AVEDataset, SampleError
-from mmav.datasets.h5_array import H5Array
+from mmav.media.h5_array import H5Array
 
 VIDEOS, SEGMENTS, CLASSES = 6, 4, 29
 # Category, onset, offset of each row.

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from tiny_mavd import CROP, TinyMAVD
 
-from mmav.datasets.errors import SampleError
 from mmav.datasets.labeled_sound import boxes_of_frames, labeled_sound_dataset, labeled_sounds
+from mmav.utils.errors import SampleError
 
 
 def test_sounds_and_boxes_are_those_of_the_files(tmp_path):

@@ -8,8 +8,8 @@ import pytest
 from mmengine.runner.checkpoint import find_latest_checkpoint
 from toy_training import finish, read_steps, start_tool, toy_config
 
-from mmav.engine.atomic_backend import TEMPORARY_SUFFIX
 from mmav.utils.checkpoint import read_checkpoint
+from mmav.utils.fileio import TEMPORARY_SUFFIX
 
 
 def train(config: Path, work_dir: Path, *arguments, die_at=None) -> int:

@@ -20,7 +20,7 @@ from mmengine.model import BaseModel
 from torch import nn
 
 import mmav  # noqa: F401
-from mmav.utils.preloaded import preloaded_processes
+from mmav.utils.processes import preloaded_processes
 
 ROOT = Path(__file__).parents[2]
 PYTHONPATH = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])

@@ -9,10 +9,10 @@ from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 
-from mmav.datasets.errors import SampleError
 from mmav.evaluation import TrackingMetric, tracking_metrics
 from mmav.evaluation.metrics.condition_rows import rows_by_condition
 from mmav.models.trackers import IoUTracker
+from mmav.utils.errors import SampleError
 
 SIDE = 40.0
 

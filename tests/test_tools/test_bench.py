@@ -9,9 +9,9 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-ANALYSIS = Path(__file__).resolve().parents[2] / 'tools' / 'analysis'
+BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
 DETECTOR = dict(
-    config=str(ANALYSIS.parents[1] / 'configs' / 'avd' / 'av_faster_rcnn_r18_sim.py'),
+    config=str(BENCHMARKS.parent / 'configs' / 'avd' / 'av_faster_rcnn_r18_sim.py'),
     size=64,
     batch=2,
     repeats=2,
@@ -21,11 +21,11 @@ DETECTOR = dict(
 @pytest.fixture(scope='module')
 def benchmarks():
     """The modules of the benchmarks, which lie beside the tool and not in the package."""
-    sys.path.insert(0, str(ANALYSIS))
+    sys.path.insert(0, str(BENCHMARKS))
     names = ('acoustic_image', 'detectors', 'loader', 'log_mel', 'mavd_files', 'pairs', 'published_loader')
     with DefaultScope.overwrite_default_scope('mmdet'):
-        yield {name: importlib.import_module(f'benchmarks.{name}') for name in names}
-    sys.path.remove(str(ANALYSIS))
+        yield {name: importlib.import_module(f'speed.{name}') for name in names}
+    sys.path.remove(str(BENCHMARKS))
 
 
 @pytest.fixture(scope='module')
@@ -186,7 +186,7 @@ def test_bytes(benchmarks):
 
 
 def test_command_writes_json(tmp_path, benchmarks, capsys):
-    spec = importlib.util.spec_from_file_location('bench_tool', ANALYSIS / 'bench.py')
+    spec = importlib.util.spec_from_file_location('bench_tool', BENCHMARKS / 'bench.py')
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     path = tmp_path / 'bench.json'
@@ -201,6 +201,6 @@ def test_command_writes_json(tmp_path, benchmarks, capsys):
 
 
 def test_start_up(benchmarks):
-    (comparison,) = importlib.import_module('benchmarks.start_up').start_up(repeats=1)
+    (comparison,) = importlib.import_module('speed.start_up').start_up(repeats=1)
     assert min(comparison.ours_values + comparison.reference_values) > 0
     assert comparison.notes[0].startswith('adds ')

@@ -12,10 +12,10 @@ CONFIG = str(ROOT / 'configs' / 'mm_distillnet' / 'distillnet_r18_sim.py')
 @pytest.fixture(scope='module')
 def distillation():
     """The module of the benchmark, which lies beside the tool and not in the package."""
-    sys.path.insert(0, str(ROOT / 'tools' / 'analysis'))
+    sys.path.insert(0, str(ROOT / 'benchmarks'))
     with DefaultScope.overwrite_default_scope('mmdet'):
-        yield importlib.import_module('benchmarks.distillation')
-    sys.path.remove(str(ROOT / 'tools' / 'analysis'))
+        yield importlib.import_module('speed.distillation')
+    sys.path.remove(str(ROOT / 'benchmarks'))
 
 
 def test_every_way_to_labels_trains_the_same(distillation):

@@ -14,10 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope='module')
 def events():
     """The module of the benchmarks, which lies beside the tool and not in the package."""
-    sys.path.insert(0, str(ROOT / 'tools' / 'analysis'))
+    sys.path.insert(0, str(ROOT / 'benchmarks'))
     with DefaultScope.overwrite_default_scope('mmdet'):
-        yield importlib.import_module('benchmarks.event_localization')
-    sys.path.remove(str(ROOT / 'tools' / 'analysis'))
+        yield importlib.import_module('speed.event_localization')
+    sys.path.remove(str(ROOT / 'benchmarks'))
 
 
 def test_loops_are_the_closed_and_batched_forms(events):

@@ -21,11 +21,11 @@ SMALL = dict(
 @pytest.fixture(scope='module')
 def benchmarks():
     """The modules of the benchmarks, which lie beside the tool and not in the package."""
-    sys.path.insert(0, str(ROOT / 'tools' / 'analysis'))
+    sys.path.insert(0, str(ROOT / 'benchmarks'))
     names = ('ciou', 'log_spectrogram', 'avc_step')
     with DefaultScope.overwrite_default_scope('mmdet'):
-        yield {name: importlib.import_module(f'benchmarks.{name}') for name in names}
-    sys.path.remove(str(ROOT / 'tools' / 'analysis'))
+        yield {name: importlib.import_module(f'speed.{name}') for name in names}
+    sys.path.remove(str(ROOT / 'benchmarks'))
 
 
 @pytest.fixture

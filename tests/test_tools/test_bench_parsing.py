@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from golden import GOLDEN
 
-ANALYSIS = Path(__file__).resolve().parents[2] / 'tools' / 'analysis'
+BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
 
 
 @pytest.fixture(scope='module')
 def benchmark():
-    sys.path.insert(0, str(ANALYSIS))
-    yield importlib.import_module('benchmarks.video_parsing')
-    sys.path.remove(str(ANALYSIS))
+    sys.path.insert(0, str(BENCHMARKS))
+    yield importlib.import_module('speed.video_parsing')
+    sys.path.remove(str(BENCHMARKS))
 
 
 def test_loops_give_the_published_figures(benchmark):

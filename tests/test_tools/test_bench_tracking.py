@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from mmengine.registry import DefaultScope
 
-ANALYSIS = Path(__file__).resolve().parents[2] / 'tools' / 'analysis'
+BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
 
 
 @pytest.fixture(scope='module')
 def benchmarks():
     """The modules of the benchmarks, which lie beside the tool and not in the package."""
-    sys.path.insert(0, str(ANALYSIS))
+    sys.path.insert(0, str(BENCHMARKS))
     with DefaultScope.overwrite_default_scope('mmdet'):
-        yield {name: importlib.import_module(f'benchmarks.{name}') for name in ('tracking', 'metrics')}
-    sys.path.remove(str(ANALYSIS))
+        yield {name: importlib.import_module(f'speed.{name}') for name in ('tracking', 'metrics')}
+    sys.path.remove(str(BENCHMARKS))
 
 
 def test_frames_hold_vehicles_that_move_on(benchmarks):

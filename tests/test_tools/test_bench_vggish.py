@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-ANALYSIS = Path(__file__).resolve().parents[2] / 'tools' / 'analysis'
+BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
 
 
 @pytest.fixture(scope='module')
 def vggish():
     """The module of the benchmark, which lies beside the tool and not in the package."""
-    sys.path.insert(0, str(ANALYSIS))
-    yield importlib.import_module('benchmarks.vggish')
-    sys.path.remove(str(ANALYSIS))
+    sys.path.insert(0, str(BENCHMARKS))
+    yield importlib.import_module('speed.vggish')
+    sys.path.remove(str(BENCHMARKS))
 
 
 def test_front_end_equals_numpys_before_it_is_timed(vggish, monkeypatch):

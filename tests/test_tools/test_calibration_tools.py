@@ -11,17 +11,18 @@ import pytest
 from tiny_array import tiny_rig, write_array_data
 
 from mmav.calibration import position_errors
-from mmav.simulation.array_mismatch import perturb_rig
+from mmav.simulation.drives.array_mismatch import perturb_rig
 from mmav.structures import Rig
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis'
+ROOT = Path(__file__).parents[2]
+FOLDERS = {'calibration_study.py': ROOT / 'benchmarks'}
 
 
 @pytest.fixture
 def call(monkeypatch):
     def call(script, *arguments):
         monkeypatch.setattr(sys, 'argv', [script, *map(str, arguments)])
-        runpy.run_path(str(TOOLS / script), run_name='__main__')
+        runpy.run_path(str(FOLDERS.get(script, ROOT / 'tools' / 'analysis') / script), run_name='__main__')
 
     return call
 

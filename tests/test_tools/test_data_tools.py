@@ -12,7 +12,7 @@ import pytest
 from rigs import make_rig
 from tiny_mavd import CROP, FULL_SIZE, SIZE, TinyMAVD
 
-from mmav.datasets.prepared_store import PreparedStore
+from mmav.datasets.stores.prepared_store import PreparedStore
 from mmav.visualization import draw_stored_acoustic_image
 
 TOOLS = Path(__file__).parents[2] / 'tools'

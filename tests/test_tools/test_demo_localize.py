@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmav.datasets.embedding_store import EmbeddingStore
+from mmav.datasets.stores.embedding_store import EmbeddingStore
 
 HINTS = dict(none=set(), audio={'audio'}, visual={'visual'}, both={'audio', 'visual'})
 

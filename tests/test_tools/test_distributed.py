@@ -15,7 +15,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 from toy_training import PYTHONPATH, ROOT, finish, read_steps, start_tool, toy_config
 
-from mmav.utils.preloaded import preloaded_processes
+from mmav.utils.processes import preloaded_processes
 
 
 def run_script(name: str, *arguments) -> str:

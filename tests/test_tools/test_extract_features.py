@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from mmav.apis import SegmentFeatureExtractor
-from mmav.utils.picture_features import PictureFeature
-from mmav.utils.video import read_video_audio, write_video
+from mmav.features.image_networks import PictureFeature
+from mmav.media.video import read_video_audio, write_video
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'extract_features.py'
 RATE = 16000

@@ -20,7 +20,7 @@ from mmengine.registry import init_default_scope
 from tiny_clips import TinyClips, tear
 
 from mmav.datasets import SampleError
-from mmav.datasets.embedding_store import EmbeddingStore
+from mmav.datasets.stores.embedding_store import EmbeddingStore
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'extract_teacher_embeddings.py'
 NUM_CLIPS = 7

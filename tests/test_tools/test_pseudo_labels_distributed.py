@@ -14,7 +14,7 @@ from pycocotools.coco import COCO
 from tiny_teachers import NUM_FRAMES, TOOL, arguments, make_killable, write_frames, write_teacher
 from toy_training import finish
 
-from mmav.utils.preloaded import preloaded_processes
+from mmav.utils.processes import preloaded_processes
 
 
 @pytest.fixture

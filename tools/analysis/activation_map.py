@@ -35,9 +35,9 @@ from tqdm import tqdm
 
 import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.transforms.load_visual_modalities import read_image
-from mmav.engine.atomic_backend import AtomicLocalBackend
+from mmav.pseudo_labels.visual_teachers import build_frames, check_data_rig
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
-from mmav.utils.visual_teachers import build_frames, check_data_rig
+from mmav.utils.fileio import AtomicLocalBackend
 from mmav.visualization import (
     crop_to_sample,
     draw_acoustic_image,

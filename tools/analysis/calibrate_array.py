@@ -17,11 +17,11 @@ from tqdm import tqdm
 
 import mmav  # noqa: F401  (registers everything)
 from mmav.calibration import ArrayPrior, PlacePrior, calibrate, collect_frames, usable_frames
-from mmav.datasets.errors import SampleError
 from mmav.datasets.labeled_sound import boxes_of_frames, labeled_sound_dataset, labeled_sounds
-from mmav.engine.atomic_backend import AtomicLocalBackend
 from mmav.structures import Rig
 from mmav.structures.rig import RIG_FILE
+from mmav.utils.errors import SampleError
+from mmav.utils.fileio import AtomicLocalBackend
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

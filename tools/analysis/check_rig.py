@@ -23,8 +23,8 @@ from mmav.calibration import collect_frames, usable_frames
 from mmav.calibration.array_checks import channel_findings, geometry_findings, label_findings
 from mmav.datasets.labeled_sound import boxes_of_frames, labeled_sound_dataset, labeled_sounds
 from mmav.datasets.transforms.load_visual_modalities import read_image
-from mmav.engine.atomic_backend import AtomicLocalBackend
 from mmav.structures import Rig
+from mmav.utils.fileio import AtomicLocalBackend
 from mmav.visualization.rig_drawing import draw_heard, draw_rig
 
 

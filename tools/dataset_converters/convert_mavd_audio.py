@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mmav.datasets.errors import SampleError
-from mmav.datasets.numpy_pickle import load_numpy_pickle
-from mmav.engine.atomic_backend import AtomicLocalBackend
-from mmav.utils.preloaded import preloaded_processes
+from mmav.media.numpy_pickle import load_numpy_pickle
+from mmav.utils.errors import SampleError
+from mmav.utils.fileio import AtomicLocalBackend
+from mmav.utils.processes import preloaded_processes
 
 
 def convert(path: Path, remove: bool = False) -> str | None:

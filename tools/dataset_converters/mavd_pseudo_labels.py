@@ -24,12 +24,11 @@ from tqdm import tqdm
 
 import mmav  # noqa: F401  registers what configs name
 from mmav.engine import close_launcher, join_launcher
-from mmav.utils.claims import refuse_other_parameters
-from mmav.utils.files import write_json
-from mmav.utils.labelling import LabelRules, cut_batches, label_batches, write_shards
-from mmav.utils.pseudo_labels import build_coco, count_boxes, format_statistics, merge_labels
-from mmav.utils.result_shards import ResultShards
-from mmav.utils.visual_teachers import build_teacher, choose_classes, hash_json, list_frames
+from mmav.pseudo_labels.labelling import LabelRules, cut_batches, label_batches, write_shards
+from mmav.pseudo_labels.pseudo_labels import build_coco, count_boxes, format_statistics, merge_labels
+from mmav.pseudo_labels.visual_teachers import build_teacher, choose_classes, list_frames
+from mmav.utils.fileio import write_json
+from mmav.utils.run_parameters import ResultShards, hash_json, refuse_other_parameters
 
 # The first to finish waits for the last one, however slow its machine.
 PATIENCE = timedelta(days=7)

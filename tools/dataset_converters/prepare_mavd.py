@@ -12,8 +12,8 @@ from mmengine.config import Config, DictAction
 from mmengine.fileio import join_path
 
 import mmav  # noqa: F401  (registers everything)
-from mmav.datasets.prepared_store import PreparedStore
-from mmav.datasets.prepared_store_writer import StoreWriter
+from mmav.datasets.stores.prepared_store import PreparedStore
+from mmav.datasets.stores.prepared_store_writer import StoreWriter
 
 
 def parse_args() -> argparse.Namespace:

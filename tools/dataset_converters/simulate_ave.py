@@ -5,9 +5,9 @@
 An interrupted run carries on when called again. See docs/data.md.
 """
 
-from mmav.simulation.ave_dataset import simulate_ave
-from mmav.simulation.ave_videos import AVE_PRESETS, make_ave_config
 from mmav.simulation.command_line import make_simulator_parser, run_simulator
+from mmav.simulation.videos.ave_dataset import simulate_ave
+from mmav.simulation.videos.ave_videos import AVE_PRESETS, make_ave_config
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ import os
 for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
     os.environ[_name] = '1'
 
-from mmav.simulation.clips import CLIP_PRESETS, KINDS, make_clip_config  # noqa: E402
-from mmav.simulation.clips_dataset import simulate_clips  # noqa: E402
+from mmav.simulation.clips.clips import CLIP_PRESETS, KINDS, make_clip_config  # noqa: E402
+from mmav.simulation.clips.clips_dataset import simulate_clips  # noqa: E402
 from mmav.simulation.command_line import make_simulator_parser, run_simulator  # noqa: E402
 
 

@@ -12,8 +12,8 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
     os.environ[_name] = '1'
 
 from mmav.simulation.command_line import make_simulator_parser, run_simulator  # noqa: E402
-from mmav.simulation.llp_dataset import simulate_llp  # noqa: E402
-from mmav.simulation.llp_videos import LLP_PRESETS, make_llp_config  # noqa: E402
+from mmav.simulation.videos.llp_dataset import simulate_llp  # noqa: E402
+from mmav.simulation.videos.llp_videos import LLP_PRESETS, make_llp_config  # noqa: E402
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from mmav.utils.config_text import without_layout
-from mmav.utils.preloaded import preloaded_processes
+from mmav.utils.processes import preloaded_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 

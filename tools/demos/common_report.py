@@ -8,11 +8,7 @@ import mmcv
 import numpy as np
 import torch
 from mmengine.fileio import load
-
-from mmav.datasets import MAVDDataset
-from mmav.models.layers import AcousticImage, LogMelSpectrogram
-from mmav.visualization import draw_acoustic_image, draw_spectrogram_strip
-from mmav.visualization.report import (
+from report import (
     Boxes,
     Card,
     Cards,
@@ -27,6 +23,10 @@ from mmav.visualization.report import (
     read_scalars,
     stereo_from_array,
 )
+
+from mmav.datasets import MAVDDataset
+from mmav.models.layers import AcousticImage, LogMelSpectrogram
+from mmav.visualization import draw_acoustic_image, draw_spectrogram_strip
 
 COLUMNS = {
     'mavd/mAP_50': Column('mAP@0.5'),

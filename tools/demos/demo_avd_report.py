@@ -11,8 +11,7 @@ from common_report import (
     results_table,
     times,
 )
-
-from mmav.visualization.report import write_report
+from report import write_report
 
 NAMES = {
     'floor': ('Always the mean box', 'has not listened'),

@@ -18,8 +18,7 @@ from common_report import (
     times,
 )
 from mmdet.registry import MODELS
-
-from mmav.visualization.report import (
+from report import (
     Boxes,
     Card,
     Cards,

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 from common_report import loss_curves, print_table, results_table, times
 from mmengine.config import Config
+from report import Card, Cards, Column, Picture, write_report
 
 from mmav.apis import EventInferencer
 from mmav.apis.event_inferencer import event_bands
 from mmav.datasets import AVEDataset
 from mmav.evaluation import segment_accuracy
-from mmav.utils.event_runs import find_events
+from mmav.structures.event_runs import find_events
 from mmav.visualization import EventBand, draw_timeline
-from mmav.visualization.report import Card, Cards, Column, Picture, write_report
 
 # Of each network, its name and a remark.
 EVENTS = {

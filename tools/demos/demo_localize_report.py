@@ -5,11 +5,11 @@ from pathlib import Path
 import mmcv
 import numpy as np
 from common_report import loss_curves, print_table, results_table, times
+from report import Boxes, Card, Cards, Column, Picture, Row, Sound, Table, write_report
 from sound_switching import spread, switched_pairs
 
-from mmav.datasets.audio_files import read_audio
+from mmav.media.audio_files import read_audio
 from mmav.visualization import blend_heatmap
-from mmav.visualization.report import Boxes, Card, Cards, Column, Picture, Row, Sound, Table, write_report
 
 NAMES = {
     'whole_image': ('The whole picture', 'neither sees nor hears'),

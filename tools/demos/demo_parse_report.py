@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from common_report import loss_curves, results_table, times
 from mmengine.config import Config
+from report import Card, Cards, Column, Picture, write_report
 
 from mmav.apis import VideoParsingInferencer
 from mmav.apis.video_parsing_inferencer import timeline_bands
 from mmav.datasets import LLPDataset
 from mmav.evaluation import llp_f1
-from mmav.utils.event_runs import find_events
+from mmav.structures.event_runs import find_events
 from mmav.visualization import EventBand, draw_timeline
-from mmav.visualization.report import Card, Cards, Column, Picture, write_report
 
 COLUMNS = dict(audio='Audio', visual='Visual', audio_visual='AV', type_av='Type@AV', event_av='Event@AV')
 SHOWN = ('han', 'adv_skip_gcaa', 'han_pseudo')  # those of them that were trained

@@ -12,8 +12,9 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 from mmengine.fileio import join_path, list_dir_or_file
 
-from ..audio_files import audio_length, read_audio_segment
-from ..errors import SampleError
+from mmav.media.audio_files import audio_length, read_audio_segment
+from mmav.utils.errors import SampleError
+
 from .load_multichannel_audio import as_float, check_waveform
 
 _SUFFIXES = ('.wav', '.flac', '.mp3')

@@ -8,8 +8,9 @@ import soxr
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
-from ..audio_files import read_audio
-from ..errors import SampleError
+from mmav.media.audio_files import read_audio
+from mmav.utils.errors import SampleError
+
 from .load_multichannel_audio import as_float
 
 
@@ -77,7 +78,7 @@ class LoadAudioSegment(BaseTransform):
     def load(self, path: str) -> np.ndarray:
         """Sound of one file, (L,) float32; see the class."""
         if self.from_video:
-            from ...utils.video import read_video_audio
+            from mmav.media.video import read_video_audio
 
             wave, rate = read_video_audio(path, self.sample_rate, self.backend_args), self.sample_rate
         else:

@@ -7,8 +7,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
-from ..audio_files import AudioArray, read_audio, read_audio_segment
-from ..errors import SampleError
+from mmav.media.audio_files import AudioArray, read_audio, read_audio_segment
+from mmav.utils.errors import SampleError
 
 
 @TRANSFORMS.register_module()

@@ -11,7 +11,7 @@ from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 from torch.nn.functional import grid_sample
 
-from ..embedding_store import EmbeddingStore
+from ..stores.embedding_store import EmbeddingStore
 
 NAMES = ('audio', 'visual')
 

@@ -7,8 +7,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
-from ..audio_files import read_bytes
-from ..errors import SampleError
+from mmav.media.audio_files import read_bytes
+from mmav.utils.errors import SampleError
 
 
 def read_image(path: str, backend_args: dict | None = None, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
-from ..errors import SampleError
+from mmav.utils.errors import SampleError
 
 KINDS = ('silence', 'noise', 'other')
 _PATHS = ('audio_path', 'video_path')

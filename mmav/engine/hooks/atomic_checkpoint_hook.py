@@ -12,8 +12,9 @@ from mmengine.fileio import BaseStorageBackend, get_file_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from mmav.utils.fileio import AtomicLocalBackend
+
 from ...utils.checkpoint import read_checkpoint
-from ..atomic_backend import AtomicLocalBackend
 
 
 class _DeferredRemoval:

@@ -5,8 +5,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from mmav.structures.rig_comparison import check_same_rig, rig_of_metainfo, rig_of_model
+
 from ...structures import Rig
-from ...utils.rig_comparison import check_same_rig, rig_of_metainfo, rig_of_model
 
 _REMEDY = (
     "Give the model the data's rig and train it anew, or allow it: "

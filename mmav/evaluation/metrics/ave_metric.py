@@ -12,8 +12,9 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 
+from mmav.utils.errors import SampleError
+
 from ...datasets.ave import BACKGROUND
-from ...datasets.errors import SampleError
 from ..functional.event_accuracy import segment_accuracy, segment_counts
 
 

@@ -8,7 +8,8 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.fileio import get_local_path
 
-from ...datasets.errors import SampleError
+from mmav.utils.errors import SampleError
+
 from ..functional import center_distance
 from ..functional.center_distance import PROTOCOLS
 

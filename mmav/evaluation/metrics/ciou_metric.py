@@ -11,7 +11,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 
-from ...datasets.errors import SampleError
+from mmav.utils.errors import SampleError
+
 from ..functional.ciou import ciou, ciou_at_thresholds, region_ciou, summarize_ciou
 from ..functional.maps_on import maps_on
 

@@ -12,7 +12,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 
-from ...datasets.errors import SampleError
+from mmav.utils.errors import SampleError
+
 from ..functional.event_accuracy import window_accuracy, window_chance
 
 

@@ -12,7 +12,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 
-from ...datasets.errors import SampleError
+from mmav.utils.errors import SampleError
+
 from ..functional.llp_f1 import LEVELS, MODALITIES, F1Counts, llp_counts, llp_f1
 
 # key in the returned metrics -> column of the table, as the papers name them

@@ -11,7 +11,8 @@ from mmengine.fileio import get_local_path
 from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 
-from ...datasets.errors import SampleError
+from mmav.utils.errors import SampleError
+
 from ..functional.tracking import COUNTS, combine_counts, sequence_counts
 from .center_distance_metric import coco_ground_truth
 from .condition_rows import rows_by_condition

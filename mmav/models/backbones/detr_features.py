@@ -15,7 +15,7 @@ from mmengine.hub import get_config
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ..detectors.feature_taps import check_tap, tap_features
+from ..utils.feature_taps import check_tap, tap_features
 
 DETR_R50 = 'mmdet::detr/detr_r50_8xb2-150e_coco.py'
 SOURCES = ('backbone', 'encoder', 'decoder')

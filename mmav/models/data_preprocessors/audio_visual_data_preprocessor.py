@@ -13,9 +13,9 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from mmav.datasets.transforms.spec_augment import mask_spectrogram
 from mmav.models.layers.acoustic_image import AcousticImage
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
+from mmav.models.layers.spec_augment import mask_spectrogram
 
 Numbers = float | Sequence[float]
 SOUNDS = ('audio', 'spectrogram', 'acoustic_image')
@@ -65,8 +65,8 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         modality (str, optional): None: ``inputs`` is the dict of whatever the batch holds, ``audio`` (B, C,
             H, W), ``rgb`` (B, 3, H, W), ...; 'audio', 'rgb', ...: ``inputs`` is that tensor, as stock mmdet
             detectors want it.
-        spec_augment (dict, optional): Arguments of :func:`mmav.datasets.transforms.mask_spectrogram`, used in
-            training alone.
+        spec_augment (dict, optional): Arguments of
+            :func:`mmav.models.layers.spec_augment.mask_spectrogram`, used in training alone.
         phase_channels (bool): Shorthand for ``log_mel=dict(phase_channels=True)``. Defaults to False.
         pad_size_divisor (int): Defaults to 1.
         non_blocking (bool): Whether copies to the device may overlap with work. Defaults to False.

@@ -18,10 +18,11 @@ from mmengine.model import ModuleDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ...utils.pseudo_labels import fuse_predictions
-from ...utils.visual_teachers import count_classes
-from .feature_taps import check_tap, select_levels, tap_features
-from .frozen_teachers import FrozenTeachers
+from mmav.pseudo_labels.pseudo_labels import fuse_predictions
+from mmav.pseudo_labels.visual_teachers import count_classes
+
+from ..utils.feature_taps import check_tap, select_levels, tap_features
+from ..utils.frozen_teachers import FrozenTeachers
 
 Inputs = Tensor | dict[str, Tensor]
 
@@ -74,8 +75,8 @@ class MultiTeacherDistiller(BaseDetector):
             ``weight``: omega of eq. (3), default 1.
         pseudo_labels: None to learn the boxes of the data set. A dict to learn those of the teachers:
             ``score_thr``, ``nms_iou``, ``min_size`` of
-            :func:`mmav.utils.pseudo_labels.fuse_predictions`, and ``classes``, the student's class names,
-            where a teacher has others.
+            :func:`mmav.pseudo_labels.pseudo_labels.fuse_predictions`, and ``classes``, the class names of the
+            student, where a teacher has others.
         detection_weight: delta of eq. (3). Defaults to 1.
         student_modality: What the student reads. Defaults to 'audio'.
         save_teachers: Whether the teachers are in checkpoints. Defaults to False.

@@ -1,4 +1,4 @@
-from .dcmr import DCMR
-from .dmin import DMIN
+from ..segment_models.dcmr import DCMR
+from ..segment_models.dmin import DMIN
 
 __all__ = ['DCMR', 'DMIN']

@@ -14,8 +14,9 @@ from mmengine.logging import print_log
 from mmengine.model.utils import revert_sync_batchnorm
 from torch import Tensor, nn
 
-from ...utils.visual_teachers import hash_json, hash_weights
-from ..data_preprocessors.picture_normalisation import picture_normalisation
+from mmav.utils.run_parameters import hash_json, hash_weights
+
+from ..utils.normalization import picture_normalisation
 
 
 @MODELS.register_module()

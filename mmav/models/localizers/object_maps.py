@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ...utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from ..backbones.detr_features import DETR_R50
-from ..detectors.feature_taps import check_tap, tap_features
+from ..utils.feature_taps import check_tap, tap_features
 
 
 class ObjectMap(nn.Module):

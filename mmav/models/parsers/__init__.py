@@ -1,4 +1,4 @@
-from .avg_pretrainer import AVGPretrainer
-from .hybrid_attention_parser import HybridAttentionParser
+from ..segment_models.avg_pretrainer import AVGPretrainer
+from ..segment_models.hybrid_attention_parser import HybridAttentionParser
 
 __all__ = ['AVGPretrainer', 'HybridAttentionParser']

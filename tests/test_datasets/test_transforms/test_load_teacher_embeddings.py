@@ -8,7 +8,7 @@ from mmdet.registry import TRANSFORMS
 from mmengine.registry import init_default_scope
 
 from mmav.datasets import SampleError
-from mmav.datasets.shard_writer import claim_store, shard_folder, write_index, write_shard
+from mmav.datasets.stores.shard_writer import claim_store, shard_folder, write_index, write_shard
 from mmav.datasets.transforms import LoadTeacherEmbeddings
 from mmav.datasets.transforms.load_teacher_embeddings import sample_map
 

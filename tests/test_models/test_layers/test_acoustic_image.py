@@ -13,7 +13,7 @@ from torch.func import functional_call
 from mmav.models.layers import AcousticImage
 from mmav.models.layers.acoustic_image import spatial_covariance, steered_power, steering_vectors
 from mmav.models.layers.beamforming import mvdr_power
-from mmav.simulation.geometry import MicrophoneArray
+from mmav.simulation.drives.geometry import MicrophoneArray
 
 SMALL = dict(grid=(6, 16), band_edges=(200, 800, 2000))
 POINT_COLUMNS = 16

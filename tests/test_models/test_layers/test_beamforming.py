@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from mmav.models.layers.acoustic_image import spatial_covariance, steered_power, steering_vectors
 from mmav.models.layers.beamforming import first_order_gains, mvdr_power, plane_wave_vectors
-from mmav.simulation.geometry import MicrophoneArray
+from mmav.simulation.drives.geometry import MicrophoneArray
 
 ARRAY = torch.tensor(MicrophoneArray().positions)
 

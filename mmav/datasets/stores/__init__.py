@@ -1,0 +1,1 @@
+"""Prepared samples in memory-mapped files."""

@@ -1,0 +1,1 @@
+"""Files of images, audio, video and arrays."""

@@ -1,0 +1,198 @@
+"""Reading of one sound file: waveform or decibel spectrogram.
+
+Letters: C channels, L samples, M mel bands, T spectrogram frames.
+"""
+
+import io
+import struct
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import soundfile
+from mmengine.fileio import get, get_local_path
+
+from mmav.utils.errors import SampleError
+
+from .numpy_pickle import load_numpy_pickle
+
+
+class AudioArray(NamedTuple):
+    """Content of a sound file.
+
+    Attributes:
+        values (np.ndarray): (C, L) waveform, int16, or float32 in -1..1; or (M, T) decibel, float32.
+        sample_rate (int, optional): In hertz; None where the file does not say (npy, pkl).
+        is_spectrogram (bool): Whether ``values`` is a spectrogram.
+    """
+
+    values: np.ndarray
+    sample_rate: int | None
+    is_spectrogram: bool
+
+
+def read_bytes(path: str, backend_args: dict | None = None) -> bytes:
+    """Content of a file through mmengine's file backends.
+
+    Raises:
+        SampleError: If it is missing, unreadable or empty.
+    """
+    try:
+        data = get(path, backend_args=backend_args)
+    except FileNotFoundError:
+        raise SampleError(path, 'the file is missing') from None
+    except OSError as error:
+        raise SampleError(path, f'cannot be read ({error})') from error
+    if not data:
+        raise SampleError(path, 'the file is empty')
+    return bytes(data)
+
+
+def read_audio(path: str, backend_args: dict | None = None) -> AudioArray:
+    """Read a whole sound file; its extension says how.
+
+    wav, flac and mp3 go through libsndfile (16-bit files stay int16), npy through numpy without
+    pickles, pkl through a restricted unpickler. A 2-d npy or pkl array is a decibel spectrogram.
+
+    Args:
+        path (str): The file.
+        backend_args (dict, optional): Of mmengine's file backends.
+
+    Returns:
+        AudioArray: Waveform (C, L) or spectrogram (M, T).
+
+    Raises:
+        SampleError: If the file is missing, empty, damaged, of an unknown type, or holds NaN.
+    """
+    data = read_bytes(path, backend_args)
+    extension = path.rsplit('.', 1)[-1].lower()
+    if extension in ('npy', 'pkl'):
+        array = _load_npy(data, path) if extension == 'npy' else load_numpy_pickle(data, path)
+        return _from_array(array, path)
+    with _open(io.BytesIO(data), path) as file:
+        return AudioArray(_read(file, path, len(file)), file.samplerate, False)
+
+
+def read_audio_segment(
+    path: str, centre: float, duration: float, backend_args: dict | None = None, pad: bool = False
+) -> AudioArray:
+    """Read a stretch of a long recording without reading the rest.
+
+    Args:
+        path (str): wav or flac file.
+        centre (float): Centre of the stretch in seconds from the recording's start.
+        duration (float): Its length in seconds.
+        backend_args (dict, optional): Of mmengine's file backends. A remote recording is fetched whole.
+        pad (bool): Fill with zeros what lies outside the recording, instead of raising.
+
+    Returns:
+        AudioArray: Waveform (C, L) at the file's own sample rate.
+
+    Raises:
+        SampleError: If the file is missing or damaged, or the stretch lies outside of it.
+    """
+    try:
+        with get_local_path(path, backend_args=backend_args) as local, _open(local, path) as file:
+            length = round(duration * file.samplerate)
+            start = round(centre * file.samplerate) - length // 2
+            stop = start + length
+            before, after = max(-start, 0), max(stop - len(file), 0)
+            if (before or after) and (not pad or before + after >= length):
+                raise SampleError(
+                    path,
+                    f'the clip of {duration} s around {centre:.3f} s sticks out of the recording of '
+                    f'{len(file) / file.samplerate:.3f} s',
+                )
+            file.seek(start + before)
+            values = _read(file, path, length - before - after)
+            if before or after:
+                values = np.pad(values, ((0, 0), (before, after)))
+            return AudioArray(values, file.samplerate, False)
+    except OSError as error:
+        raise SampleError(path, f'cannot be read ({error})') from error
+
+
+def audio_length(path: str, backend_args: dict | None = None) -> tuple[int, int]:
+    """Samples and sample rate (hertz) of a sound file, from its header.
+
+    Raises:
+        SampleError: If the file is missing or damaged.
+    """
+    try:
+        with get_local_path(path, backend_args=backend_args) as local, _open(local, path) as file:
+            return len(file), file.samplerate
+    except OSError as error:
+        raise SampleError(path, f'cannot be read ({error})') from error
+
+
+def _open(file, path: str) -> soundfile.SoundFile:
+    if isinstance(file, (str, Path)):
+        if not Path(file).is_file():
+            raise SampleError(path, 'the file is missing')
+        with open(file, 'rb') as header:
+            _check_wav_length(header, path)
+    else:
+        _check_wav_length(file, path)
+    try:
+        return soundfile.SoundFile(file)
+    except soundfile.LibsndfileError as error:
+        raise SampleError(path, f'not a readable sound file ({error.error_string})') from error
+
+
+def _check_wav_length(file: BinaryIO, path: str) -> None:
+    """Refuse a wav file that ends before its sound does: libsndfile would read a shorter one instead."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    magic = file.read(12)
+    if magic[:4] == b'RIFF' and magic[8:] == b'WAVE':
+        while len(header := file.read(8)) == 8:
+            name, length = struct.unpack('<4sI', header)
+            end = file.tell() + length
+            # Programs that write to a pipe cannot come back to fill in the length.
+            if name == b'data' and length != 0xFFFFFFFF and end > size:
+                raise SampleError(path, f'truncated: {end - size} of {length} bytes of sound are missing')
+            file.seek(end + length % 2)
+    file.seek(0)
+
+
+def _read(file: soundfile.SoundFile, path: str, length: int) -> np.ndarray:
+    dtype = 'int16' if file.subtype in ('PCM_16', 'PCM_S8', 'PCM_U8') else 'float32'
+    try:
+        values = file.read(length, dtype=dtype, always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise SampleError(path, f'damaged sound file ({error.error_string})') from error
+    if len(values) != length:
+        raise SampleError(path, f'truncated: {len(values)} of {length} samples could be read')
+    if dtype == 'float32':
+        _check_float(values, path, is_spectrogram=False)
+    return np.ascontiguousarray(values.T)
+
+
+def _check_float(values: np.ndarray, path: str, is_spectrogram: bool) -> None:
+    if not np.isfinite(values).all():
+        raise SampleError(path, 'the sound holds NaN or infinite values')
+    # A loud float recording may exceed 1 somewhat; integers stored as floats exceed it by thousands.
+    if not is_spectrogram and values.size and np.abs(values).max() > 100:
+        raise SampleError(
+            path, f'float samples up to {np.abs(values).max():.0f}, expected -1..1: rescale them'
+        )
+
+
+def _load_npy(data: bytes, path: str) -> np.ndarray:
+    try:
+        return np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise SampleError(path, f'not a readable npy array ({error})') from error
+
+
+def _from_array(array: np.ndarray, path: str) -> AudioArray:
+    if array.ndim not in (1, 2) or array.size == 0:
+        raise SampleError(path, f'expected a waveform (L,) or a spectrogram (M, T), got {array.shape}')
+    if array.dtype.kind == 'f':
+        array = array.astype(np.float32, copy=False)
+        _check_float(array, path, is_spectrogram=array.ndim == 2)
+    elif array.dtype != np.int16 or array.ndim == 2:
+        raise SampleError(path, f'expected int16 or float samples or float decibel, got {array.dtype}')
+    if array.ndim == 2:
+        return AudioArray(array, None, True)
+    return AudioArray(array[None], None, False)

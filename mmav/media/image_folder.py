@@ -1,0 +1,67 @@
+"""A folder of pictures that stands for a video's pictures."""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import mmcv
+import numpy as np
+
+from mmav.utils.errors import SampleError
+
+PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+
+
+def list_pictures(folder: str | Path) -> list[Path]:
+    """Pictures of a folder, in the order of the numbers in their names: 10.jpg comes after 9.jpg.
+
+    Args:
+        folder (str or Path): The folder.
+
+    Returns:
+        list[Path]: At least one.
+
+    Raises:
+        SampleError: If there is no such folder, or no picture in it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise SampleError(str(folder), 'there is no such folder of pictures')
+    files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES]
+    if not files:
+        raise SampleError(str(folder), f'the folder holds no pictures ({", ".join(PICTURE_SUFFIXES)})')
+    return sorted(
+        files, key=lambda file: [int(p) if p.isdigit() else p for p in re.split(r'(\d+)', file.stem)]
+    )
+
+
+def iter_picture_files(
+    files: Sequence[Path], files_fps: float, fps: float, end: float
+) -> Iterator[np.ndarray]:
+    """Pictures of files at a steady rate, chosen as :func:`mmav.media.video.iter_video_frames` chooses them.
+
+    Args:
+        files (Sequence[Path]): The pictures.
+        files_fps (float): How many of them are a second.
+        fps (float): Pictures a second to give.
+        end (float): Seconds, itself left out; pictures stop earlier where the files do.
+
+    Yields:
+        np.ndarray: (H, W, 3) of uint8, RGB; where a picture is repeated, the same array again.
+
+    Raises:
+        SampleError: If a file cannot be read as a picture.
+    """
+    now, shown, picture = 0, -1, None
+    while now / fps < end:
+        index = math.floor(now / fps * files_fps + 1e-6)
+        if index >= len(files):
+            return
+        if index != shown:
+            shown, picture = index, mmcv.imread(str(files[index]))
+            if picture is None:
+                raise SampleError(str(files[index]), 'cannot be read as a picture')
+            picture = np.ascontiguousarray(picture[..., ::-1])
+        yield picture
+        now += 1

@@ -1,0 +1,329 @@
+"""Videos by PyAV: pictures at any rate, sound at any sample rate, and files of both.
+
+Times are seconds from the file's start, which is the earliest of its streams. Letters: n pictures; H, W their
+height and width in pixels; L samples.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+import soxr
+from mmengine.fileio import get_local_path
+
+from mmav.utils.errors import SampleError
+
+# Containers round times, some to the millisecond: a picture is shown from this much before its time.
+_TOLERANCE = 1e-3
+
+# Kinds of files whose head says how long they are, and seconds that may be missing from that.
+_TELLING = ('mov,', 'matroska,')
+_MISSING = 1.0
+
+
+class VideoInfo(NamedTuple):
+    """What a file says of itself.
+
+    Attributes:
+        duration (float): Seconds, of the longest stream.
+        fps (float, optional): Mean pictures a second; None without pictures.
+        size (tuple[int], optional): Width and height in pixels as stored, not rotated; None without pictures.
+        sample_rate (int, optional): Of the sound, in hertz; None without sound.
+    """
+
+    duration: float
+    fps: float | None
+    size: tuple[int, int] | None
+    sample_rate: int | None
+
+
+def read_video_info(path: str | Path, backend_args: dict | None = None) -> VideoInfo:
+    """Read what the header of a video or sound file tells.
+
+    Args:
+        path (str or Path): The file.
+        backend_args (dict, optional): Of mmengine's file backends.
+
+    Returns:
+        VideoInfo: Duration, frame rate, size and sample rate.
+
+    Raises:
+        SampleError: If the file is missing or no video, or does not tell its duration.
+    """
+    with _open(path, backend_args) as container:
+        if container.duration is None:
+            raise SampleError(str(path), 'the file does not say how long it is: write it anew with ffmpeg')
+        fps = size = sample_rate = None
+        for stream in container.streams.video[:1]:
+            fps, size = float(stream.average_rate or 0) or None, (stream.width, stream.height)
+        for stream in container.streams.audio[:1]:
+            sample_rate = stream.rate
+        return VideoInfo(container.duration / av.time_base, fps, size, sample_rate)
+
+
+def iter_video_frames(
+    path: str | Path,
+    fps: float,
+    start: float = 0.0,
+    end: float | None = None,
+    backend_args: dict | None = None,
+) -> Iterator[np.ndarray]:
+    """Pictures of a video at a steady rate, one after the other.
+
+    Picture k is what a player shows at ``start + k / fps``: the last picture whose time is not later, or the
+    first one where the video begins later. A rotation that the file asks for (phones) is applied.
+
+    Args:
+        path (str or Path): The video.
+        fps (float): Pictures a second to give.
+        start (float): Seconds. Defaults to 0.
+        end (float, optional): Seconds, itself left out; pictures stop earlier where the video does. None: the
+            video's end.
+        backend_args (dict, optional): Of mmengine's file backends.
+
+    Yields:
+        np.ndarray: (H, W, 3) of uint8, RGB; where a picture is repeated, the same array again.
+
+    Raises:
+        ValueError: If ``fps`` is not above 0, or ``start`` negative or not before ``end``.
+        SampleError: If the file is missing or damaged, has no pictures, or ends before ``start``.
+    """
+    if not fps > 0 or start < 0 or (end is not None and end <= start):
+        raise ValueError(f'bad fps {fps}, start {start} or end {end}')
+    with _open(path, backend_args) as container:
+        if not container.streams.video:
+            raise SampleError(str(path), 'has no pictures')
+        count = 0
+        for frame, until in _shown_frames(container, start, str(path)):
+            limit = until if end is None else min(until, end)
+            picture = None
+            while start + count / fps + _TOLERANCE < limit:
+                picture = _to_rgb(frame) if picture is None else picture
+                yield picture
+                count += 1
+            if limit == end:
+                break
+        if not count:
+            raise SampleError(str(path), f'its pictures end before {start} s')
+
+
+def read_video_frames(
+    path: str | Path,
+    fps: float,
+    start: float = 0.0,
+    end: float | None = None,
+    backend_args: dict | None = None,
+) -> np.ndarray:
+    """Pictures of a video at a steady rate; see :func:`iter_video_frames`, which needs less memory.
+
+    Returns:
+        np.ndarray: (n, H, W, 3) of uint8, RGB; n = ceil((end - start) fps), or fewer where the video ends
+        earlier.
+    """
+    return np.stack(list(iter_video_frames(path, fps, start, end, backend_args)))
+
+
+def read_video_audio(path: str | Path, sample_rate: int, backend_args: dict | None = None) -> np.ndarray:
+    """The whole sound of a video or sound file, as one channel.
+
+    Channels are averaged, then resampled by soxr. Sound that begins later than the file has zeros in front,
+    and so stays with the pictures.
+
+    Args:
+        path (str or Path): The file.
+        sample_rate (int): Rate of the result in hertz.
+        backend_args (dict, optional): Of mmengine's file backends.
+
+    Returns:
+        np.ndarray: (L,) of float32, in -1..1 but for overshoot of lossy codecs and of resampling.
+
+    Raises:
+        SampleError: If the file is missing or damaged, has no sound, or its sound holds NaN.
+    """
+    with _open(path, backend_args) as container:
+        if not container.streams.audio:
+            raise SampleError(str(path), 'has no sound')
+        as_float = av.AudioResampler(format='fltp')
+        parts, rate, before = [], None, 0.0
+        for frame in _decode(container, container.streams.audio[0], str(path)):
+            if rate is None:
+                rate = frame.sample_rate
+                before = max((frame.time or 0.0) - _origin(container), 0.0)
+            if frame.sample_rate != rate:
+                raise SampleError(str(path), f'changes its sample rate from {rate} to {frame.sample_rate} Hz')
+            parts += [part.to_ndarray().mean(0) for part in as_float.resample(frame)]
+    if not parts:
+        raise SampleError(str(path), 'no sound of it can be decoded')
+    wave = np.concatenate([np.zeros(round(before * rate), np.float32), *parts])
+    if not np.isfinite(wave).all():
+        raise SampleError(str(path), 'the sound holds NaN or infinite values')
+    return wave if rate == sample_rate else soxr.resample(wave, rate, sample_rate)
+
+
+def write_video(
+    path: str | Path,
+    frames: Iterable[np.ndarray],
+    fps: float,
+    audio: np.ndarray | None = None,
+    sample_rate: int | None = None,
+    crf: int = 18,
+) -> None:
+    """Write pictures and sound to a video (H.264 and AAC), whole or not at all.
+
+    The codec needs even sizes: the last column or row of pictures with an odd one is repeated.
+
+    Args:
+        path (str or Path): File to write, .mp4, .mkv or .mov; its folder is made if missing.
+        frames (Iterable[np.ndarray]): Pictures (H, W, 3) of uint8, RGB, all of one size.
+        fps (float): Pictures a second.
+        audio (np.ndarray, optional): (L,) of float in -1..1; need not end with the pictures.
+        sample_rate (int, optional): Of ``audio``, in hertz; one that AAC knows, such as 16000, 22050, 44100.
+        crf (int): Quality, 0 (lossless but for colour) to 51. Defaults to 18.
+
+    Raises:
+        ValueError: If there is no picture, one of another size or type, or sound without a sample rate or of
+            another shape.
+        av.error.FFmpegError: If a codec refuses the settings, or the disk is full.
+    """
+    path, frames = Path(path), iter(frames)
+    first = next(frames, None)
+    if first is None:
+        raise ValueError(f'{path}: no picture to write')
+    if audio is not None and (np.ndim(audio) != 1 or not sample_rate):
+        raise ValueError(
+            f'{path}: sound must be (L,) with a sample rate, got {np.shape(audio)}, {sample_rate}'
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}')
+    try:
+        with av.open(str(partial), 'w') as container:
+            _mux(container, chain([first], frames), fps, audio, sample_rate, crf, path)
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _open(path: str | Path, backend_args: dict | None) -> Iterator['av.container.InputContainer']:
+    """Open for reading; whatever FFmpeg finds wrong is a SampleError of this file."""
+    try:
+        with get_local_path(str(path), backend_args=backend_args) as local, av.open(str(local)) as container:
+            yield container
+    except FileNotFoundError:
+        raise SampleError(str(path), 'the file is missing') from None
+    except (av.error.FFmpegError, OSError) as error:
+        raise SampleError(str(path), f'not a readable video, or a damaged one ({error})') from error
+
+
+def _origin(container: 'av.container.InputContainer') -> float:
+    return (container.start_time or 0) / av.time_base
+
+
+def _decode(
+    container: 'av.container.InputContainer', stream: 'av.stream.Stream', path: str
+) -> Iterator['av.VideoFrame | av.AudioFrame']:
+    """Frames of a stream; an error at the end of a file that was cut off, which FFmpeg takes for its end."""
+    reached = 0.0
+    for packet in container.demux():
+        if packet.pts is not None:
+            reached = max(reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        if packet.stream.index == stream.index:
+            yield from packet.decode()
+    # the length in the head of other kinds of files is a guess, or none
+    told = (container.duration or 0) / av.time_base if container.format.name.startswith(_TELLING) else 0.0
+    if reached - _origin(container) < told - _MISSING:
+        raise SampleError(path, f'is torn off at {reached - _origin(container):.2f} of {told:.2f} s')
+
+
+def _shown_frames(
+    container: 'av.container.InputContainer', start: float, path: str
+) -> Iterator[tuple['av.VideoFrame', float]]:
+    """Pictures, each with the time at which the next one follows or, for the last, its own end."""
+    stream, origin = container.streams.video[0], _origin(container)
+    stream.thread_type = 'AUTO'
+    if start:
+        container.seek(round((start + origin) * av.time_base))
+    frames = _decode(container, stream, path)
+    shown = next(frames, None)
+    if start and (shown is None or shown.time is None or shown.time - origin > start + _TOLERANCE):
+        container.seek(round(origin * av.time_base))  # its index leads past the start: go there on foot
+        frames = _decode(container, stream, path)
+        shown = next(frames, None)
+    if shown is None:
+        raise SampleError(path, 'no picture of it can be decoded')
+    for frame in frames:
+        yield shown, _time(frame, path) - origin
+        shown = frame
+    length = (shown.duration or 0) * shown.time_base or 1 / (stream.average_rate or 25)
+    yield shown, _time(shown, path) - origin + float(length)
+
+
+def _time(frame: 'av.VideoFrame', path: str) -> float:
+    if frame.time is None:
+        raise SampleError(path, 'its pictures carry no times: put them into an mp4 with ffmpeg')
+    return frame.time
+
+
+def _to_rgb(frame: 'av.VideoFrame') -> np.ndarray:
+    picture = frame.to_ndarray(format='rgb24')
+    turns = round(frame.rotation / 90) % 4  # counter-clockwise, as numpy turns
+    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+
+
+def _mux(
+    container: 'av.container.OutputContainer',
+    frames: Iterable[np.ndarray],
+    fps: float,
+    audio: np.ndarray | None,
+    sample_rate: int | None,
+    crf: int,
+    path: Path,
+) -> None:
+    """Encode pictures and sound, the sound of each picture after it, so that players need not seek."""
+    video = container.add_stream(
+        'libx264', Fraction(fps).limit_denominator(100_000), options={'crf': str(crf)}
+    )
+    video.pix_fmt = 'yuv420p'
+    sound = None if audio is None else container.add_stream('aac', sample_rate, layout='mono')
+    shape, written = None, 0
+    for count, frame in enumerate(frames, 1):
+        frame = np.asarray(frame)
+        shape = shape or frame.shape
+        if frame.shape != shape or frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+            raise ValueError(
+                f'{path}: pictures must be (H, W, 3) of uint8 and of one size, got {frame.shape} '
+                f'{frame.dtype} after {shape}'
+            )
+        height, width = frame.shape[:2]
+        if count == 1:
+            video.width, video.height = width + width % 2, height + height % 2
+        if height % 2 or width % 2:
+            frame = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode='edge')
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format='rgb24')
+        container.mux(video.encode(picture))
+        if sound is not None:
+            until = round(count * sample_rate / fps)
+            _mux_sound(container, sound, audio[written:until], written)
+            written = min(until, len(audio))
+    container.mux(video.encode())
+    if sound is not None:
+        _mux_sound(container, sound, audio[written:], written)
+        container.mux(sound.encode())
+
+
+def _mux_sound(
+    container: 'av.container.OutputContainer', stream: 'av.AudioStream', samples: np.ndarray, position: int
+) -> None:
+    if not len(samples):
+        return
+    frame = av.AudioFrame.from_ndarray(np.asarray(samples, np.float32)[None], format='fltp', layout='mono')
+    frame.sample_rate, frame.pts = stream.rate, position
+    frame.time_base = Fraction(1, stream.rate)
+    container.mux(stream.encode(frame))

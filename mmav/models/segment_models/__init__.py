@@ -1,0 +1,1 @@
+"""Networks of sequences of segments: event localizers and parsers."""

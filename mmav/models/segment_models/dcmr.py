@@ -1,0 +1,192 @@
+"""DCMR: section V of Liu, Quan, Wang, Liu, Liu and Yan, "Dense modality interaction network for audio-visual
+event localization".
+
+Shape letters: B videos, T segments, D channels of the embeddings, K segments of a video's query,
+W = T - K + 1 windows.
+"""
+
+import torch
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from mmdet.utils import OptConfigType, OptMultiConfig
+from torch import Tensor, nn
+
+from mmav.structures import SegmentDataSample
+
+from ..layers.dense_fusion_attention import check_protocol
+from ..layers.dense_modality_interaction import DenseModalityInteraction
+from ..layers.query_matching import gather_query, match_cumulatively, match_windows, sum_windows
+from ..losses.query_matching_loss import window_relevance_loss
+from .segment_model import (
+    Inputs,
+    Samples,
+    SegmentModel,
+    check_same_segments,
+    receivers,
+    stack_labels,
+    take_inputs,
+)
+
+# Queried modality and the one that is searched, as the outputs begin.
+DIRECTIONS = dict(a2v=('a', 'v'), v2a=('v', 'a'))
+
+
+@MODELS.register_module()
+class DCMR(SegmentModel):
+    """Finds the segments of one modality that belong to a few segments of the other.
+
+    Inputs are ``visual`` (B, T, ``visual_channels``), ``audio`` (B, T, ``audio_channels``) and ``query_mask``
+    (B, T), 1 on the query's segments of the querying modality. The mask picks the query out; where it lay has
+    no part in the result: the network knows no positions, and behind it only the query's K numbers are kept.
+
+    Mode 'tensor' gives ``a_cross``, ``v_cross``, ``a_self``, ``v_self`` (B, T, D), DIMA's ``v_attention`` and
+    ``a_attention`` (B, T, 2 T), ``window_scores`` (B, T), minus infinity behind the last window, and
+
+    - protocol 'paper': ``window_logits`` (B, T, T) of window w and place j, 0 where there is none;
+    - protocol 'official': ``official_is_event_logits`` (B, T, 1), see :func:`match_cumulatively`.
+
+    Mode 'predict' sets ``pred_start`` (), the first segment of the window with the greatest sum of scores
+    (relevance in 'paper', logits in 'official'), ``pred_length`` (), K, and ``pred_window_scores`` (W,).
+
+    Args:
+        direction: 'a2v': sound is queried with and pictures are searched; 'v2a': the other way round.
+            Defaults to 'a2v'.
+        protocol: 'paper': windows are kept apart; 'official': as the released program, see above and
+            :func:`dense_fusion_attention`. Defaults to 'paper'.
+        visual_channels: Defaults to 512.
+        audio_channels: Defaults to 128.
+        embed_dims: D. Defaults to 256.
+        query_context: Whether the querying modality is seen outside the query too, as in the paper. If not,
+            the network knows nothing of it but the query. Defaults to True.
+        use_dima: Whether there is DIMA. Defaults to True.
+        dima: Others of :class:`DIMALayer`, ``own_score``, ``other_score``, ``alpha``, ``dropout`` (which
+            defaults to 0.02).
+        encoder: Others of :class:`DenseModalityInteraction`, ``num_heads``, ``num_layers``,
+            ``feedforward_channels``, ``dropout``.
+        data_preprocessor: Defaults to ``SegmentDataPreprocessor``.
+        init_cfg: Initialisation config. Defaults to None.
+
+    Raises:
+        ValueError: If an option is unknown; in use, if a video has no query, or inputs or labels do not fit.
+    """
+
+    def __init__(
+        self,
+        direction: str = 'a2v',
+        protocol: str = 'paper',
+        visual_channels: int = 512,
+        audio_channels: int = 128,
+        embed_dims: int = 256,
+        query_context: bool = True,
+        use_dima: bool = True,
+        dima: OptConfigType = None,
+        encoder: OptConfigType = None,
+        data_preprocessor: OptConfigType = None,
+        init_cfg: OptMultiConfig = None,
+    ) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        check_protocol('DCMR', protocol)
+        if direction not in DIRECTIONS:
+            raise ValueError(f'DCMR: direction must be one of {tuple(DIRECTIONS)}, got {direction!r}')
+        self.querying, self.searched = DIRECTIONS[direction]
+        self.protocol = protocol
+        self.query_context = query_context
+        self.interaction = DenseModalityInteraction(
+            visual_channels,
+            audio_channels,
+            embed_dims,
+            use_dima=use_dima,
+            dima=dict(dict(dropout=0.02), **(dima or {})),
+            protocol=protocol,
+            **(encoder or {}),
+        )
+        self.relevance_head = nn.Linear(embed_dims, 1)
+        self.channels = dict(visual=visual_channels, audio=audio_channels)
+        self.match_precision()
+
+    def outputs(self, inputs: Inputs) -> dict[str, Tensor]:
+        """All named tensors, see the class.
+
+        Args:
+            inputs: See the class.
+        """
+        visual, audio = take_inputs(inputs, self.channels)
+        check_same_segments(visual, audio)
+        mask = query_segments(inputs, audio.shape[:2])
+        valid = None if self.query_context else mask
+        outputs = self.interaction(
+            visual,
+            audio,
+            visual_valid=valid if self.querying == 'v' else None,
+            audio_valid=valid if self.querying == 'a' else None,
+        )
+        query, lengths = gather_query(outputs[f'{self.querying}_cross'].mean(-1), mask)
+        head = self.relevance_head
+        projected = F.linear(outputs[f'{self.searched}_cross'], head.weight).squeeze(-1)
+        if self.protocol == 'official':
+            logits = match_cumulatively(query, projected, head.bias, lengths)
+            outputs['official_is_event_logits'] = logits[..., None]
+            outputs['window_scores'] = sum_windows(logits, lengths)
+        else:
+            logits, _ = match_windows(query, projected, head.bias, lengths)
+            outputs['window_logits'] = logits
+            outputs['window_scores'] = sum_windows(logits.sigmoid(), lengths)
+        return outputs
+
+    def loss(self, inputs: Inputs, data_samples: Samples | None) -> dict[str, Tensor]:
+        """``loss_relevance``: eq. (15), see :func:`window_relevance_loss`.
+
+        Args:
+            inputs: See the class.
+            data_samples: With ``gt_segments`` (T, 1), 1 where the event is.
+        """
+        audio = inputs['audio']
+        relevant = stack_labels(data_samples, 'gt_segments', audio, (audio.shape[1], 1)).squeeze(-1)
+        outputs = self.outputs(inputs)
+        if self.protocol == 'official':
+            logits = outputs['official_is_event_logits'].squeeze(-1)
+            return dict(loss_relevance=F.binary_cross_entropy_with_logits(logits, relevant.to(logits)))
+        lengths = (inputs['query_mask'] > 0.5).sum(1)
+        return dict(loss_relevance=window_relevance_loss(outputs['window_logits'], relevant, lengths))
+
+    def predict(self, inputs: Inputs, data_samples: Samples | None = None) -> list[SegmentDataSample]:
+        """Where the query belongs, see the class; labels of the data set are not read.
+
+        Args:
+            inputs: See the class.
+            data_samples: Receive the predictions; None: new ones do.
+        """
+        scores = self.outputs(inputs)['window_scores']
+        lengths = (inputs['query_mask'] > 0.5).sum(1)
+        data_samples = receivers(data_samples, *inputs['audio'].shape[:2])
+        for index, sample in enumerate(data_samples):
+            windows = scores[index][torch.isfinite(scores[index])]
+            sample.pred_start = windows.argmax()
+            sample.pred_length = lengths[index]
+            sample.pred_window_scores = windows
+        return data_samples
+
+
+def query_segments(inputs: Inputs, shape: tuple[int, int]) -> Tensor:
+    """Which segments are the query's.
+
+    Args:
+        inputs: With ``query_mask``.
+        shape: B and T.
+
+    Returns:
+        Tensor: (B, T), bool.
+
+    Raises:
+        KeyError: If there is no mask.
+        ValueError: If it is of another shape or marks no segment of a video.
+    """
+    if 'query_mask' not in inputs:
+        raise KeyError('the inputs lack query_mask: add it to the keys of PackSegmentInputs')
+    mask = inputs['query_mask'] > 0.5
+    if mask.shape != shape:
+        raise ValueError(f'query_mask is {tuple(mask.shape)}, the features have (B, T) {tuple(shape)}')
+    empty = (~mask.any(1)).nonzero().flatten().tolist()
+    if empty:
+        raise ValueError(f'query_mask marks no segment in sample(s) {empty} of the batch')
+    return mask

@@ -1,0 +1,1 @@
+"""Labels of frames that visual teachers detect."""

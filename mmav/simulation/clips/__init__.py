@@ -1,0 +1,1 @@
+"""Clips of things that sound, in the layout of VGG-Sound and VGG-SS."""

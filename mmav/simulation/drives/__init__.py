@@ -1,0 +1,1 @@
+"""Drives in the layout of MAVD: scenes, sound, images, ground truth."""

@@ -1,0 +1,1 @@
+"""Features of videos with events, in the layouts of AVE and LLP."""

@@ -1,0 +1,64 @@
+"""Comparison of the rigs of data, models and checkpoints."""
+
+from collections.abc import Callable, Mapping
+
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from torch import nn
+
+from . import Rig
+
+
+def check_same_rig(
+    rig: Rig | None,
+    known: Mapping[str, Rig | None],
+    owner: str,
+    remedy: str,
+    warn: Callable[[str], None] | None = None,
+) -> None:
+    """Compare a rig with others; those that are None are not known and agree with all.
+
+    Args:
+        rig: The rig in question.
+        known: The rigs that it must equal, by the names of their owners.
+        owner: Owner of ``rig``, for messages.
+        remedy: Sentence that the error ends with: what to do.
+        warn: Is called with each message instead of raising an error.
+
+    Raises:
+        ValueError: If a rig differs and ``warn`` is None; the message names the fields.
+
+    Example:
+        >>> check_same_rig(rig, {'model': rig_of_model(model)}, 'data', 'Choose other data.')
+    """
+    for name, other in known.items():
+        differences = [] if None in (rig, other) else other.differences(rig)
+        if not differences:
+            continue
+        message = f'the rig of the {owner} is not that of the {name}: {"; ".join(differences)}'
+        if warn is None:
+            raise ValueError(f'{message}. {remedy}')
+        warn(message)
+
+
+def rig_of_metainfo(metainfo: Mapping | None) -> Rig | None:
+    """The rig in a data set's metainfo.
+
+    Args:
+        metainfo: With ``rig``, as :class:`MAVDDataset` and checkpoints hold it, or without.
+    """
+    rig = (metainfo or {}).get('rig')
+    return None if rig is None else Rig.from_dict(rig)
+
+
+def rig_of_model(model: nn.Module) -> Rig | None:
+    """The rig that a model's acoustic images are made with; None for other models.
+
+    Args:
+        model: A model, in a wrapper or not.
+    """
+    if is_model_wrapper(model):
+        model = model.module
+    if isinstance(model, BaseTTAModel):
+        model = model.module
+    layer = getattr(getattr(model, 'data_preprocessor', None), 'acoustic_image', None)
+    return getattr(layer, 'rig', None)

@@ -1,0 +1,173 @@
+"""Features of small videos whose mean colours and sounds are known."""
+
+import cv2
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from mmav.features.image_networks import PictureFeature
+from mmav.features.segment_feature_extractor import LLP_FEATURES, SegmentFeatureExtractor
+from mmav.media.video import read_video_audio, write_video
+from mmav.utils.errors import SampleError
+
+RATE = 16000
+
+
+def colour(fps: int, take: str, name: str = 'colour') -> PictureFeature:
+    """A network whose features are mean colours, 0..255."""
+    layers = [torch.nn.AdaptiveAvgPool3d(1) if take == 'clip' else torch.nn.AdaptiveAvgPool2d(1)]
+    net = torch.nn.Sequential(*layers, torch.nn.Flatten())
+    scaled = ((0, 0, 0), (1 / 255,) * 3)
+    return PictureFeature(name, fps, take, lambda: net, lambda p: p[::4, ::4], '', normalization=scaled)
+
+
+FEATURES = dict(
+    mean=colour(8, 'mean', 'mean'), each=colour(2, 'each', 'each'), clip=colour(4, 'clip', 'clip')
+)
+UNTRAINED = dict.fromkeys(FEATURES)
+
+
+def greys(seconds: float) -> np.ndarray:
+    """Pictures at 8 a second, picture i of grey 20 + 5 i."""
+    count = round(8 * seconds)
+    return np.broadcast_to(20 + 5 * np.arange(count)[:, None, None, None], (count, 32, 48, 3)).astype(
+        np.uint8
+    )
+
+
+def sound(seconds: float) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(round(seconds * RATE)) * 0.1
+
+
+@pytest.fixture(scope='module')
+def video(tmp_path_factory):
+    path = tmp_path_factory.mktemp('videos') / 'three.mp4'
+    write_video(path, greys(3), 8, sound(3), RATE, crf=0)
+    return path
+
+
+def extractor(**options) -> SegmentFeatureExtractor:
+    return SegmentFeatureExtractor(FEATURES, UNTRAINED, allow_untrained=True, **options)
+
+
+@pytest.fixture(scope='module')
+def hearing():
+    features = dict(audio='vggish', visual=FEATURES['each'])
+    return SegmentFeatureExtractor(features, dict(vggish=None, each=None), allow_untrained=True)
+
+
+def grey(index: float) -> float:
+    return 20 + 5 * index
+
+
+EXPECTED = dict(
+    mean=[grey(3.5), grey(11.5), grey(19.5)],
+    each=[grey(0), grey(4), grey(8), grey(12), grey(16), grey(20)],
+    clip=[grey(3), grey(11), grey(19)],
+)
+
+
+@pytest.mark.parametrize('batch_size', [1, 8, 20, 100])
+def test_pictures_of_each_rate_in_one_pass(video, batch_size):
+    features = extractor(batch_size=batch_size)(video)
+    assert list(features) == list(FEATURES)
+    for key, values in EXPECTED.items():
+        assert features[key].shape == (len(values), 3) and features[key].dtype == np.float32
+        np.testing.assert_allclose(features[key][:, 1], values, atol=1.5)  # the codec's rounding
+
+
+def test_sound_is_vggish_second_by_second(video, hearing):
+    features = hearing(video)
+    assert list(features) == ['audio', 'visual']
+    assert features['audio'].shape == (3, 128) and features['visual'].shape == (6, 3)
+    with torch.inference_mode():
+        wave = torch.from_numpy(read_video_audio(video, RATE))
+        expected = hearing.networks['audio'](wave)
+    np.testing.assert_allclose(features['audio'], expected.numpy(), rtol=1e-5, atol=1e-6)
+    hearing.batch_size = 2  # in two pieces
+    try:
+        pieces = hearing(video, only=['audio'])
+    finally:
+        hearing.batch_size = 32
+    assert list(pieces) == ['audio']
+    np.testing.assert_allclose(pieces['audio'], features['audio'], rtol=1e-4, atol=1e-6)
+
+
+def test_pictures_and_sound_from_files_of_their_own(video, hearing, tmp_path):
+    (tmp_path / 'frames').mkdir()
+    for number, picture in enumerate(greys(3)):
+        cv2.imwrite(str(tmp_path / 'frames' / f'{number}.png'), picture)
+    (tmp_path / 'frames' / 'notes.txt').write_text('')
+    soundfile.write(tmp_path / 'sound.wav', sound(3), RATE, subtype='FLOAT')
+    prepared = dict(frames=tmp_path / 'frames', frames_fps=8)
+    for key, values in extractor()(**prepared).items():
+        np.testing.assert_allclose(values[:, 0], EXPECTED[key], rtol=1e-6)
+    both = hearing(audio=tmp_path / 'sound.wav', **prepared)
+    np.testing.assert_allclose(both['visual'][:, 0], EXPECTED['each'], rtol=1e-6)
+    assert both['audio'].shape == (3, 128)
+    # the video's sound is the same but for AAC
+    assert np.corrcoef(both['audio'].ravel(), hearing(video)['audio'].ravel())[0, 1] > 0.95
+
+
+def test_a_little_more_or_less_than_the_length_is_fitted(video, tmp_path):
+    write_video(tmp_path / 'short.mp4', greys(2.5), 8, crf=0)
+    write_video(tmp_path / 'long.mp4', greys(3.75), 8, crf=0)
+    for name, mean in (('short', [grey(3.5), grey(11.5), grey(18.25)]), ('long', EXPECTED['mean'])):
+        features = extractor(num_segments=3)(tmp_path / f'{name}.mp4')
+        np.testing.assert_allclose(features['mean'][:, 0], mean, atol=1.5)
+        assert len(features['each']) == 6
+    # halves are rounded up
+    assert len(extractor()(tmp_path / 'short.mp4')['mean']) == 3
+    assert len(extractor()(tmp_path / 'long.mp4')['mean']) == 4
+
+
+def test_another_length_is_an_error_unless_it_shall_fit(video, hearing, tmp_path):
+    with pytest.raises(SampleError, match=r'three\.mp4: its pictures end after 3\.00 of 4 s'):
+        extractor(num_segments=4)(video)
+    with pytest.raises(SampleError, match=r'three\.mp4: lasts 3\.\d+ s, expected 2 s'):
+        extractor(num_segments=2)(video)
+    fitted = extractor(num_segments=5, other_length='fit')(video)
+    np.testing.assert_allclose(fitted['mean'][:, 0], [*EXPECTED['mean'], grey(23), grey(23)], atol=1.5)
+    assert len(extractor(num_segments=2, other_length='fit')(video)['mean']) == 2
+    write_video(tmp_path / 'hushed.mp4', greys(4), 8, sound(2), RATE)
+    with pytest.raises(SampleError, match=r'hushed\.mp4: its sound ends? after 2\.\d\d of 4 s'):
+        hearing(tmp_path / 'hushed.mp4')
+    hearing.other_length = 'fit'
+    try:
+        assert hearing(tmp_path / 'hushed.mp4')['audio'].shape == (4, 128)
+    finally:
+        hearing.other_length = 'error'
+
+
+def test_what_cannot_be_done_is_said(tmp_path):
+    with pytest.raises(ValueError, match=r"\['mean', 'each', 'clip'\] would have random weights"):
+        SegmentFeatureExtractor(FEATURES, UNTRAINED)
+    with pytest.raises(ValueError, match="unknown feature 'vgg16'"):
+        SegmentFeatureExtractor(dict(visual='vgg16'))
+    with pytest.raises(ValueError, match=r"weights for \['vgg19'\]"):
+        SegmentFeatureExtractor(LLP_FEATURES, dict(vgg19='file'))
+    with pytest.raises(
+        RuntimeError, match=r"weights of vgg19 cannot be had from .*none\.pth.*weights\['vgg19'\]"
+    ):
+        SegmentFeatureExtractor(dict(visual='vgg19'), dict(vgg19=str(tmp_path / 'none.pth')))
+    with pytest.raises(ValueError, match='give a video, or frames and audio'):
+        extractor()(audio='sound.wav')
+    with pytest.raises(ValueError, match='frames_fps'):
+        extractor()(frames=tmp_path)
+    with pytest.raises(SampleError, match='holds no pictures'):
+        extractor()(frames=tmp_path, frames_fps=8)
+    (tmp_path / 'a.jpg').write_text('no picture')
+    with pytest.raises(SampleError, match=r'a\.jpg: cannot be read as a picture'):
+        extractor()(frames=tmp_path, frames_fps=8)
+
+
+def test_its_description_tells_weights_apart(hearing):
+    described = hearing.describe()
+    assert described['audio']['feature'] == 'vggish' and described['visual']['feature'] == 'each'
+    first = described['audio']['weights']
+    with torch.no_grad():
+        bias = hearing.networks['audio'].embeddings[4].bias
+        bias[0] += 1
+        assert hearing.describe()['audio']['weights'] != first
+        bias[0] -= 1

@@ -1,0 +1,62 @@
+import json
+import os
+import stat
+
+import pytest
+from mmengine.fileio import get_file_backend
+
+from mmav.engine import AtomicLocalBackend
+from mmav.utils.fileio import TEMPORARY_SUFFIX, write_json
+
+
+def test_is_found_by_name_and_writes(tmp_path):
+    backend = get_file_backend(backend_args=dict(backend='atomic_local'))
+    backend.put(b'one', tmp_path / 'new' / 'file')
+    backend.put_text('zwei \u00fc', str(tmp_path / 'new' / 'file'))
+    assert (tmp_path / 'new' / 'file').read_text(encoding='utf-8') == 'zwei \u00fc'
+    assert os.listdir(tmp_path / 'new') == ['file']
+
+
+@pytest.mark.parametrize('function', ['fsync', 'replace'])
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch, function):
+    path = tmp_path / 'file'
+    path.write_bytes(b'old')
+
+    def fail(*args):
+        raise OSError('No space left on device')
+
+    monkeypatch.setattr(os, function, fail)
+    with pytest.raises(OSError, match='No space'):
+        AtomicLocalBackend().put(b'new', path)
+    assert path.read_bytes() == b'old'
+    assert os.listdir(tmp_path) == ['file']
+
+
+def test_permissions_are_those_of_a_plain_file(tmp_path):
+    (tmp_path / 'plain').write_bytes(b'')
+    AtomicLocalBackend().put(b'', tmp_path / 'atomic')
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ('plain', 'atomic')]
+    assert modes[0] == modes[1]
+
+
+def test_leftovers_are_removed_and_nothing_else(tmp_path):
+    for name in (f'.epoch_1.pth.77{TEMPORARY_SUFFIX}', '.hidden', 'epoch_1.pth', f'mine{TEMPORARY_SUFFIX}'):
+        (tmp_path / name).write_bytes(b'')
+    assert AtomicLocalBackend.remove_leftovers(tmp_path) == [f'.epoch_1.pth.77{TEMPORARY_SUFFIX}']
+    assert sorted(os.listdir(tmp_path)) == ['.hidden', 'epoch_1.pth', f'mine{TEMPORARY_SUFFIX}']
+    assert AtomicLocalBackend.remove_leftovers(tmp_path / 'missing') == []
+
+
+def test_what_json_cannot_hold_leaves_the_old_file(tmp_path):
+    file = tmp_path / 'a.json'
+    write_json(file, [1])
+    with pytest.raises(TypeError):
+        write_json(file, [object()])
+    assert json.loads(file.read_text()) == [1]
+
+
+def test_the_text_is_that_of_json(tmp_path):
+    content = dict(a=[1, 2.5], b=None)
+    write_json(tmp_path / 'new' / 'a.json', content, indent=1)
+    assert (tmp_path / 'new' / 'a.json').read_text() == json.dumps(content, indent=1)
+    assert [path.name for path in (tmp_path / 'new').iterdir()] == ['a.json']
