@@ -5,14 +5,13 @@ Letters: N clips, T seconds.
 
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mmav.datasets.clip_names import H5_KEY
-from mmav.utils.fileio import TEMPORARY_SUFFIX, AtomicLocalBackend
+from mmav.utils.fileio import AtomicLocalBackend, whole_file
 from mmav.utils.run_parameters import claim_folder, refuse_other_parameters
 
 _NOTE = 'extraction.json'
@@ -89,28 +88,19 @@ def write_h5(
     missing = [name for name in names if name not in source]
     if len(missing) == len(names) or (missing and not fill):
         raise ValueError(f'{source.folder} lacks {len(missing)} of {len(names)} clips: {missing[:5]}')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}')
-    try:
-        with h5py.File(temporary, 'w') as file:
-            data = None
-            for row, name in enumerate(names):
-                if name in missing:
-                    continue
-                array = np.load(source.path(name), allow_pickle=False)
-                array = array.mean((1, 2)) if spatial_mean else array
-                if data is None:
-                    data = file.create_dataset(H5_KEY, (len(names), *array.shape), 'float32')
-                if array.shape != data.shape[1:]:
-                    raise ValueError(f'{source.path(name)} is {array.shape}, others are {data.shape[1:]}')
-                data[row] = array
-            data.attrs['extraction'] = json.dumps(parameters)
-        with open(temporary, 'rb') as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with whole_file(path) as temporary, h5py.File(temporary, 'w') as file:
+        data = None
+        for row, name in enumerate(names):
+            if name in missing:
+                continue
+            array = np.load(source.path(name), allow_pickle=False)
+            array = array.mean((1, 2)) if spatial_mean else array
+            if data is None:
+                data = file.create_dataset(H5_KEY, (len(names), *array.shape), 'float32')
+            if array.shape != data.shape[1:]:
+                raise ValueError(f'{source.path(name)} is {array.shape}, others are {data.shape[1:]}')
+            data[row] = array
+        data.attrs['extraction'] = json.dumps(parameters)
 
 
 def is_written(path: str | Path, parameters: Mapping) -> bool:

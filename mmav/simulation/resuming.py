@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from mmav.utils.fileio import AtomicLocalBackend
 from mmav.utils.run_parameters import claim_folder
 
 from ..utils.processes import run_in_processes
@@ -69,7 +70,7 @@ def write_missing(
     """Write files of those items that lack any; what an interrupted run left half written is removed.
 
     Args:
-        write: Writes the files of an item by :func:`write_whole`; it can be pickled.
+        write: Writes the files of an item by :func:`whole_file`, not flushed; it can be pickled.
         root: Folder of the data set.
         config: Parameters.
         items: All of them.
@@ -81,24 +82,9 @@ def write_missing(
     paths = [tuple(files(item)) for item in items]
     for folder in {path.parent for each in paths for path in each}:
         folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.glob('.*'):
-            leftover.unlink()
+        AtomicLocalBackend.remove_leftovers(folder)
     todo = [item for item, each in zip(items, paths) if not all(path.is_file() for path in each)]
     done = len(items) - len(todo)
     with tqdm(total=len(items), initial=done, desc='simulate', unit=unit, disable=not progress) as bar:
         for _ in run_in_processes(partial(write, root, config), todo, workers):
             bar.update()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, without flushing it to the disk.
-
-    Thousands of flushes, one a file, would take longer than to make what the files hold.
-
-    Args:
-        path: The file.
-        content: What it is to hold.
-    """
-    temporary = path.with_name(f'.{path.name}')
-    temporary.write_bytes(content)
-    os.replace(temporary, path)

@@ -2,12 +2,14 @@ import json
 
 import pytest
 
-from mmav.simulation.resuming import claim_data_set, sample_splits, write_missing, write_whole
+from mmav.simulation.resuming import claim_data_set, sample_splits, write_missing
+from mmav.utils.fileio import TEMPORARY_SUFFIX, whole_file
 
 
 def write(root, config, item):
-    write_whole(root / 'a' / item, f'{config} {item}'.encode())
-    write_whole(root / 'b' / item, b'')
+    for folder, content in dict(a=f'{config} {item}', b='').items():
+        with whole_file(root / folder / item, flush=False) as temporary:
+            temporary.write_text(content)
 
 
 @pytest.mark.parametrize('workers', [0, 2])
@@ -15,7 +17,7 @@ def test_what_is_missing_is_written_and_what_is_half_written_removed(tmp_path, w
     for folder in ('a', 'b'):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / 'one').write_text('kept')
-        (tmp_path / folder / '.two').write_text('half')
+        (tmp_path / folder / f'.two.77{TEMPORARY_SUFFIX}').write_text('half')
     (tmp_path / 'a/three').write_text('without the other')
 
     def files(item):

@@ -6,7 +6,7 @@ import pytest
 from mmengine.fileio import get_file_backend
 
 from mmav.engine import AtomicLocalBackend
-from mmav.utils.fileio import TEMPORARY_SUFFIX, write_json
+from mmav.utils.fileio import TEMPORARY_SUFFIX, whole_file, whole_folder, write_json
 
 
 def test_is_found_by_name_and_writes(tmp_path):
@@ -60,3 +60,53 @@ def test_the_text_is_that_of_json(tmp_path):
     write_json(tmp_path / 'new' / 'a.json', content, indent=1)
     assert (tmp_path / 'new' / 'a.json').read_text() == json.dumps(content, indent=1)
     assert [path.name for path in (tmp_path / 'new').iterdir()] == ['a.json']
+
+
+@pytest.mark.parametrize('write', [whole_file, whole_folder])
+def test_what_is_written_takes_its_place_at_the_end(tmp_path, write):
+    place = tmp_path / 'new' / 'a.bin'
+
+    def content(path):
+        return {
+            each.relative_to(path).as_posix(): each.read_text()
+            for each in [path, *path.rglob('*')]
+            if each.is_file()
+        }
+
+    for text in ('old', 'new'):
+        before = content(place) if place.exists() else None
+        with write(place) as temporary:
+            assert temporary.parent == place.parent and temporary.suffix in (place.suffix, TEMPORARY_SUFFIX)
+            (temporary / 'part' if temporary.is_dir() else temporary).write_text(text)
+            assert (content(place) if place.exists() else None) == before
+        assert content(place) == [text]
+        assert os.listdir(place.parent) == ['a.bin']
+    with pytest.raises(KeyError), write(place) as temporary:
+        (temporary / 'part' if temporary.is_dir() else temporary).write_text('half')
+        raise KeyError
+    assert content(place) == ['new']
+    assert os.listdir(place.parent) == ['a.bin']
+
+
+def test_a_folder_left_by_a_kill_is_no_part_of_the_next(tmp_path):
+    left = tmp_path / f'.store{TEMPORARY_SUFFIX}'
+    left.mkdir()
+    (left / 'old').write_text('')
+    with whole_folder(tmp_path / 'store') as temporary:
+        (temporary / 'new').write_text('')
+    assert os.listdir(tmp_path) == ['store'] and os.listdir(tmp_path / 'store') == ['new']
+
+
+def test_nothing_written_replaces_nothing(tmp_path):
+    (tmp_path / 'a').write_text('old')
+    with whole_file(tmp_path / 'a'):
+        pass
+    assert (tmp_path / 'a').read_text() == 'old'
+
+
+def test_folders_are_leftovers_too(tmp_path):
+    for name in (f'.store{TEMPORARY_SUFFIX}', 'store'):
+        (tmp_path / name).mkdir()
+    (tmp_path / f'.a.mp4.77{TEMPORARY_SUFFIX}.mp4').write_text('')
+    assert len(AtomicLocalBackend.remove_leftovers(tmp_path)) == 2
+    assert os.listdir(tmp_path) == ['store']

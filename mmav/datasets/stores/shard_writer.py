@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from mmengine.logging import print_log
 from numpy.lib.format import open_memmap
 
 from mmav.utils.errors import SampleError
-from mmav.utils.fileio import write_json
+from mmav.utils.fileio import whole_folder, write_json
 from mmav.utils.run_parameters import claim_folder
 
 from .shard_store import INDEX_FILE, STORE_VERSION, file_checksum, is_whole
@@ -21,7 +20,7 @@ _SHARD_FILE = 'shard.json'
 
 
 def claim_store(path: Path, settings: Mapping, kind: str) -> None:
-    """Note the settings in a folder, or see that the ones in place are the same; clear what a kill left.
+    """Note the settings in a folder, or see that the ones in place are the same; remove what a kill left.
 
     Args:
         path (Path): Folder of the store.
@@ -32,8 +31,6 @@ def claim_store(path: Path, settings: Mapping, kind: str) -> None:
         FileExistsError: If the folder holds something else.
     """
     claim_folder(path / _SETTINGS_FILE, json.dumps(settings, indent=1), f'is a {kind} of other settings')
-    for leftover in path.glob('*.tmp'):
-        shutil.rmtree(leftover)
 
 
 def shard_folder(path: Path, number: int) -> Path:
@@ -68,7 +65,7 @@ def write_shard(
     samples: Iterable[Mapping[str, np.ndarray] | SampleError],
     on_error: str = 'raise',
 ) -> None:
-    """Write a shard whole or not at all: beside its place, then renamed.
+    """Write a shard whole or not at all.
 
     Args:
         folder (Path): See :func:`shard_folder`; one that is there is replaced.
@@ -79,11 +76,17 @@ def write_shard(
     Raises:
         SampleError: If a sample has none, or they differ from those before, and ``on_error`` is 'raise'.
     """
-    place = folder
-    folder = place.with_suffix('.tmp')
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir()
+    with whole_folder(folder) as temporary:
+        _write_arrays(temporary, folder.name, names, samples, on_error)
+
+
+def _write_arrays(
+    folder: Path,
+    name_of_shard: str,
+    names: Sequence[str],
+    samples: Iterable[Mapping[str, np.ndarray] | SampleError],
+    on_error: str,
+) -> None:
     arrays, failures = {}, {}
     for row, (frame, sample) in enumerate(zip(names, samples, strict=True)):
         try:
@@ -112,11 +115,8 @@ def write_shard(
         with open(file, 'rb+') as handle:
             os.fsync(handle.fileno())
         files[file.name] = dict(bytes=file.stat().st_size, sha256=file_checksum(file))
-    content = dict(name=place.name, frames=list(names), files=files, failures=failures)
+    content = dict(name=name_of_shard, frames=list(names), files=files, failures=failures)
     write_json(folder / _SHARD_FILE, content, indent=1)
-    if place.exists():
-        shutil.rmtree(place)
-    os.replace(folder, place)
 
 
 def write_index(path: Path, settings: Mapping, count: int) -> None:

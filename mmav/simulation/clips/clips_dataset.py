@@ -21,9 +21,9 @@ from typing import Any
 import cv2
 import soundfile
 
-from mmav.utils.fileio import AtomicLocalBackend, write_json
+from mmav.utils.fileio import AtomicLocalBackend, whole_file, write_json
 
-from ..resuming import claim_data_set, sample_splits, write_missing, write_whole
+from ..resuming import claim_data_set, sample_splits, write_missing
 from .clip_pictures import render_clip
 from .clip_sounds import clip_sound
 from .clips import SPLITS, ClipConfig, ClipScene, sample_clip
@@ -70,12 +70,14 @@ def _write_clip(root: Path, config: ClipConfig, scene: ClipScene) -> None:
     )
     if not done:
         raise OSError(f'cannot encode {frame}')
-    write_whole(frame, jpeg.tobytes())
+    with whole_file(frame, flush=False) as temporary:
+        temporary.write_bytes(jpeg.tobytes())
     length = round(config.duration * config.sample_rate)
     sound = clip_sound(scene.kind, length, config.sample_rate, scene.snr, scene.seed)
     buffer = io.BytesIO()
     soundfile.write(buffer, sound, config.sample_rate, 'PCM_16', format=config.audio_ext)
-    write_whole(audio, buffer.getvalue())
+    with whole_file(audio, flush=False) as temporary:
+        temporary.write_bytes(buffer.getvalue())
 
 
 def _write_lists(root: Path, config: ClipConfig, scenes: list[ClipScene]) -> None:

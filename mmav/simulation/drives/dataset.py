@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -69,9 +68,7 @@ def simulate_dataset(
     AtomicLocalBackend().put_text(json.dumps(make_rig(config).to_dict(), indent=1) + '\n', root / RIG_FILE)
     jobs = [(split, index) for split, count in zip(SPLITS, config.drives) for index in range(count)]
     todo = [job for job in jobs if not (root / drive_name(*job) / TRUTH_FILE).is_file()]
-    for leftover in root.glob('.*.tmp'):
-        if leftover.is_dir():
-            shutil.rmtree(leftover)
+    AtomicLocalBackend.remove_leftovers(root)
     AtomicLocalBackend.remove_leftovers(root / 'annotations')
     bar = tqdm(
         total=len(jobs) * config.frames_per_drive,

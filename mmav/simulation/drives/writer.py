@@ -7,14 +7,14 @@ no half drive behind.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import wave
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+
+from mmav.utils.fileio import whole_folder
 
 from .config import SimulationConfig
 from .geometry import SAMPLE_RATE, PinholeCamera
@@ -93,18 +93,15 @@ def write_drive(root: Path, scene: DriveScene, config: SimulationConfig) -> dict
     Returns:
         The drive's truth, as in its `truth.json`.
     """
-    folder = root / f'.{scene.name}.tmp'
-    if folder.exists():
-        shutil.rmtree(folder)
     camera = PinholeCamera()
     views = [view_vehicles(scene, camera, time) for time in scene.frame_times]
     in_view = np.array([[view.labelled(config) for view in picture] for picture in views], dtype=bool)
     recording = render_recording(scene, config, in_view)
-    _write_audio(folder / 'audio', scene, config, to_int16(recording.waveform))
-    _write_pictures(folder, DriveRenderer(scene, config, camera), scene, config)
     truth = drive_truth(scene, config, views, recording)
-    (folder / TRUTH_FILE).write_text(json.dumps(truth, indent=1) + '\n')
-    os.replace(folder, root / scene.name)
+    with whole_folder(root / scene.name) as folder:
+        _write_audio(folder / 'audio', scene, config, to_int16(recording.waveform))
+        _write_pictures(folder, DriveRenderer(scene, config, camera), scene, config)
+        (folder / TRUTH_FILE).write_text(json.dumps(truth, indent=1) + '\n')
     return truth
 
 

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from mmav.datasets.ave import AVE_CLASSES, ORDER_KEY
 from mmav.datasets.clip_names import H5_KEY
-from mmav.utils.fileio import TEMPORARY_SUFFIX, AtomicLocalBackend
+from mmav.utils.fileio import AtomicLocalBackend, whole_file
 
 from ..resuming import claim_data_set, sample_splits
 from .ave_videos import SPLITS, AVEVideo, AVEVideoConfig, sample_ave_video
@@ -118,14 +118,8 @@ def _write_features(
 
 
 def _write_h5(path: Path, fill: Callable[[h5py.File], object]) -> None:
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}')
-    try:
-        with h5py.File(temporary, 'w') as file:
-            fill(file)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with whole_file(path, flush=False) as temporary, h5py.File(temporary, 'w') as file:
+        fill(file)
 
 
 def _write_labels(root: Path, videos: list[AVEVideo], background: list[AVEVideo]) -> None:

@@ -20,9 +20,9 @@ import numpy as np
 
 from mmav.datasets.clip_names import YOUTUBE_ID
 from mmav.datasets.llp import FEATURES
-from mmav.utils.fileio import AtomicLocalBackend
+from mmav.utils.fileio import AtomicLocalBackend, whole_file
 
-from ..resuming import claim_data_set, sample_splits, write_missing, write_whole
+from ..resuming import claim_data_set, sample_splits, write_missing
 from .llp_videos import MODALITIES, SPLITS, LLPVideo, LLPVideoConfig, draw_pseudo_labels, sample_llp_video
 from .segment_features import class_prototypes, event_features
 
@@ -111,7 +111,8 @@ def _write_features(root: Path, config: LLPVideoConfig, video: LLPVideo) -> None
     for key, path in _files(root, video).items():
         content = io.BytesIO()
         np.save(content, features[key], allow_pickle=False)
-        write_whole(path, content.getvalue())
+        with whole_file(path, flush=False) as temporary:
+            temporary.write_bytes(content.getvalue())
 
 
 def _write_tables(root: Path, config: LLPVideoConfig, videos: list[LLPVideo]) -> None:

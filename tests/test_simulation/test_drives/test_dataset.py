@@ -15,6 +15,7 @@ from pycocotools.coco import COCO
 
 from mmav.simulation import make_config, simulate_dataset
 from mmav.simulation.drives import dataset
+from mmav.utils.fileio import TEMPORARY_SUFFIX
 
 
 def digest(root):
@@ -113,7 +114,7 @@ def test_goes_on_after_an_interruption(root, config, tmp_path, monkeypatch):
 
     def interrupted(where, scene, config):
         if done:
-            half = where / f'.{scene.name}.tmp'
+            half = where / f'.{scene.name}{TEMPORARY_SUFFIX}'
             half.mkdir()
             (half / 'left_over').write_text('half a drive')
             raise KeyboardInterrupt
