@@ -1,9 +1,10 @@
-"""Every shipped config builds, trains a step and predicts; its pipelines and metrics build."""
+"""Every config and row of the detectors builds, trains a step and predicts; pipelines and metrics build."""
 
 from pathlib import Path
 
 import pytest
 import torch
+from config_rows import ConfigRow, table_rows
 from mmdet.registry import HOOKS, METRICS, RUNNERS, TRANSFORMS, VISUALIZERS
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
@@ -15,11 +16,12 @@ from mmav.utils.config_text import without_layout
 pytestmark = pytest.mark.stack
 
 ROOT = Path(__file__).parents[1] / 'configs'
-NAMES = sorted(  # of the detectors; the other methods' configs have tests of their own
-    path.relative_to(ROOT).as_posix()
-    for folder in ('avd', 'mm_distillnet')
-    for path in (ROOT / folder).glob('*.py')
-)
+FOLDERS = ('avd', 'mm_distillnet')  # of the detectors; the other methods' configs have tests of their own
+CASES = [
+    ConfigRow(f'{folder}/{path.name}') for folder in FOLDERS for path in sorted((ROOT / folder).glob('*.py'))
+]
+CHANGED = {row.label: row for page in FOLDERS for row in table_rows(page) if row.options}
+CASES += CHANGED.values()
 
 
 def modalities_of(cfg: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -38,9 +40,9 @@ def with_classes(batch: dict) -> dict:
     return dict(batch, data_samples=samples)
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_config_trains_a_step_and_predicts(name, toy_config, build_detector, toy_batch):
-    cfg = toy_config(name)
+@pytest.mark.parametrize('row', CASES, ids=str)
+def test_config_trains_a_step_and_predicts(row, toy_config, build_detector, toy_batch):
+    cfg = toy_config(row.config, row.changes())
     trained_on, tested_on = modalities_of(cfg)
     model = build_detector(cfg)
     counts = cfg.model.type == 'AudioClassifier'
@@ -70,9 +72,9 @@ def test_config_trains_a_step_and_predicts(name, toy_config, build_detector, toy
     assert all(torch.isfinite(values).all() for values in found)
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_config_builds_pipelines_and_metrics_and_survives_a_dump(name, tmp_path):
-    cfg = without_layout(Config.fromfile(ROOT / name))
+@pytest.mark.parametrize('row', CASES, ids=str)
+def test_config_builds_pipelines_and_metrics_and_survives_a_dump(row, tmp_path):
+    cfg = without_layout(row.load())
     init_default_scope('mmdet')
     assert cfg.default_scope == 'mmdet' and cfg.custom_imports.imports[0] == 'mmav'
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
@@ -129,8 +131,6 @@ def test_efficientdet_of_each_modality_sees_that_alone(modality, channels):
 @pytest.mark.parametrize(
     ('name', 'changed'),
     [
-        ('no_weights', {'model'}),
-        ('light', {'model'}),
         ('thermal', {'model', 'train_dataloader', 'train_pipeline'}),
         ('depth', {'model', 'train_dataloader', 'train_pipeline'}),
         ('rtd', {'model', 'train_dataloader', 'train_pipeline'}),
@@ -142,6 +142,40 @@ def test_variants_differ_from_the_main_config_in_what_their_name_says(name, chan
     main = Config.fromfile(ROOT / 'avd/faster_rcnn_r50_fpn_mavd.py')
     variant = Config.fromfile(ROOT / f'avd/faster_rcnn_r50_fpn_mavd_{name}.py')
     assert {key for key in {*main, *variant} if main.get(key) != variant.get(key)} == changed
+
+
+PSEUDO_LABELS = {'train_dataloader.dataset.ann_file': 'annotations/pseudo_train.json'}
+# What the rows with options change: config and values
+CHANGES = {
+    'Table 3: AVD without W': (
+        'avd/faster_rcnn_r50_fpn_mavd.py',
+        {'model.roi_head.fusion.use_weights': False},
+    ),
+    'the light preset: weights of 0.1': (
+        'avd/faster_rcnn_r50_fpn_mavd.py',
+        {f'model.roi_head.loss_avd.{name}_weight': 0.1 for name in ('gcl', 'avkd')},
+    ),
+    'the same, teachers only label': ('mm_distillnet/distillnet_r18_sim.py', {'model.distill_losses': None}),
+    'labels from that file alone: no teacher, no picture (the control of `_offline`)': (
+        'avd/faster_rcnn_r18_sim_audio.py',
+        PSEUDO_LABELS,
+    ),
+    'its control': ('avd/faster_rcnn_r18_sim_acoustic.py', PSEUDO_LABELS),
+    **{
+        label: (
+            'mm_distillnet/distillnet_effdet_d2_mavd.py',
+            {'model.distill_losses.mta.loss.multi_teacher': kind},
+        )
+        for label, kind in (
+            ('Table 1, MM-DistillNet Avg', 'feature_mean'),
+            ('Table 2, Avg. MTA loss', 'loss_mean'),
+        )
+    },
+}
+
+
+def test_rows_with_options_change_what_they_say():
+    assert {label: (row.config, row.changes()) for label, row in CHANGED.items()} == CHANGES
 
 
 def test_distillation_config_holds_the_papers_settings():
@@ -177,14 +211,16 @@ ROWS = dict(  # the tables of MM-DistillNet and Table 2 of AVD: student, teacher
     distillnet_effdet_d2_mavd_rgb_ranking=('audio', 'rgb', 'RankingLoss', None),
     distillnet_effdet_d2_mavd_rgb_pairwise=('audio', 'rgb', 'PairwiseSimilarityLoss', None),
     distillnet_effdet_d2_mavd_rgb_afd=('audio', 'rgb', 'AFDLoss', None),
-    distillnet_effdet_d2_mavd_avg=('audio', 'rgb thermal depth', 'MTALoss', 'feature_mean'),
-    distillnet_effdet_d2_mavd_avg_mta=('audio', 'rgb thermal depth', 'MTALoss', 'loss_mean'),
     distillnet_effdet_d2_mavd_avg_ranking=('audio', 'rgb thermal depth', 'RankingLoss', 'loss_mean'),
     distillnet_effdet_d2_mavd_avg_afd=('audio', 'rgb thermal depth', 'AFDLoss', 'loss_mean'),
     faster_rcnn_r50_fpn_mavd_mta=('audio', 'rgb', 'MTALoss', None),
     faster_rcnn_r50_fpn_mavd_mta_thermal=('audio', 'thermal', 'MTALoss', None),
     faster_rcnn_r50_fpn_mavd_mta_depth=('audio', 'depth', 'MTALoss', None),
     faster_rcnn_r50_fpn_mavd_mta_rtd=('audio', 'rgb thermal depth', 'MTALoss', None),
+    **{  # rows with options
+        'Table 1, MM-DistillNet Avg': ('audio', 'rgb thermal depth', 'MTALoss', 'feature_mean'),
+        'Table 2, Avg. MTA loss': ('audio', 'rgb thermal depth', 'MTALoss', 'loss_mean'),
+    },
 )
 
 
@@ -192,7 +228,7 @@ ROWS = dict(  # the tables of MM-DistillNet and Table 2 of AVD: student, teacher
 def test_each_row_of_the_papers_tables_has_its_config(name):
     student, teachers, loss, multi_teacher = ROWS[name]
     folder = 'avd' if name.startswith('faster_rcnn') else 'mm_distillnet'
-    cfg = Config.fromfile(ROOT / folder / f'{name}.py')
+    cfg = CHANGED.get(name, ConfigRow(f'{folder}/{name}.py')).load()
     model = cfg.model
     assert (model.student_modality, set(model.teachers)) == (student, set(teachers.split()))
     ((_, distillation),) = model.distill_losses.items()

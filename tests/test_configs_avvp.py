@@ -1,11 +1,11 @@
-"""Every config of video parsing builds, trains a step and predicts; the papers' rows are pinned."""
+"""Every config and row of video parsing builds, trains a step and predicts; the papers' rows are pinned."""
 
-import copy
 import functools
 from pathlib import Path
 
 import pytest
 import torch
+from config_rows import ConfigRow, table_rows
 from mmdet.registry import HOOKS, METRICS, MODELS, RUNNERS, TRANSFORMS, VISUALIZERS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -16,7 +16,18 @@ from mmav.structures import SegmentDataSample
 pytestmark = pytest.mark.stack
 
 ROOT = Path(__file__).parents[1] / 'configs' / 'avvp'
-NAMES = sorted(path.stem for path in ROOT.glob('*.py'))
+LABELS = {row.label: row for row in table_rows('avvp')}
+
+
+def row_of(label: str, data: str = 'llp') -> ConfigRow:
+    """A row of the tables, or with ``data='sim'`` its small twin."""
+    row = LABELS[label]
+    config = row.config if data == 'llp' else row.config.replace('_llp', '_sim').replace('_audioset', '_sim')
+    return ConfigRow(config, row.options, label)
+
+
+CASES = [ConfigRow(f'avvp/{path.name}') for path in sorted(ROOT.glob('*.py'))]
+CASES += [row_of(label, data) for label, row in LABELS.items() if row.options for data in ('llp', 'sim')]
 SEGMENTS, FRAMES = 4, 8  # frames of each segment
 SWITCHES = ('base', 'skip', 'gcaa')
 
@@ -27,9 +38,9 @@ def load(name: str) -> Config:
     return Config.fromfile(ROOT / f'{name}.py')
 
 
-def toy(name: str) -> Config:
+def toy(row: ConfigRow) -> Config:
     """The config with narrow layers; inputs and classes stay."""
-    cfg = copy.deepcopy(load(name))
+    cfg = row.load()
     width = dict(embed_dims=16, feedforward_channels=16)
     cfg.model.update(width, num_heads=2, num_layers=1)
     return cfg
@@ -58,9 +69,9 @@ def toy_batch(cfg: Config, packed: Config, videos: int = 2, seed: int = 0) -> di
     return dict(inputs=inputs, data_samples=samples)
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_config_trains_a_step_and_predicts(name):
-    cfg = toy(name)
+@pytest.mark.parametrize('row', CASES, ids=str)
+def test_config_trains_a_step_and_predicts(row):
+    cfg = toy(row)
     init_default_scope('mmdet')
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
@@ -83,9 +94,9 @@ def test_config_trains_a_step_and_predicts(name):
             assert result.get(field).isfinite().all()
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_config_builds_its_pipelines_and_runtime_and_survives_a_dump(name, tmp_path):
-    cfg = load(name)
+@pytest.mark.parametrize('row', CASES, ids=str)
+def test_config_builds_its_pipelines_and_runtime_and_survives_a_dump(row, tmp_path):
+    cfg = row.load()
     assert cfg.default_scope == 'mmdet' and cfg.custom_imports.imports == ['mmav']
     init_default_scope('mmdet')
     for split in ('train', 'val', 'test'):
@@ -105,23 +116,23 @@ def test_config_builds_its_pipelines_and_runtime_and_survives_a_dump(name, tmp_p
     assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == cfg.to_dict()
 
 
-ROWS = dict(  # Tables 1 and 2: base, skip, gcaa, lambda_ad, lambda_g, features of sound
-    han=(False, False, False, None, 1.0, 'feats/vggish'),
-    base=(True, False, False, None, 0.6, 'feats/vggish'),
-    gcaa=(True, False, True, None, 0.6, 'feats/vggish'),
-    adv_skip=(True, True, False, 0.4, 0.6, 'feats/vggish'),
-    adv_skip_gcaa=(True, True, True, 0.4, 0.6, 'feats/vggish'),
-    pretrain_uni=(True, True, True, 0.4, 0.6, 'feats_avg_uni/audio'),
-    pretrain_cross=(True, True, True, 0.4, 0.6, 'feats_avg_cross/audio'),
-    pretrain_multi=(True, True, True, 0.4, 0.6, 'feats_avg_multi/audio'),
-)
+ROWS = {  # Tables 1 and 2: base, skip, gcaa, lambda_ad, lambda_g, features of sound
+    'HAN': (False, False, False, None, 1.0, 'feats/vggish'),
+    'Base': (True, False, False, None, 0.6, 'feats/vggish'),
+    'Base + GCAA': (True, False, True, None, 0.6, 'feats/vggish'),
+    'Base + Adv+Skip': (True, True, False, 0.4, 0.6, 'feats/vggish'),
+    'Base + Adv+Skip+GCAA': (True, True, True, 0.4, 0.6, 'feats/vggish'),
+    'Pretrain (uni)': (True, True, True, 0.4, 0.6, 'feats_avg_uni/audio'),
+    'Pretrain (cross)': (True, True, True, 0.4, 0.6, 'feats_avg_cross/audio'),
+    'Pretrain (multi)': (True, True, True, 0.4, 0.6, 'feats_avg_multi/audio'),
+}
 
 
 @pytest.mark.parametrize('data', ['llp', 'sim'])
-@pytest.mark.parametrize('row', ROWS)
-def test_each_row_of_the_papers_tables_has_its_config(row, data):
-    base, skip, gcaa, lambda_ad, lambda_g, audio = ROWS[row]
-    cfg = load(f'{row}_{data}')
+@pytest.mark.parametrize('label', ROWS)
+def test_each_row_of_the_papers_tables_has_its_config(label, data):
+    base, skip, gcaa, lambda_ad, lambda_g, audio = ROWS[label]
+    cfg = row_of(label, data).load()
     model = cfg.model
     assert [model[switch] for switch in SWITCHES] == [base, skip, gcaa]
     assert model.get('discriminator', {}).get('weight') == lambda_ad
@@ -133,9 +144,9 @@ def test_each_row_of_the_papers_tables_has_its_config(row, data):
         assert loader.dataset.data_prefix.visual_st == 'feats/r2plus1d_18'
 
 
-@pytest.mark.parametrize('row', ROWS)
-def test_rows_are_trained_as_the_paper_says(row):
-    cfg = load(f'{row}_llp')
+@pytest.mark.parametrize('label', ROWS)
+def test_rows_are_trained_as_the_paper_says(label):
+    cfg = row_of(label).load()
     assert (cfg.model.embed_dims, cfg.model.num_heads, cfg.model.num_layers) == (512, 1, 1)
     assert (cfg.model.feedforward_channels, cfg.model.dropout, cfg.model.num_classes) == (512, 0.1, 25)
     optimizer = cfg.optim_wrapper.optimizer
@@ -149,14 +160,14 @@ def test_rows_are_trained_as_the_paper_says(row):
 
 
 @pytest.mark.parametrize('objective', ['uni', 'cross', 'multi'])
-@pytest.mark.parametrize(('pretraining', 'parsing'), [('audioset', 'llp'), ('sim', 'sim')])
-def test_parsers_read_what_their_pretraining_gives(objective, pretraining, parsing):
-    first = load(f'avg_{objective}_{pretraining}')
-    second = load(f'pretrain_{objective}_{parsing}')
+@pytest.mark.parametrize('data', ['llp', 'sim'])
+def test_parsers_read_what_their_pretraining_gives(objective, data):
+    first = row_of(f'pretraining for Pretrain ({objective})', data).load()
+    second = row_of(f'Pretrain ({objective})', data).load()
     assert first.model.loss.objective == objective
     assert set(first.train_dataloader.dataset.data_prefix) == {'audio', 'visual'}
     assert second.model.audio_channels == second.model.visual_channels == first.model.embed_dims
-    plain = load(f'adv_skip_gcaa_{parsing}')
+    plain = load(f'adv_skip_gcaa_{data}')
     changed = {key for key in plain.model if plain.model[key] != second.model[key]}
     assert changed <= {'audio_channels', 'visual_channels'}
 

@@ -1,11 +1,11 @@
-"""Every config of event localization builds, trains a step and predicts; the paper's rows are pinned."""
+"""Every config and row of event localization builds, trains and predicts; the paper's rows are pinned."""
 
-import copy
 import functools
 from pathlib import Path
 
 import pytest
 import torch
+from config_rows import ConfigRow, table_rows
 from mmdet.registry import DATASETS, HOOKS, METRICS, MODELS, RUNNERS, TRANSFORMS, VISUALIZERS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -18,31 +18,29 @@ from mmav.structures import SegmentDataSample
 pytestmark = pytest.mark.stack
 
 ROOT = Path(__file__).parents[1] / 'configs' / 'dmin'
-NAMES = sorted(path.stem for path in ROOT.glob('*.py'))
+TABLE = table_rows('dmin')
+CASES = [ConfigRow(f'dmin/{path.name}') for path in sorted(ROOT.glob('*.py'))]
+CASES += [row for row in TABLE if row.options]
 VIDEOS, SEGMENTS, SIDE, VISUAL, AUDIO = 3, 4, 2, 8, 6
 
 # What a row of the paper's tables changes in the model; each holds for both ways of supervision.
 ROWS = {
-    # Table III
-    'no_agta': dict(use_agta=False),
-    'agta_no_lstm': dict(agta=dict(lstm=False)),
-    'agta_no_mfb': dict(agta=dict(mfb=False)),
-    'agta_no_channel': dict(agta=dict(channel=False)),
-    'agta_no_spatial': dict(agta=dict(spatial=False)),
-    # Table IV
-    'no_dima': dict(use_dima=False),
-    # Tables IV ("CMRA") and V
-    'dot_product': dict(dima=dict(own_score='dot', other_score='dot')),
-    'dfa_own': dict(dima=dict(own_score='dense', other_score='dot')),
-    'dfa_both': dict(dima=dict(own_score='dense', other_score='dense')),
-    # Table VI
+    'Table III, without AGTA': dict(use_agta=False),
+    'Table III, AGTA without LSTM': dict(agta=dict(lstm=False)),
+    'Table III, AGTA without MFB': dict(agta=dict(mfb=False)),
+    'Table III, AGTA without channel': dict(agta=dict(channel=False)),
+    'Table III, AGTA without spatial': dict(agta=dict(spatial=False)),
+    'Table IV, without DIMA': dict(use_dima=False),
+    'Table IV, "CMRA"; Table V, MHA and MHA': dict(dima=dict(own_score='dot', other_score='dot')),
+    'Table V, DFA and MHA': dict(dima=dict(own_score='dense', other_score='dot')),
+    'Table V, DFA and DFA': dict(dima=dict(own_score='dense', other_score='dense')),
     **{
-        f'lambda{100 * weight:03.0f}': dict(unimodal_weight=weight)
-        for weight in (0, 0.02, 0.04, 0.06, 0.08, 0.1)
+        f'Table VI, lambda = {weight}': dict(unimodal_weight=float(weight))
+        for weight in ('0.0', '0.02', '0.04', '0.06', '0.08', '0.10')
     },
 }
 # The row of lambda that is the main config.
-MAIN = dict(dmin_ave='lambda010', dmin_ave_weakly='lambda008')
+MAIN = dict(dmin_ave='Table VI, lambda = 0.10', dmin_ave_weakly='Table VI, lambda = 0.08')
 
 
 @functools.cache
@@ -51,9 +49,9 @@ def load(name: str) -> Config:
     return Config.fromfile(ROOT / f'{name}.py')
 
 
-def toy(name: str) -> Config:
+def toy(row: ConfigRow) -> Config:
     """The config with narrow layers and features."""
-    cfg = copy.deepcopy(load(name))
+    cfg = row.load()
     cfg.model.update(visual_channels=VISUAL, audio_channels=AUDIO, embed_dims=8)
     cfg.merge_from_dict({'model.encoder': dict(num_heads=2, num_layers=1, feedforward_channels=8)})
     if cfg.model.type == 'DMIN':
@@ -86,9 +84,9 @@ def toy_batch(cfg: Config) -> dict:
     return dict(inputs={key: inputs[key] for key in keys}, data_samples=samples)
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_config_trains_a_step_and_predicts(name):
-    cfg = toy(name)
+@pytest.mark.parametrize('row', CASES, ids=str)
+def test_config_trains_a_step_and_predicts(row):
+    cfg = toy(row)
     init_default_scope('mmdet')
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
@@ -96,7 +94,7 @@ def test_config_trains_a_step_and_predicts(name):
     assert {key.split('.')[0] for key in changed} == {
         key.split('.')[0] for key, _ in model.named_parameters()
     }
-    double = name.endswith('official')
+    double = row.name.endswith('official')
     assert {value.dtype for value in model.parameters()} == {torch.float64 if double else torch.float32}
 
     with torch.no_grad():
@@ -110,9 +108,9 @@ def test_config_trains_a_step_and_predicts(name):
             assert result.pred_labels.shape == (SEGMENTS,) and result.pred_relevance.isfinite().all()
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_config_names_what_exists_and_survives_a_dump(name, tmp_path):
-    cfg = load(name)
+@pytest.mark.parametrize('row', CASES, ids=str)
+def test_config_names_what_exists_and_survives_a_dump(row, tmp_path):
+    cfg = row.load()
     assert cfg.default_scope == 'mmdet' and cfg.custom_imports.imports == ['mmav']
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         assert DATASETS.get(loader.dataset.type) is not None
@@ -149,15 +147,15 @@ def test_data_sets_give_what_the_models_take(name, simulated):
         assert ('gt_events' if learned else 'gt_segments') in packed['data_samples']
 
 
-def test_every_row_of_the_tables_has_a_config_that_changes_that_alone():
-    rows = {f'{base}_{row}': (base, row) for base in MAIN for row in ROWS if row != MAIN[base]}
+def test_every_row_of_the_tables_has_options_that_change_that_alone():
+    rows = {(row.name, row.label): row for row in TABLE if row.options}
+    assert set(rows) == {(base, label) for base in MAIN for label in ROWS if label != MAIN[base]}
     assert len(rows) == 28
-    variants = {name for name in NAMES if name.startswith('dmin_ave') and name not in MAIN}
-    assert variants - {f'{base}_official' for base in MAIN} == set(rows)
-    for name, (base, row) in rows.items():
+    for (base, label), row in rows.items():
         expected = load(base).to_dict()
-        expected['model'].update(ROWS[row])
-        assert load(name).to_dict() == expected
+        expected['model'].update(ROWS[label])
+        assert row.load().to_dict() == expected
+    assert {(row.name, row.label) for row in TABLE if not row.options} >= set(MAIN.items())
     assert load('dmin_ave').model.unimodal_weight == 0.1
     assert load('dmin_ave_weakly').model.unimodal_weight == 0.08
 

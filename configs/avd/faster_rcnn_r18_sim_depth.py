@@ -7,19 +7,8 @@ model = dict(
     ),
 )
 
-train_pipeline = [
-    dict(type='LoadVisualModalities', modalities=('depth',)),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='ResizeModalities', scale=(96, 96), mode='stretch'),
-    dict(type='MirrorFlip', prob=0.5),
-    dict(type='PackAudioVisualInputs'),
-]
-test_pipeline = [
-    dict(type='LoadVisualModalities', modalities=('depth',)),
-    dict(type='ResizeModalities', scale=(96, 96), mode='stretch'),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='PackAudioVisualInputs'),
-]
+train_pipeline = [dict(_base_.train_pipeline[0], modalities=('depth',)), *_base_.train_pipeline[1:]]
+test_pipeline = [dict(_base_.test_pipeline[0], modalities=('depth',)), *_base_.test_pipeline[1:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -12,19 +12,9 @@ model = dict(
     neck=dict(type='FPN'),
 )
 
-train_pipeline = [
-    dict(type='LoadVisualModalities', modalities=('rgb',)),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='ResizeModalities', scale=(96, 96), mode='stretch'),
-    dict(type='MirrorFlip', prob=0.5),
-    dict(type='PackAudioVisualInputs'),
-]
-test_pipeline = [
-    dict(type='LoadVisualModalities', modalities=('rgb',)),
-    dict(type='ResizeModalities', scale=(96, 96), mode='stretch'),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='PackAudioVisualInputs'),
-]
+# pictures are loaded instead of sound
+train_pipeline = [dict(type='LoadVisualModalities', modalities=('rgb',)), *_base_.train_pipeline[1:]]
+test_pipeline = [dict(type='LoadVisualModalities', modalities=('rgb',)), *_base_.test_pipeline[1:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -4,10 +4,8 @@ _base_ = './faster_rcnn_r50_fpn_mavd_mta_rtd.py'
 model = dict(teachers=dict(_delete_=True, rgb=_base_.model.teachers.rgb))
 
 train_pipeline = [
-    dict(type='LoadMultichannelAudio'),
-    dict(type='LoadVisualModalities', modalities=('rgb',)),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='ResizeModalities', scale=(576, 576), mode='stretch'),
-    dict(type='PackAudioVisualInputs'),
+    _base_.train_pipeline[0],
+    dict(_base_.train_pipeline[1], modalities=('rgb',)),
+    *_base_.train_pipeline[2:],
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -4,10 +4,8 @@ _base_ = './faster_rcnn_r50_fpn_mavd_mta_rtd.py'
 model = dict(teachers=dict(_delete_=True, depth=_base_.model.teachers.depth))
 
 train_pipeline = [
-    dict(type='LoadMultichannelAudio'),
-    dict(type='LoadVisualModalities', modalities=('depth',)),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='ResizeModalities', scale=(576, 576), mode='stretch'),
-    dict(type='PackAudioVisualInputs'),
+    _base_.train_pipeline[0],
+    dict(_base_.train_pipeline[1], modalities=('depth',)),
+    *_base_.train_pipeline[2:],
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -17,10 +17,8 @@ model = dict(
     ),
 )
 train_pipeline = [
-    dict(type='LoadMultichannelAudio'),
-    dict(type='LoadVisualModalities', modalities=('rgb', 'thermal', 'depth')),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='ResizeModalities', scale=(576, 576), mode='stretch'),
-    dict(type='PackAudioVisualInputs'),
+    _base_.train_pipeline[0],
+    dict(_base_.train_pipeline[1], modalities=('rgb', 'thermal', 'depth')),
+    *_base_.train_pipeline[2:],
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

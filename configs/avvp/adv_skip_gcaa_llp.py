@@ -1,4 +1,5 @@
-# Base + Adv + Skip + GCAA: all of the paper but pretraining.
-_base_ = './adv_skip_llp.py'
+# Base + Adv + Skip + GCAA: all of the paper but pretraining. Adv: modality discriminator; Skip: self-attended
+# signal past the cross-attention; GCAA: global context aware attention.
+_base_ = './base_llp.py'
 
-model = dict(gcaa=True)
+model = dict(skip=True, discriminator=dict(weight=0.4), gcaa=True)

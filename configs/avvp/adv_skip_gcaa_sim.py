@@ -1,4 +1,5 @@
-# Base + Adv + Skip + GCAA: all of the paper but pretraining. Small, on simulated data.
-_base_ = './adv_skip_sim.py'
+# Base + Adv + Skip + GCAA: all of the paper but pretraining. Adv: modality discriminator; Skip: self-attended
+# signal past the cross-attention; GCAA: global context aware attention. Small, on simulated data.
+_base_ = './base_sim.py'
 
-model = dict(gcaa=True)
+model = dict(skip=True, discriminator=dict(weight=0.4), gcaa=True)

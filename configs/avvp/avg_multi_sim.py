@@ -1,4 +1,5 @@
-# Pretraining by audio-visual grounding, multimodal, eq. (5).
+# Pretraining by audio-visual grounding, multimodal, eq. (5); model.loss.objective='uni': unimodal, eq. (3);
+# 'cross': cross-modal, eq. (4).
 # Small, on the simulated clips. The thresholds link seconds of one kind and no others, nearly.
 _base_ = [
     '../_base_/models/avg_small.py',

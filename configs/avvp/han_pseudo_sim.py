@@ -4,13 +4,7 @@ _base_ = './han_sim.py'
 
 model = dict(pseudo_loss=dict(type='SegmentPseudoLabelLoss', loss_weight=1.0))
 
-train_pipeline = [
-    dict(
-        type='PackSegmentInputs',
-        keys=('audio', 'visual', 'visual_st'),
-        gt_keys=('gt_events', 'pseudo_audio', 'pseudo_visual'),
-    ),
-]
+train_pipeline = [dict(_base_.pipeline[0], gt_keys=('gt_events', 'pseudo_audio', 'pseudo_visual'))]
 train_dataloader = dict(
     dataset=dict(
         pseudo_labels=dict(audio='pseudo_audio.tsv', visual='pseudo_visual.tsv'), pipeline=train_pipeline

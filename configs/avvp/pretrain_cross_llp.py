@@ -1,5 +1,6 @@
-# Pretrain (cross): all of the paper, on representations that avg_cross_audioset.py has learned and
-# tools/write_avg_representations.py has written to feats_avg_cross.
+# Pretrain (cross): all of the paper, on representations that avg_multi_audioset.py with
+# model.loss.objective=cross has learned and tools/write_avg_representations.py has written to
+# feats_avg_cross.
 _base_ = './adv_skip_gcaa_llp.py'
 
 model = dict(audio_channels=512, visual_channels=512)

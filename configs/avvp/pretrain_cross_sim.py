@@ -1,5 +1,6 @@
-# Pretrain (cross): all of the paper, on representations that avg_cross_sim.py has learned and
-# tools/write_avg_representations.py has written to feats_avg_cross. Small, on simulated data.
+# Pretrain (cross): all of the paper, on representations that avg_multi_sim.py with
+# model.loss.objective=cross has learned and tools/write_avg_representations.py has written to
+# feats_avg_cross. Small, on simulated data.
 _base_ = './adv_skip_gcaa_sim.py'
 
 model = dict(audio_channels=128, visual_channels=128)

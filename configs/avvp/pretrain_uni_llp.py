@@ -1,5 +1,6 @@
-# Pretrain (uni): all of the paper, on representations that avg_uni_audioset.py has learned and
-# tools/write_avg_representations.py has written to feats_avg_uni.
+# Pretrain (uni): all of the paper, on representations that avg_multi_audioset.py with
+# model.loss.objective=uni has learned and tools/write_avg_representations.py has written to
+# feats_avg_uni.
 _base_ = './adv_skip_gcaa_llp.py'
 
 model = dict(audio_channels=512, visual_channels=512)

@@ -7,10 +7,6 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-train_pipeline = [
-    dict(type='LoadMultichannelAudio'),
-    dict(type='LoadVisualModalities', modalities=('rgb', 'thermal', 'depth')),
-    {{_base_.resize}},
-    dict(type='PackAudioVisualInputs'),
-]
+# no label is loaded
+train_pipeline = [*_base_.train_pipeline[:2], *_base_.train_pipeline[3:]]
 train_dataloader = dict(dataset=dict(ann_file='', split_file='train.txt', pipeline=train_pipeline))

@@ -5,11 +5,9 @@ _base_ = './distillnet_effdet_d2_mavd.py'
 model = dict(pseudo_labels=None)
 
 train_pipeline = [
-    dict(type='LoadMultichannelAudio'),
-    dict(type='LoadVisualModalities', modalities=('rgb', 'thermal', 'depth')),
+    *_base_.train_pipeline[:2],
     dict(type='LoadAnnotations', with_bbox=True),
-    {{_base_.resize}},
-    dict(type='PackAudioVisualInputs'),
+    *_base_.train_pipeline[2:],
 ]
 train_dataloader = dict(
     dataset=dict(ann_file='annotations/pseudo_train.json', split_file=None, pipeline=train_pipeline)

@@ -4,9 +4,8 @@ _base_ = './distillnet_effdet_d2_mavd.py'
 model = dict(teachers=dict(_delete_=True, rgb=_base_.model.teachers.rgb, depth=_base_.model.teachers.depth))
 
 train_pipeline = [
-    dict(type='LoadMultichannelAudio'),
-    dict(type='LoadVisualModalities', modalities=('rgb', 'depth')),
-    {{_base_.resize}},
-    dict(type='PackAudioVisualInputs'),
+    _base_.train_pipeline[0],
+    dict(_base_.train_pipeline[1], modalities=('rgb', 'depth')),
+    *_base_.train_pipeline[2:],
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -8,17 +8,9 @@ model = dict(
     teachers=dict(_delete_=True, rgb=_base_.model.teachers.rgb),
 )
 
-train_pipeline = [
-    dict(type='LoadVisualModalities', modalities=('rgb', 'thermal')),
-    {{_base_.resize}},
-    dict(type='PackAudioVisualInputs'),
-]
-test_pipeline = [
-    dict(type='LoadVisualModalities', modalities=('thermal',)),
-    {{_base_.resize}},
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='PackAudioVisualInputs'),
-]
+# no sound is loaded
+train_pipeline = [dict(_base_.train_pipeline[1], modalities=('rgb', 'thermal')), *_base_.train_pipeline[2:]]
+test_pipeline = [dict(type='LoadVisualModalities', modalities=('thermal',)), *_base_.test_pipeline[1:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -7,11 +7,10 @@ _base_ = [
     '../_base_/iteration_runtime.py',
 ]
 
+# pictures of all teachers and no label are loaded
 train_pipeline = [
-    dict(type='LoadMultichannelAudio'),
-    dict(type='LoadVisualModalities', modalities=('rgb', 'thermal', 'depth')),
-    dict(type='ResizeModalities', scale=(96, 96), mode='stretch'),
-    dict(type='MirrorFlip', prob=0.5),
-    dict(type='PackAudioVisualInputs'),
+    _base_.train_pipeline[0],
+    dict(_base_.train_pipeline[1], modalities=('rgb', 'thermal', 'depth')),
+    *_base_.train_pipeline[3:],
 ]
 train_dataloader = dict(dataset=dict(ann_file='', split_file='train.txt', pipeline=train_pipeline))

@@ -6,10 +6,6 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-train_pipeline = [
-    dict(type='LoadMultichannelAudio'),
-    dict(type='LoadAnnotations', with_bbox=True),
-    _base_.resize,
-    dict(type='PackAudioVisualInputs'),
-]
+# no picture is loaded
+train_pipeline = [_base_.train_pipeline[0], *_base_.train_pipeline[2:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

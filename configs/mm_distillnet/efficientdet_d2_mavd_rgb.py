@@ -16,18 +16,9 @@ model = dict(
     backbone=dict(in_channels=3),
 )
 
-train_pipeline = [
-    dict(type='LoadVisualModalities', modalities=('rgb',)),
-    dict(type='LoadAnnotations', with_bbox=True),
-    _base_.resize,
-    dict(type='PackAudioVisualInputs'),
-]
-test_pipeline = [
-    dict(type='LoadVisualModalities', modalities=('rgb',)),
-    _base_.resize,
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='PackAudioVisualInputs'),
-]
+# pictures are loaded instead of sound
+train_pipeline = [dict(_base_.train_pipeline[1], modalities=('rgb',)), *_base_.train_pipeline[2:]]
+test_pipeline = [dict(type='LoadVisualModalities', modalities=('rgb',)), *_base_.test_pipeline[1:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -8,18 +8,8 @@ model = dict(
     backbone=dict(in_channels=1),
 )
 
-train_pipeline = [
-    dict(type='LoadVisualModalities', modalities=('thermal',)),
-    dict(type='LoadAnnotations', with_bbox=True),
-    _base_.resize,
-    dict(type='PackAudioVisualInputs'),
-]
-test_pipeline = [
-    dict(type='LoadVisualModalities', modalities=('thermal',)),
-    _base_.resize,
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='PackAudioVisualInputs'),
-]
+train_pipeline = [dict(_base_.train_pipeline[0], modalities=('thermal',)), *_base_.train_pipeline[1:]]
+test_pipeline = [dict(_base_.test_pipeline[0], modalities=('thermal',)), *_base_.test_pipeline[1:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

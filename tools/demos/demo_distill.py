@@ -29,11 +29,12 @@ from mmengine.config import Config
 from mmav.evaluation import evaluate_mean_box
 
 TEACHERS = ('rgb', 'thermal', 'depth')
+# Configs by network; which labels they learn is an option (data_options).
 CONFIGS = {
     'few': 'avd/faster_rcnn_r18_sim_acoustic.py',
-    'no_mta': 'mm_distillnet/distillnet_r18_sim_offline_no_mta_acoustic.py',
+    'no_mta': 'avd/faster_rcnn_r18_sim_acoustic.py',
     'mta': 'mm_distillnet/distillnet_r18_sim_offline_acoustic.py',
-    'log_mel': 'mm_distillnet/distillnet_r18_sim_offline_no_mta.py',
+    'log_mel': 'avd/faster_rcnn_r18_sim_audio.py',
     **{name: f'avd/faster_rcnn_r18_sim_{name}.py' for name in TEACHERS},
 }
 TRACKING = 'mm_distillnet/track_r18_sim.py'

@@ -25,6 +25,12 @@ VARIANTS = {
     'han_pseudo': 'HAN with labels of seconds',
 }
 OBJECTIVES = {'uni': 'unimodal', 'cross': 'cross-modal', 'multi': 'multimodal'}
+# Config below configs/avvp and what it is changed in; of other networks the config has their name.
+CONFIGS = {
+    'gcaa': ('base_sim.py', {'model.gcaa': True}),
+    'adv_skip': ('adv_skip_gcaa_sim.py', {'model.gcaa': False}),
+    **{f'avg_{key}': ('avg_multi_sim.py', {'model.loss.objective': key}) for key in OBJECTIVES},
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,12 @@ PLANS = {
         objectives=('multi',),
     ),
 }
+
+
+def config_of(key: str) -> tuple[str, dict]:
+    """Path below ``configs/`` of a network's config, and what it is changed in."""
+    name, changes = CONFIGS.get(key, (f'{key}_sim.py', {}))
+    return f'avvp/{name}', changes
 
 
 def loader_options(data: Path, seed: int, splits: tuple[str, ...]) -> dict:
@@ -127,21 +139,23 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     clips = len((data / 'pretrain.csv').read_text().splitlines()) - 1
 
     def train_parser(key: str, title: str, **lane) -> str:
-        options = parser_options(data, seed, plan.epochs)
+        config, changes = config_of(key)
+        options = parser_options(data, seed, plan.epochs) | changes
         return steps.run(
             f'train_{key}',
             f'3/4 train {title}',
-            lambda: train(f'avvp/{key}_sim.py', key, work_dir / key, options, **lane),
+            lambda: train(config, key, work_dir / key, options, **lane),
             **base,
         )
 
     def pretrain(objective: str, **lane) -> str:
         key = f'avg_{objective}'
-        options = pretrain_options(data, seed, plan.pretrain_epochs, clips)
+        config, changes = config_of(key)
+        options = pretrain_options(data, seed, plan.pretrain_epochs, clips) | changes
         return steps.run(
             f'train_{key}',
             f'2/4 pretrain by audio-visual grounding, {OBJECTIVES[objective]}, without labels',
-            lambda: train(f'avvp/{key}_sim.py', key, work_dir / key, options, **lane),
+            lambda: train(config, key, work_dir / key, options, **lane),
             **base,
         )
 
@@ -162,11 +176,12 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     metrics = {}
 
     def examine(key: str, checkpoint: str) -> None:
-        options = parser_options(data, seed, plan.epochs)
+        config, changes = config_of(key)
+        options = parser_options(data, seed, plan.epochs) | changes
         metrics[key] = steps.run(
             f'test_{key}',
             f'4/4 test {key}',
-            lambda: test(f'avvp/{key}_sim.py', key, checkpoint, work_dir / key, options),
+            lambda: test(config, key, checkpoint, work_dir / key, options),
             **base,
         )
 

@@ -1,4 +1,0 @@
-# Table VI, lambda = 0.02.
-_base_ = './dmin_ave.py'
-
-model = dict(unimodal_weight=0.02)

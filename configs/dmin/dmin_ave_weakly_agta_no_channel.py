@@ -1,4 +1,0 @@
-# Table III, "AGTA w/o channel": no channel attention.
-_base_ = './dmin_ave_weakly.py'
-
-model = dict(agta=dict(channel=False))

@@ -1,4 +1,0 @@
-# Table IV, "CMRA", and Table V, MHA and MHA: the dot product for all keys.
-_base_ = './dmin_ave_weakly.py'
-
-model = dict(dima=dict(own_score='dot', other_score='dot'))
