@@ -1,4 +1,4 @@
-"""Sphinx: ``make docs`` builds the site, with the API reference from the packages' source, which is not imported."""
+"""Sphinx: ``make docs`` builds the site, and the API reference from the source, which is not imported."""
 
 import ast
 import re
@@ -47,7 +47,11 @@ def _include(app: Sphinx, docname: str, content: list[str]) -> None:
 
     def target_of(match: re.Match) -> str:
         target = match[1]
-        return target.removeprefix('docs/') if target.startswith('docs/') else INCLUDED.get(target, f'../{target}')
+        return (
+            target.removeprefix('docs/')
+            if target.startswith('docs/')
+            else INCLUDED.get(target, f'../{target}')
+        )
 
     content[0] = re.sub(r'^<!-- (\w+\.md) -->$', text_of, content[0], flags=re.M)
 
@@ -74,7 +78,7 @@ def _offered_modules(package: str) -> set[str]:
 
 
 def _skip(app: Sphinx, what: str, name: str, obj: object, skip: bool, options: list[str]) -> bool | None:
-    """Leave out modules behind their package's page, and names on a package's page that an inner package offers."""
+    """Leave out modules behind their package's page, and names on it that an inner package offers."""
     package, _, last = name.rpartition('.')
     if what == 'package':
         return name.startswith('mmav.compat')  # most packages have no docstring, and a page all the same
@@ -83,7 +87,9 @@ def _skip(app: Sphinx, what: str, name: str, obj: object, skip: bool, options: l
     origin = obj.obj.get('original_path', '')
     if what == 'class' and obj.constructor:  # Sphinx cannot read a comprehension as a default
         arguments = obj.constructor.obj['args']
-        arguments[:] = [(*rest, '...' if ' for ' in (default or '') else default) for *rest, default in arguments]
+        arguments[:] = [
+            (*rest, '...' if ' for ' in (default or '') else default) for *rest, default in arguments
+        ]
     if origin.startswith('mmav.compat.'):
         return True
     if origin.startswith(f'{package}.'):
