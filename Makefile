@@ -44,7 +44,7 @@ lint: env                 ## check style
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 
 docs: $(DOCS_VENV)/.stamp  ## build the documentation: docs/_build/index.html; warnings and broken links are errors
-	$(DOCS_VENV)/bin/sphinx-build -W --keep-going -q -d docs/_build/.doctrees docs docs/_build
+	$(DOCS_VENV)/bin/sphinx-build -W --keep-going -q -j auto -d docs/_build/.doctrees docs docs/_build
 	@echo "docs/_build/index.html"
 
 $(DOCS_VENV)/.stamp: requirements-docs.txt constraints.txt
