@@ -6,8 +6,10 @@ export VENV
 # Idle OpenMP threads that spin take the cores from those that work.
 export OMP_WAIT_POLICY ?= passive
 PYTHON_IN_VENV = $(VENV)/bin/python
+# The documentation is built without mmav and PyTorch, in an environment of its own.
+DOCS_VENV ?= .venv-docs
 
-.PHONY: help env demo demo-distill demo-localize demo-events demo-parse test test-stacks bench lint
+.PHONY: help env demo demo-distill demo-localize demo-events demo-parse test test-stacks bench lint docs
 help:                     ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -40,3 +42,12 @@ bench: env                ## measure the speed ratios of docs/benchmarks.md
 
 lint: env                 ## check style
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+docs: $(DOCS_VENV)/.stamp  ## build the documentation: docs/_build/index.html; warnings and broken links are errors
+	$(DOCS_VENV)/bin/sphinx-build -W --keep-going -q -j auto -d docs/_build/.doctrees docs docs/_build
+	@echo "docs/_build/index.html"
+
+$(DOCS_VENV)/.stamp: requirements-docs.txt constraints.txt
+	$(or $(PYTHON),python3) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/pip install --disable-pip-version-check -q -c constraints.txt -r requirements-docs.txt $(EXTRA_PIP_ARGS)
+	@touch $@
