@@ -147,11 +147,11 @@ def test_variants_differ_from_the_main_config_in_what_their_name_says(name, chan
 PSEUDO_LABELS = {'train_dataloader.dataset.ann_file': 'annotations/pseudo_train.json'}
 # What the rows with options change: config and values
 CHANGES = {
-    'Table 3: AVD without W': (
+    'RGB, fused without weights': (
         'avd/faster_rcnn_r50_fpn_mavd.py',
         {'model.roi_head.fusion.use_weights': False},
     ),
-    'the light preset: weights of 0.1': (
+    "RGB, AVD's weights 0.1": (
         'avd/faster_rcnn_r50_fpn_mavd.py',
         {f'model.roi_head.loss_avd.{name}_weight': 0.1 for name in ('gcl', 'avkd')},
     ),
