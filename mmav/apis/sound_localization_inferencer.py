@@ -22,7 +22,8 @@ from mmengine.registry import init_default_scope
 from torch import nn
 from tqdm import tqdm
 
-from mmav.media.video import read_video_audio, write_video
+from mmav.media.video import read_video_audio
+from mmav.media.video_writer import write_video
 from mmav.utils.fileio import AtomicLocalBackend
 
 from ..visualization import blend_heatmap

@@ -4,11 +4,8 @@ Times are seconds from the file's start, which is the earliest of its streams. L
 height and width in pixels; L samples.
 """
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -166,50 +163,6 @@ def read_video_audio(path: str | Path, sample_rate: int, backend_args: dict | No
     return wave if rate == sample_rate else soxr.resample(wave, rate, sample_rate)
 
 
-def write_video(
-    path: str | Path,
-    frames: Iterable[np.ndarray],
-    fps: float,
-    audio: np.ndarray | None = None,
-    sample_rate: int | None = None,
-    crf: int = 18,
-) -> None:
-    """Write pictures and sound to a video (H.264 and AAC), whole or not at all.
-
-    The codec needs even sizes: the last column or row of pictures with an odd one is repeated.
-
-    Args:
-        path (str or Path): File to write, .mp4, .mkv or .mov; its folder is made if missing.
-        frames (Iterable[np.ndarray]): Pictures (H, W, 3) of uint8, RGB, all of one size.
-        fps (float): Pictures a second.
-        audio (np.ndarray, optional): (L,) of float in -1..1; need not end with the pictures.
-        sample_rate (int, optional): Of ``audio``, in hertz; one that AAC knows, such as 16000, 22050, 44100.
-        crf (int): Quality, 0 (lossless but for colour) to 51. Defaults to 18.
-
-    Raises:
-        ValueError: If there is no picture, one of another size or type, or sound without a sample rate or of
-            another shape.
-        av.error.FFmpegError: If a codec refuses the settings, or the disk is full.
-    """
-    path, frames = Path(path), iter(frames)
-    first = next(frames, None)
-    if first is None:
-        raise ValueError(f'{path}: no picture to write')
-    if audio is not None and (np.ndim(audio) != 1 or not sample_rate):
-        raise ValueError(
-            f'{path}: sound must be (L,) with a sample rate, got {np.shape(audio)}, {sample_rate}'
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}')
-    try:
-        with av.open(str(partial), 'w') as container:
-            _mux(container, chain([first], frames), fps, audio, sample_rate, crf, path)
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
 @contextmanager
 def _open(path: str | Path, backend_args: dict | None) -> Iterator['av.container.InputContainer']:
     """Open for reading; whatever FFmpeg finds wrong is a SampleError of this file."""
@@ -275,55 +228,3 @@ def _to_rgb(frame: 'av.VideoFrame') -> np.ndarray:
     picture = frame.to_ndarray(format='rgb24')
     turns = round(frame.rotation / 90) % 4  # counter-clockwise, as numpy turns
     return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
-
-
-def _mux(
-    container: 'av.container.OutputContainer',
-    frames: Iterable[np.ndarray],
-    fps: float,
-    audio: np.ndarray | None,
-    sample_rate: int | None,
-    crf: int,
-    path: Path,
-) -> None:
-    """Encode pictures and sound, the sound of each picture after it, so that players need not seek."""
-    video = container.add_stream(
-        'libx264', Fraction(fps).limit_denominator(100_000), options={'crf': str(crf)}
-    )
-    video.pix_fmt = 'yuv420p'
-    sound = None if audio is None else container.add_stream('aac', sample_rate, layout='mono')
-    shape, written = None, 0
-    for count, frame in enumerate(frames, 1):
-        frame = np.asarray(frame)
-        shape = shape or frame.shape
-        if frame.shape != shape or frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
-            raise ValueError(
-                f'{path}: pictures must be (H, W, 3) of uint8 and of one size, got {frame.shape} '
-                f'{frame.dtype} after {shape}'
-            )
-        height, width = frame.shape[:2]
-        if count == 1:
-            video.width, video.height = width + width % 2, height + height % 2
-        if height % 2 or width % 2:
-            frame = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode='edge')
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format='rgb24')
-        container.mux(video.encode(picture))
-        if sound is not None:
-            until = round(count * sample_rate / fps)
-            _mux_sound(container, sound, audio[written:until], written)
-            written = min(until, len(audio))
-    container.mux(video.encode())
-    if sound is not None:
-        _mux_sound(container, sound, audio[written:], written)
-        container.mux(sound.encode())
-
-
-def _mux_sound(
-    container: 'av.container.OutputContainer', stream: 'av.AudioStream', samples: np.ndarray, position: int
-) -> None:
-    if not len(samples):
-        return
-    frame = av.AudioFrame.from_ndarray(np.asarray(samples, np.float32)[None], format='fltp', layout='mono')
-    frame.sample_rate, frame.pts = stream.rate, position
-    frame.time_base = Fraction(1, stream.rate)
-    container.mux(stream.encode(frame))

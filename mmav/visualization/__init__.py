@@ -1,9 +1,11 @@
+from mmav.media.video_writer import VideoWriter
+
 from .acoustic_overlay import draw_acoustic_image, draw_stored_acoustic_image
 from .heatmap_visualizer import HeatmapLocalVisualizer, blend_heatmap
 from .local_visualizer import MAVDLocalVisualizer, crop_to_sample
 from .spectrogram_strip import draw_spectrogram_strip
 from .timeline import EventBand, MapBand, ValueBand, draw_timeline
-from .track_video import VideoWriter, draw_tracks, track_colour
+from .track_drawing import draw_tracks, track_colour
 
 __all__ = [
     'EventBand',

@@ -8,7 +8,8 @@ import torch
 
 from mmav.features.image_networks import PictureFeature
 from mmav.features.segment_feature_extractor import LLP_FEATURES, SegmentFeatureExtractor
-from mmav.media.video import read_video_audio, write_video
+from mmav.media.video import read_video_audio
+from mmav.media.video_writer import write_video
 from mmav.utils.errors import SampleError
 
 RATE = 16000

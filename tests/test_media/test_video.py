@@ -13,8 +13,8 @@ from mmav.media.video import (
     read_video_audio,
     read_video_frames,
     read_video_info,
-    write_video,
 )
+from mmav.media.video_writer import write_video
 from mmav.utils.errors import SampleError
 
 RATE = 16000
@@ -194,7 +194,7 @@ def test_a_video_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / 'new' / 'v.mp4'
     with pytest.raises(ValueError, match='one size'):
         write_video(path, [grey(0), grey(0, 20)], 5)
-    with pytest.raises(ValueError, match='no picture'):
+    with pytest.raises(ValueError, match='no image'):
         write_video(path, [], 5)
     with pytest.raises(ValueError, match='sample rate'):
         write_video(path, [grey(0)], 5, tone(1))

@@ -1,8 +1,6 @@
-import cv2
 import numpy as np
-import pytest
 
-from mmav.visualization import VideoWriter, draw_tracks, track_colour
+from mmav.visualization import draw_tracks, track_colour
 
 
 def test_colours_are_fixed_and_far_apart():
@@ -43,29 +41,3 @@ def test_truth_is_white():
     drawn = draw_tracks(image, np.zeros((0, 4)), np.zeros(0), np.array([[20.0, 60.0, 120.0, 160.0]]))
     assert drawn[110, 20].tolist() == [255] * 3
     assert (drawn.min(axis=-1) == drawn.max(axis=-1)).all()
-
-
-def test_video_is_read_back(tmp_path):
-    path = tmp_path / 'new' / 'video.mp4'
-    with VideoWriter(path, 12.5) as video:
-        for value in (40, 120, 200):
-            video.write(np.full((65, 151, 3), value, np.uint8))
-        assert not path.exists()
-    assert [each.name for each in path.parent.iterdir()] == ['video.mp4']
-    capture = cv2.VideoCapture(str(path))
-    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(12.5)
-    for value in (40, 120, 200):
-        found, picture = capture.read()
-        assert found and picture.shape == (66, 152, 3)
-        assert np.abs(picture[:64, :148].astype(int) - value).max() < 8
-    assert not capture.read()[0]
-
-
-def test_failed_video_leaves_nothing(tmp_path):
-    with pytest.raises(ValueError, match='a picture of'), VideoWriter(tmp_path / 'video.mp4', 5) as video:
-        video.write(np.zeros((64, 64, 3), np.uint8))
-        video.write(np.zeros((32, 64, 3), np.uint8))
-    assert list(tmp_path.iterdir()) == []
-    with VideoWriter(tmp_path / 'empty.mp4', 5):
-        pass
-    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,31 @@
+import cv2
+import numpy as np
+import pytest
+
+from mmav.media.video_writer import VideoWriter
+
+
+def test_video_is_read_back(tmp_path):
+    path = tmp_path / 'new' / 'video.mp4'
+    with VideoWriter(path, 12.5) as video:
+        for value in (40, 120, 200):
+            video.write(np.full((65, 151, 3), value, np.uint8))
+        assert not path.exists()
+    assert [each.name for each in path.parent.iterdir()] == ['video.mp4']
+    capture = cv2.VideoCapture(str(path))
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(12.5)
+    for value in (40, 120, 200):
+        found, picture = capture.read()
+        assert found and picture.shape == (66, 152, 3)
+        assert np.abs(picture[:64, :148].astype(int) - value).max() < 8
+    assert not capture.read()[0]
+
+
+def test_failed_video_leaves_nothing(tmp_path):
+    with pytest.raises(ValueError, match='of one size'), VideoWriter(tmp_path / 'video.mp4', 5) as video:
+        video.write(np.zeros((64, 64, 3), np.uint8))
+        video.write(np.zeros((32, 64, 3), np.uint8))
+    assert list(tmp_path.iterdir()) == []
+    with VideoWriter(tmp_path / 'empty.mp4', 5):
+        pass
+    assert list(tmp_path.iterdir()) == []
