@@ -27,6 +27,7 @@ from mmav.datasets.clip_names import read_clip_names
 from mmav.engine import close_launcher, join_launcher
 from mmav.features.feature_files import ArrayFolder, is_written, write_h5
 from mmav.features.segment_feature_extractor import AVE_FEATURES, LLP_FEATURES, SegmentFeatureExtractor
+from mmav.media.suffixes import AUDIO_SUFFIXES, VIDEO_SUFFIXES, has_suffix
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import write_json
 from mmav.utils.run_parameters import hash_json
@@ -37,8 +38,7 @@ PLACES = dict(
     ave=dict(visual='visual_feature', audio='audio_feature'),
     llp=dict(audio='vggish', visual='res152', visual_st='r2plus1d_18'),
 )
-VIDEO_SUFFIXES = ('.mp4', '.mkv', '.webm', '.avi', '.mov')
-AUDIO_SUFFIXES = ('.wav', '.flac', '.mp3', '.ogg', '.m4a')
+SOUND_SUFFIXES = (*AUDIO_SUFFIXES, '.m4a')  # FFmpeg reads more than soundfile
 # The first to finish waits for the last one, however slow its machine.
 PATIENCE = timedelta(days=7)
 
@@ -58,7 +58,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--audio',
         type=Path,
-        help=f"instead of the videos' sound: folder of <clip>{{{','.join(AUDIO_SUFFIXES)}}}",
+        help=f"instead of the videos' sound: folder of <clip>{{{','.join(SOUND_SUFFIXES)}}}",
     )
     parser.add_argument(
         '--list',
@@ -126,11 +126,11 @@ def list_clips(args: argparse.Namespace) -> list[str]:
     if args.list:
         return read_clip_names(args.list)
     folder = args.videos or args.frames or args.audio
-    suffixes = VIDEO_SUFFIXES if args.videos else AUDIO_SUFFIXES
+    suffixes = VIDEO_SUFFIXES if args.videos else SOUND_SUFFIXES
     if folder == args.frames:
         names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     else:
-        names = sorted({file.stem for file in folder.iterdir() if file.suffix.lower() in suffixes})
+        names = sorted({file.stem for file in folder.iterdir() if has_suffix(file, suffixes)})
     if not names:
         raise ValueError(f'nothing to extract in {folder}')
     return names
@@ -155,7 +155,7 @@ def find_source(args: argparse.Namespace, name: str) -> dict:
     if args.sees and args.frames:
         source.update(frames=args.frames / name, frames_fps=args.frames_fps)
     if args.hears and args.audio:
-        source['audio'] = find(args.audio, AUDIO_SUFFIXES)
+        source['audio'] = find(args.audio, SOUND_SUFFIXES)
     return source
 
 

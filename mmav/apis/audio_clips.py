@@ -14,11 +14,11 @@ import soxr
 import torch
 
 from mmav.media.audio_files import read_audio
+from mmav.media.suffixes import ARRAY_SUFFIXES, AUDIO_SUFFIXES, has_suffix
 from mmav.utils.errors import SampleError
+from mmav.utils.precision import as_float
 
-from ..datasets.transforms.load_multichannel_audio import as_float
-
-AUDIO_SUFFIXES = ('.wav', '.flac', '.mp3', '.ogg', '.npy', '.pkl')
+_SUFFIXES = (*AUDIO_SUFFIXES, *ARRAY_SUFFIXES)
 # files of one microphone in MAVD: audio_<microphone>_<frame id>.<suffix>
 _MICROPHONE_FILE = re.compile(r'audio_(\d+)_(.+)$')
 
@@ -150,7 +150,7 @@ def _are_microphone_files(inputs: Sequence, num_channels: int) -> bool:
 def _folder_clips(folder: Path, num_channels: int) -> list[AudioClip]:
     groups, clips = defaultdict(dict), []
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in AUDIO_SUFFIXES or not path.is_file():
+        if not has_suffix(path, _SUFFIXES) or not path.is_file():
             continue
         match = _MICROPHONE_FILE.match(path.stem)
         if match is None:
@@ -169,7 +169,7 @@ def _folder_clips(folder: Path, num_channels: int) -> list[AudioClip]:
             )
         clips.append(AudioClip(frame, [files[microphone] for microphone in range(num_channels)]))
     if not clips:
-        raise SampleError(str(folder), f'the folder holds no sound files ({", ".join(AUDIO_SUFFIXES)})')
+        raise SampleError(str(folder), f'the folder holds no sound files ({", ".join(_SUFFIXES)})')
     return clips
 
 

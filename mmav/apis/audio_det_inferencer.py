@@ -24,8 +24,8 @@ from tqdm import tqdm
 
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import AtomicLocalBackend
+from mmav.utils.precision import as_float
 
-from ..datasets.transforms.load_multichannel_audio import as_float
 from ..models.detectors import VISUAL_PREFIXES
 from ..structures import Rig
 from ..visualization import crop_to_sample, draw_acoustic_image, draw_spectrogram_strip

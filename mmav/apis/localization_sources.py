@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 import soxr
 
+from mmav.media.suffixes import VIDEO_SUFFIXES, has_suffix
 from mmav.media.video import iter_video_frames, read_video_audio
 from mmav.utils.errors import SampleError
+from mmav.utils.precision import as_float
 
-from ..datasets.clip_pairs import VIDEO_EXTENSIONS
 from ..datasets.transforms import LoadAudioSegment
 from ..datasets.transforms.load_visual_modalities import read_image
 
@@ -71,7 +72,7 @@ def list_sources(inputs: Source | Sequence[Source]) -> list[Source]:
         elif not is_video(source):
             raise SampleError(
                 str(source),
-                f'is no video ({", ".join(VIDEO_EXTENSIONS)}); give a picture and its sound as '
+                f'is no video ({", ".join(VIDEO_SUFFIXES)}); give a picture and its sound as '
                 'dict(image=..., audio=...)',
             )
     return sources
@@ -79,7 +80,7 @@ def list_sources(inputs: Source | Sequence[Source]) -> list[Source]:
 
 def is_video(source: Source) -> bool:
     """Whether an input is a video, by its extension."""
-    return isinstance(source, (str, Path)) and Path(source).suffix[1:].lower() in VIDEO_EXTENSIONS
+    return isinstance(source, (str, Path)) and has_suffix(source, VIDEO_SUFFIXES)
 
 
 def pair_shot(source: Mapping, number: int, loader: LoadAudioSegment) -> Shot:
@@ -158,7 +159,7 @@ def sound_around(wave: np.ndarray, centre: float, length: int) -> np.ndarray:
 def _checked_wave(wave: np.ndarray, name: str) -> np.ndarray:
     if wave.ndim != 1 or not wave.size or (wave.dtype != np.int16 and wave.dtype.kind != 'f'):
         raise SampleError(name, f'must be (L,) of int16 or floats, got {wave.shape} of {wave.dtype}')
-    wave = wave / np.float32(32768) if wave.dtype == np.int16 else wave.astype(np.float32)
+    wave = as_float(wave)
     if not np.isfinite(wave).all() or np.abs(wave).max() > 1.5:
         raise SampleError(
             name, 'floats must be finite and lie in -1..1: divide 16-bit samples by 32768 or pass int16'

@@ -17,10 +17,10 @@ from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
 from mmav.features.segment_feature_extractor import SegmentFeatureExtractor
+from mmav.media.suffixes import VIDEO_SUFFIXES, has_suffix
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import AtomicLocalBackend
 
-from ..datasets.clip_pairs import VIDEO_EXTENSIONS
 from ..structures import SegmentDataSample
 from ..visualization.timeline import Band, draw_timeline
 from .model_loading import load_model
@@ -141,8 +141,8 @@ class SegmentInferencer(ABC):
         return name, source, self._read(str(video), self._extract(Path(video)))
 
     def _extract(self, video: Path) -> Mapping[str, np.ndarray]:
-        if video.suffix[1:].lower() not in VIDEO_EXTENSIONS:
-            raise SampleError(str(video), f'is no video ({", ".join(VIDEO_EXTENSIONS)})')
+        if not has_suffix(video, VIDEO_SUFFIXES):
+            raise SampleError(str(video), f'is no video ({", ".join(VIDEO_SUFFIXES)})')
         if self.extractor is None:
             self.use_extractor()
         return self.extractor(video)

@@ -17,14 +17,11 @@ from mmengine.fileio import join_path, list_dir_or_file
 from mmengine.logging import print_log
 
 from mmav.media.audio_files import read_bytes
+from mmav.media.suffixes import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mmav.utils.errors import SampleError
 
 from .transforms import LoadAudioSegment, LoadClipFrame
 from .verification import find_faults
-
-IMAGE_EXTENSIONS = ('jpg', 'jpeg', 'png')
-AUDIO_EXTENSIONS = ('wav', 'flac', 'mp3')
-VIDEO_EXTENSIONS = ('mp4', 'mkv', 'webm', 'mov', 'avi')
 
 
 class ClipPairDataset(BaseDataset):
@@ -112,9 +109,9 @@ class ClipPairDataset(BaseDataset):
         self.left_out = Counter()
         listed = self._read_split(self._below_root(self.split_file)) if self.split_file else None
         annotations = self.read_annotations(listed)
-        kind, extensions = ('video', VIDEO_EXTENSIONS) if self.from_video else ('audio', AUDIO_EXTENSIONS)
-        pictures = self._list(self.data_prefix['img'], IMAGE_EXTENSIONS)
-        sounds = self._list(self.data_prefix[kind], extensions)
+        kind, suffixes = ('video', VIDEO_SUFFIXES) if self.from_video else ('audio', AUDIO_SUFFIXES)
+        pictures = self._list(self.data_prefix['img'], IMAGE_SUFFIXES)
+        sounds = self._list(self.data_prefix[kind], suffixes)
         if listed is None:
             listed = list(annotations) if self.annotated else sorted({*pictures, *sounds})
         stems = self._keep_those_with('a picture', pictures, listed)
@@ -147,9 +144,8 @@ class ClipPairDataset(BaseDataset):
         self.left_out[f'without {what}'] += len(missing)
         return [stem for stem in stems if stem in present]
 
-    def _list(self, folder: str, extensions: Sequence[str]) -> dict[str, str]:
-        """Stem to path of the files in a folder; of two files the one with the earlier extension."""
-        suffixes = tuple(f'.{extension}' for extension in extensions)
+    def _list(self, folder: str, suffixes: tuple[str, ...]) -> dict[str, str]:
+        """Stem to path of the files in a folder; of two files the one with the earlier suffix."""
         try:
             names = list(
                 list_dir_or_file(folder, list_dir=False, suffix=suffixes, backend_args=self.backend_args)

@@ -15,13 +15,13 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
+from mmav.media.suffixes import VIDEO_SUFFIXES, has_suffix
 from mmav.media.video import iter_video_frames, read_video_audio, read_video_info
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import AtomicLocalBackend, write_json
 from mmav.utils.run_parameters import refuse_other_parameters
 
 from ..utils.processes import run_in_processes
-from .clip_pairs import VIDEO_EXTENSIONS
 from .transforms.load_audio_segment import middle_of
 
 NOTE_FILE = 'prepare_clips.json'
@@ -108,9 +108,9 @@ def prepare_clips(
             function.
     """
     videos, root = Path(videos), Path(root)
-    paths = sorted(path for path in videos.glob('*') if path.suffix.lower()[1:] in VIDEO_EXTENSIONS)
+    paths = sorted(path for path in videos.glob('*') if has_suffix(path, VIDEO_SUFFIXES))
     if not paths:
-        raise SampleError(str(videos), f'holds no videos ({", ".join(VIDEO_EXTENSIONS)})')
+        raise SampleError(str(videos), f'holds no videos ({", ".join(VIDEO_SUFFIXES)})')
     stems: dict[str, Path] = {}
     for path in paths:
         if path.stem in stems:

@@ -48,7 +48,7 @@ class FlickrSoundNetDataset(ClipPairDataset):
         """Boxes and annotators of every clip that belongs to the set; nothing of training lists."""
         if not self.annotated:
             return {}
-        files = self._list(self.data_prefix['ann'], ['xml'])
+        files = self._list(self.data_prefix['ann'], ('.xml',))
         # The published folder holds thousands of files, the test list names 250.
         wanted = sorted(files) if stems is None else [stem for stem in stems if stem in files]
         return {stem: self._parse(files[stem]) for stem in wanted}

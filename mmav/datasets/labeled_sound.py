@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmav.utils.errors import SampleError
+from mmav.utils.precision import as_float
 
 from .mavd import MAVDDataset
-from .transforms.load_multichannel_audio import LoadMultichannelAudio, as_float
+from .transforms.load_multichannel_audio import LoadMultichannelAudio
 
 
 @dataclass(frozen=True)

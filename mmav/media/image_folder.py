@@ -10,7 +10,7 @@ import numpy as np
 
 from mmav.utils.errors import SampleError
 
-PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+from .suffixes import IMAGE_SUFFIXES, has_suffix
 
 
 def list_pictures(folder: str | Path) -> list[Path]:
@@ -28,9 +28,9 @@ def list_pictures(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise SampleError(str(folder), 'there is no such folder of pictures')
-    files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES]
+    files = [file for file in folder.iterdir() if has_suffix(file, IMAGE_SUFFIXES)]
     if not files:
-        raise SampleError(str(folder), f'the folder holds no pictures ({", ".join(PICTURE_SUFFIXES)})')
+        raise SampleError(str(folder), f'the folder holds no pictures ({", ".join(IMAGE_SUFFIXES)})')
     return sorted(
         files, key=lambda file: [int(p) if p.isdigit() else p for p in re.split(r'(\d+)', file.stem)]
     )

@@ -19,7 +19,8 @@ from mmengine.registry import init_default_scope
 from mmav.apis import SoundLocalizationInferencer
 from mmav.apis.localization_sources import sound_around
 from mmav.datasets import SampleError
-from mmav.media.video import read_video_audio, read_video_frames, read_video_info, write_video
+from mmav.media.video import read_video_audio, read_video_frames, read_video_info
+from mmav.media.video_writer import write_video
 from mmav.visualization import blend_heatmap
 
 pytestmark = pytest.mark.stack

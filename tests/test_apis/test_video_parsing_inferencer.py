@@ -15,7 +15,7 @@ from mmengine.registry import init_default_scope
 from mmav.apis import SegmentFeatureExtractor, VideoParsingInferencer
 from mmav.datasets import SampleError
 from mmav.features.image_networks import PictureFeature
-from mmav.media.video import write_video
+from mmav.media.video_writer import write_video
 from mmav.models.segment_models.segment_model import mean_per_segment
 
 pytestmark = pytest.mark.stack

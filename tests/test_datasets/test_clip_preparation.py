@@ -7,7 +7,7 @@ import soundfile
 
 from mmav.datasets import SampleError, VGGSoundDataset
 from mmav.datasets.clip_preparation import ClipSettings, prepare_clips
-from mmav.media.video import write_video
+from mmav.media.video_writer import write_video
 
 RATE = 16000
 

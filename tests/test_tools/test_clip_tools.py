@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmav.media.video import write_video
+from mmav.media.video_writer import write_video
 
 CONVERTERS = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
 

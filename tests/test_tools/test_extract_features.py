@@ -12,7 +12,8 @@ import torch
 
 from mmav.apis import SegmentFeatureExtractor
 from mmav.features.image_networks import PictureFeature
-from mmav.media.video import read_video_audio, write_video
+from mmav.media.video import read_video_audio
+from mmav.media.video_writer import write_video
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'extract_features.py'
 RATE = 16000

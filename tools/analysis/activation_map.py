@@ -38,6 +38,7 @@ from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.pseudo_labels.visual_teachers import build_frames, check_data_rig
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from mmav.utils.fileio import AtomicLocalBackend
+from mmav.utils.precision import as_float
 from mmav.visualization import (
     crop_to_sample,
     draw_acoustic_image,
@@ -239,8 +240,7 @@ def draw_sound(
         return None
     wave = None
     if 'audio' in inputs:
-        wave = preprocessor.cast_data(inputs['audio'])
-        wave = wave.float() / 32768 if wave.dtype == torch.int16 else wave
+        wave = as_float(preprocessor.cast_data(inputs['audio']))
     layer = getattr(preprocessor, 'acoustic_image', None)
     if layer is not None:
         image = cv2.cvtColor(crop_to_sample(read_image(sample.img_path), sample), cv2.COLOR_BGR2RGB)

@@ -23,6 +23,7 @@ from tqdm import tqdm
 import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
+from mmav.utils.precision import as_float
 from mmav.visualization.acoustic_overlay import draw_stored_acoustic_image
 from mmav.visualization.local_visualizer import crop_to_sample
 from mmav.visualization.spectrogram_strip import draw_spectrogram_strip
@@ -98,7 +99,7 @@ def draw_sample(sample: dict, log_mel: LogMelSpectrogram, value_range: tuple[flo
         drawn.append(image)
     left = np.concatenate(drawn)
     if 'audio' in inputs:
-        audio = inputs['audio'].float() / (32768 if inputs['audio'].dtype == torch.int16 else 1)
+        audio = as_float(inputs['audio'])
         spectrogram = log_mel(audio[None])[0, : len(audio)].numpy()
     elif 'spectrogram' in inputs:
         spectrogram = inputs['spectrogram'].numpy()

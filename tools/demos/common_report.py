@@ -26,6 +26,7 @@ from report import (
 
 from mmav.datasets import MAVDDataset
 from mmav.models.layers import AcousticImage, LogMelSpectrogram
+from mmav.utils.precision import as_float
 from mmav.visualization import draw_acoustic_image, draw_spectrogram_strip
 
 COLUMNS = {
@@ -155,7 +156,7 @@ def clips(data: str, detections: Path, finder: str, acoustic: bool = False) -> C
     for index in np.unique(np.linspace(0, len(order) - 1, NUM_CLIPS).round().astype(int)):
         sample = dataset[order[index]]
         boxes = found.get(sample['img_id'], [])
-        waveform = torch.from_numpy(np.asarray(sample['audio'])).float()[None] / 32768
+        waveform = torch.from_numpy(as_float(np.asarray(sample['audio'])))[None]
         strip = draw_spectrogram_strip(log_mel(waveform)[0].numpy(), size=(1000, 428), columns=4)
         image = camera_image(sample, dataset.crop)
         camera = Picture(

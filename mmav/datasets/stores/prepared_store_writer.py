@@ -13,10 +13,11 @@ from tqdm import tqdm
 from mmav.models.layers.acoustic_image import AcousticImage
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
 from mmav.utils.errors import SampleError
+from mmav.utils.precision import as_float
 from mmav.utils.processes import preloaded_processes
 
 from ..mavd import MAVDDataset
-from ..transforms.load_multichannel_audio import LoadMultichannelAudio, as_float
+from ..transforms.load_multichannel_audio import LoadMultichannelAudio
 from ..transforms.load_visual_modalities import LoadVisualModalities
 from ..transforms.resize_modalities import ResizeModalities
 from .shard_store import STORE_VERSION

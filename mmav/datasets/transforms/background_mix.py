@@ -13,11 +13,12 @@ from mmdet.registry import TRANSFORMS
 from mmengine.fileio import join_path, list_dir_or_file
 
 from mmav.media.audio_files import audio_length, read_audio_segment
+from mmav.media.suffixes import AUDIO_SUFFIXES
 from mmav.utils.errors import SampleError
+from mmav.utils.precision import as_float
 
-from .load_multichannel_audio import as_float, check_waveform
+from .load_multichannel_audio import check_waveform
 
-_SUFFIXES = ('.wav', '.flac', '.mp3')
 _PER_MICROPHONE = re.compile(r'audio_\d+_(.+)$')
 
 
@@ -92,7 +93,7 @@ class BackgroundMix(BaseTransform):
     def _list(folder: str, backend_args: dict | None) -> set:
         found = set()
         names = list_dir_or_file(
-            folder, list_dir=False, suffix=_SUFFIXES, recursive=True, backend_args=backend_args
+            folder, list_dir=False, suffix=AUDIO_SUFFIXES, recursive=True, backend_args=backend_args
         )
         for name in names:
             head, _, base = name.rpartition('/')

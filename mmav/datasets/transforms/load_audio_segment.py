@@ -10,8 +10,7 @@ from mmdet.registry import TRANSFORMS
 
 from mmav.media.audio_files import read_audio
 from mmav.utils.errors import SampleError
-
-from .load_multichannel_audio import as_float
+from mmav.utils.precision import as_float
 
 
 def middle_of(wave: np.ndarray, length: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from mmdet.registry import TRANSFORMS
 
 from mmav.media.audio_files import AudioArray, read_audio, read_audio_segment
 from mmav.utils.errors import SampleError
+from mmav.utils.precision import as_float
 
 
 @TRANSFORMS.register_module()
@@ -191,13 +192,6 @@ def check_waveform(results: dict, user: str) -> None:
         f'{user} needs a waveform, but the sample holds the {held} of a prepared store alone: sounds cannot '
         "be mixed in it any more; prepare the store with audio='int16'"
     )
-
-
-def as_float(audio: np.ndarray) -> np.ndarray:
-    """Samples as float32 in -1..1; int16 is divided by 32768."""
-    if audio.dtype == np.int16:
-        return audio.astype(np.float32) / 32768
-    return audio.astype(np.float32, copy=False)
 
 
 def _to_length(values: np.ndarray, length: int) -> np.ndarray:

@@ -5,7 +5,9 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 
-from .load_multichannel_audio import as_float, sound_of_microphones
+from mmav.utils.precision import as_float
+
+from .load_multichannel_audio import sound_of_microphones
 
 
 @TRANSFORMS.register_module()

@@ -16,14 +16,11 @@ from torch.nn.functional import interpolate, pad
 from mmav.models.layers.acoustic_image import AcousticImage
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
 from mmav.models.layers.spec_augment import mask_spectrogram
+from mmav.utils.precision import as_float
 
 Numbers = float | Sequence[float]
 SOUNDS = ('audio', 'spectrogram', 'acoustic_image')
 """What a batch may hold of sound: waveforms, or what a prepared store made of them."""
-
-
-def _as_float(audio: Tensor) -> Tensor:
-    return audio.float() / 32768 if audio.dtype == torch.int16 else audio
 
 
 def _bicubic_matrix(old: int, new: int) -> Tensor:
@@ -264,7 +261,7 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
                     f'the waveforms have {rate} Hz, but acoustic_image wants '
                     f'{self.acoustic_image.sample_rate} Hz: make its sample_rate that of the pipeline'
                 )
-            image = self.acoustic_image(_as_float(sounds['audio']))
+            image = self.acoustic_image(as_float(sounds['audio']))
         else:
             raise ValueError('acoustic_image needs waveforms, but the batch holds spectrograms')
         size = [side // self.acoustic_stride for side in self.audio_size]
@@ -275,7 +272,7 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         if source == 'audio':
             if self.log_mel is None:
                 raise ValueError('the batch holds waveforms: give log_mel=dict(...) to the data preprocessor')
-            waveform = _as_float(audio)
+            waveform = as_float(audio)
             audio = self.log_mel(waveform)
             decibel, phase = audio[:, : waveform.shape[1]], audio[:, waveform.shape[1] :]
         else:

@@ -11,6 +11,8 @@ from mmdet.utils import OptConfigType
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
+from mmav.utils.precision import as_float
+
 # ImageNet's, of RGB values 0..255.
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
@@ -138,8 +140,7 @@ class SoundLocalizationDataPreprocessor(BaseDataPreprocessor):
                 )
             if values.dim() != 2:
                 raise ValueError(f'audio: expected mono waveforms (L,), got {tuple(values.shape[1:])}')
-            waveform = values.float() / 32768 if values.dtype == torch.int16 else values
-            values = self.log_spectrogram(waveform)[:, None]
+            values = self.log_spectrogram(as_float(values))[:, None]
         elif values.dim() != 4 or values.shape[1] != 1:
             raise ValueError(f'spectrogram: expected (1, F, T), got {tuple(values.shape[1:])}')
         return values / self.spectrogram_scale

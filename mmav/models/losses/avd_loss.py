@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmav.utils.precision import full_precision
+
 
 def group_contrastive_log_odds(
     embeds: Tensor,
@@ -158,7 +160,7 @@ class AVDLoss(nn.Module):
         with torch.autocast(audio_embeds.device.type, enabled=False):
             z_a, z_av = (
                 group_contrastive_log_odds(
-                    embeds if embeds.dtype == torch.float64 else embeds.float(),
+                    full_precision(embeds),
                     is_positive,
                     labels,
                     self.temperature,

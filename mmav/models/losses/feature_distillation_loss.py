@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmav.utils.precision import full_precision_dtype
+
 
 def resize_to_smallest(maps: Sequence[Tensor], limit: int | None = None) -> list[Tensor]:
     """Bring maps to one size by averaging over cells: the smallest height and the smallest width.
@@ -121,7 +123,7 @@ class FeatureDistillationLoss(nn.Module, ABC):
         if len(student_feats[0]) == 0:
             return self._zero(student_feats)
         with torch.autocast(student_feats[0].device.type, enabled=False):
-            dtype = torch.float64 if student_feats[0].dtype == torch.float64 else torch.float32
+            dtype = full_precision_dtype(student_feats[0])
             losses = []
             for level, student in enumerate(student_feats):
                 teachers = [feats[level].detach().to(dtype) for feats in teacher_feats]

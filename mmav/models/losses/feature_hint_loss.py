@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmav.utils.precision import full_precision
+
 NORMALIZATIONS = ('channels', 'map')
 
 
@@ -82,7 +84,7 @@ class FeatureHintLoss(nn.Module):
             ValueError: If the shapes do not agree.
         """
         with torch.autocast(student.device.type, enabled=False):
-            student = student if student.dtype == torch.float64 else student.float()
+            student = full_precision(student)
             if self.projection is not None:
                 student = self.projection(student.movedim(1, -1)).movedim(-1, 1)
             if student.shape != teacher.shape:

@@ -11,6 +11,8 @@ from mmdet.registry import MODELS
 from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
 from torch import Tensor, nn
 
+from mmav.utils.precision import full_precision_dtype
+
 
 def cosine_maps(audio_embeds: Tensor, visual_embeds: Tensor) -> Tensor:
     """Localization maps o_ij: the cosine of every sound with each pixel of every picture.
@@ -142,7 +144,7 @@ class MaxSimilarityContrastiveLoss(nn.Module):
             )
         # Half precision resolves a cosine over tau no finer than 0.03.
         with torch.autocast(audio_embeds.device.type, enabled=False):
-            dtype = torch.float64 if audio_embeds.dtype == torch.float64 else torch.float32
+            dtype = full_precision_dtype(audio_embeds)
             audio, visual = audio_embeds.to(dtype), visual_embeds.to(dtype)
             if not self.gather or get_world_size() == 1:
                 similarity = cosine_maps(audio, visual).amax((2, 3))

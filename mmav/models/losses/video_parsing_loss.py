@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmav.utils.precision import full_precision
+
 
 def smooth_labels(labels: Tensor, confidence: float) -> Tensor:
     """Draw labels towards 0.5.
@@ -44,7 +46,7 @@ def clamped_bce(prob: Tensor, target: Tensor, eps: float = 1e-7) -> Tensor:
         Tensor: Scalar.
     """
     with torch.autocast(prob.device.type, enabled=False):
-        prob = prob if prob.dtype == torch.float64 else prob.float()
+        prob = full_precision(prob)
         return F.binary_cross_entropy(prob.clamp(eps, 1 - eps), target.to(prob.dtype))
 
 

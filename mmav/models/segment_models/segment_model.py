@@ -9,6 +9,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmav.structures import SegmentDataSample
+from mmav.utils.precision import full_precision_dtype
 
 Inputs = dict[str, Tensor]
 Samples = Sequence[SegmentDataSample]
@@ -138,8 +139,8 @@ def stack_labels(
             raise ValueError(
                 f'{name} of video {sample.metainfo.get("video_id")} is {found}, but the model needs {shape}'
             )
-    dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
-    return torch.stack([sample.get(name) for sample in samples]).to(like.device, dtype)
+    targets = torch.stack([sample.get(name) for sample in samples])
+    return targets.to(like.device, full_precision_dtype(like))
 
 
 def receivers(samples: Samples | None, num_videos: int, num_segments: int) -> list[SegmentDataSample]:

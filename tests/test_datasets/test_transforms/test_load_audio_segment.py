@@ -8,7 +8,7 @@ from tiny_clips import tear
 
 from mmav.datasets import SampleError
 from mmav.datasets.transforms import LoadAudioSegment
-from mmav.media.video import write_video
+from mmav.media.video_writer import write_video
 
 
 def load(path, **kwargs):

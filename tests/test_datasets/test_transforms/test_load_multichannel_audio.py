@@ -5,7 +5,7 @@ import soundfile
 
 from mmav.datasets import SampleError
 from mmav.datasets.transforms import LoadMultichannelAudio
-from mmav.datasets.transforms.load_multichannel_audio import as_float
+from mmav.utils.precision import as_float
 
 RATE = 8000
 

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import soundfile
 
+from mmav.utils.precision import as_float
+
 
 def image_data_uri(
     image: np.ndarray, max_width: int = 960, image_format: str = 'jpeg', quality: int = 85
@@ -82,10 +84,9 @@ def wav_data_uri(waveform: np.ndarray, sample_rate: int, peak: float | None = 0.
     """
     if waveform.ndim not in (1, 2) or waveform.size == 0:
         raise ValueError(f'a sound is (L,) or (C, L) with samples, not {waveform.shape}')
-    if waveform.dtype == np.int16:
-        waveform = waveform / np.float32(32768)
-    elif not np.issubdtype(waveform.dtype, np.floating):
+    if waveform.dtype != np.int16 and not np.issubdtype(waveform.dtype, np.floating):
         raise ValueError(f'a sound is float or int16, not {waveform.dtype}')
+    waveform = as_float(waveform)
     loudest = float(np.abs(waveform).max())
     if not np.isfinite(loudest):
         raise ValueError('the sound has samples that are not finite')
