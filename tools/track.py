@@ -34,12 +34,13 @@ from tqdm import tqdm
 from mmav.apis import AudioDetInferencer, collect_clips
 from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.evaluation import TrackingMetric
+from mmav.media.video_writer import VideoWriter
 from mmav.models.trackers import IoUTracker
 from mmav.models.trackers.mot_challenge import mot_challenge_text
 from mmav.structures.rig_comparison import check_same_rig, rig_of_metainfo
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import AtomicLocalBackend, write_json
-from mmav.visualization import VideoWriter, crop_to_sample, draw_tracks
+from mmav.visualization import crop_to_sample, draw_tracks
 
 TRACKER_OPTIONS = ('init_score_thr', 'iou_thr', 'score_thr', 'patience')
 

@@ -100,7 +100,7 @@ class VideoWriter:
             self._write_audio(round(self._images * self.sample_rate / self.fps))
 
     def _open(self, height: int, width: int) -> None:
-        temporary = self._files.enter_context(whole_file(self.path, flush=False))
+        temporary = self._files.enter_context(whole_file(self.path, flush=False, keep_suffix=True))
         self._container = self._files.enter_context(av.open(str(temporary), 'w'))
         rate = Fraction(self.fps).limit_denominator(100_000)
         self._video = self._container.add_stream('libx264', rate, options={'crf': str(self.crf)})

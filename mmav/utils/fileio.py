@@ -13,17 +13,19 @@ TEMPORARY_SUFFIX = '.mmav-tmp'
 
 
 @contextmanager
-def whole_file(path: str | Path, flush: bool = True) -> Iterator[Path]:
+def whole_file(path: str | Path, flush: bool = True, keep_suffix: bool = False) -> Iterator[Path]:
     """Write a file whole or not at all.
 
     Args:
         path: The file; its folder is made if missing.
         flush: Whether the content is on the disk before it takes the file's place, so that a power cut loses
             nothing. Thousands of small files are written faster without.
+        keep_suffix: Whether the temporary file has the file's suffix, for writers that tell formats by it.
+            Without, nothing that looks for files of that suffix finds it.
 
     Yields:
-        Path to write to, in the same folder and with the same suffix. At the end it replaces the file; on an
-        error it is removed, and the previous file stays. If nothing was written, nothing is replaced.
+        Path to write to, in the same folder. At the end it replaces the file; on an error it is removed, and
+        the previous file stays. If nothing was written, nothing is replaced.
 
     Example:
         >>> with whole_file('out/report.txt') as temporary:
@@ -31,7 +33,9 @@ def whole_file(path: str | Path, flush: bool = True) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}{path.suffix}')
+    temporary = path.with_name(
+        f'.{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}{path.suffix if keep_suffix else ""}'
+    )
     try:
         yield temporary
         if not temporary.exists():

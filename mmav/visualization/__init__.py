@@ -1,5 +1,3 @@
-from mmav.media.video_writer import VideoWriter
-
 from .acoustic_overlay import draw_acoustic_image, draw_stored_acoustic_image
 from .heatmap_visualizer import HeatmapLocalVisualizer, blend_heatmap
 from .local_visualizer import MAVDLocalVisualizer, crop_to_sample
@@ -13,7 +11,6 @@ __all__ = [
     'MAVDLocalVisualizer',
     'MapBand',
     'ValueBand',
-    'VideoWriter',
     'blend_heatmap',
     'crop_to_sample',
     'draw_acoustic_image',

@@ -67,16 +67,12 @@ def test_what_is_written_takes_its_place_at_the_end(tmp_path, write):
     place = tmp_path / 'new' / 'a.bin'
 
     def content(path):
-        return {
-            each.relative_to(path).as_posix(): each.read_text()
-            for each in [path, *path.rglob('*')]
-            if each.is_file()
-        }
+        return [each.read_text() for each in (path, *path.rglob('*')) if each.is_file()]
 
     for text in ('old', 'new'):
         before = content(place) if place.exists() else None
         with write(place) as temporary:
-            assert temporary.parent == place.parent and temporary.suffix in (place.suffix, TEMPORARY_SUFFIX)
+            assert temporary.parent == place.parent and temporary.suffix == TEMPORARY_SUFFIX
             (temporary / 'part' if temporary.is_dir() else temporary).write_text(text)
             assert (content(place) if place.exists() else None) == before
         assert content(place) == [text]
@@ -110,3 +106,10 @@ def test_folders_are_leftovers_too(tmp_path):
     (tmp_path / f'.a.mp4.77{TEMPORARY_SUFFIX}.mp4').write_text('')
     assert len(AtomicLocalBackend.remove_leftovers(tmp_path)) == 2
     assert os.listdir(tmp_path) == ['store']
+
+
+def test_a_temporary_file_is_no_file_of_that_suffix_unless_asked(tmp_path):
+    for keep, suffix in ((False, TEMPORARY_SUFFIX), (True, '.pth')):
+        with whole_file(tmp_path / 'a.pth', keep_suffix=keep) as temporary:
+            temporary.write_text('')
+            assert temporary.suffix == suffix

@@ -12,6 +12,7 @@ from mmav.datasets import VGGSoundDataset, VGGSSDataset
 from mmav.simulation import make_clip_config, simulate_clips
 from mmav.simulation.clips import clips_dataset
 from mmav.simulation.clips.clips import KINDS
+from mmav.utils.fileio import TEMPORARY_SUFFIX
 
 CONFIG = make_clip_config('small', clips=(6, 3, 12, 5), offscreen_share=0.4, picture=(40, 60), duration=0.5)
 
@@ -109,7 +110,7 @@ def test_goes_on_after_an_interruption(root, tmp_path, monkeypatch):
 
     def interrupted(where, config, scene):
         if len(done) == 3:
-            (where / 'audio' / f'.{scene.stem}.wav').write_bytes(b'half a sound')
+            (where / 'audio' / f'.{scene.stem}.wav.7{TEMPORARY_SUFFIX}').write_bytes(b'half a sound')
             raise KeyboardInterrupt
         done.append(scene.stem)
         original(where, config, scene)

@@ -10,6 +10,7 @@ from mmav.simulation import make_llp_config, sample_llp_video, simulate_llp
 from mmav.simulation.videos import llp_dataset
 from mmav.simulation.videos.llp_dataset import llp_features
 from mmav.simulation.videos.llp_videos import draw_pseudo_labels, segments_of
+from mmav.utils.fileio import TEMPORARY_SUFFIX
 
 CONFIG = make_llp_config(
     'tiny', videos=(5, 2, 3, 2), audio_channels=6, visual_channels=8, visual_st_channels=7
@@ -140,7 +141,7 @@ def test_bytes_depend_on_the_configuration_alone_and_a_stopped_run_goes_on(root,
         simulate_llp(tmp_path / 'llp', CONFIG, workers=0, progress=False)
     written.clear()
     monkeypatch.setattr(llp_dataset, '_write_features', write)
-    (tmp_path / 'llp/feats/vggish/.tr000000004.npy').write_bytes(b'torn')
+    (tmp_path / f'llp/feats/vggish/.tr000000004.npy.7{TEMPORARY_SUFFIX}').write_bytes(b'torn')
     simulate_llp(tmp_path / 'llp', CONFIG, workers=0, progress=False)
     assert digest(tmp_path / 'llp') == digest(root)
     other = simulate_llp(tmp_path / 'other', replace(CONFIG, seed=1), workers=0, progress=False)
