@@ -22,6 +22,7 @@ from mmav.pseudo_labels.pseudo_labels import fuse_predictions
 from mmav.pseudo_labels.visual_teachers import count_classes
 
 from ..utils.feature_taps import check_tap, select_levels, tap_features
+from ..utils.frozen_module import HiddenSubmodules
 from ..utils.frozen_teachers import FrozenTeachers
 
 Inputs = Tensor | dict[str, Tensor]
@@ -47,7 +48,7 @@ class Alignment:
 
 
 @MODELS.register_module()
-class MultiTeacherDistiller(BaseDetector):
+class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
     """Trains a student of one modality by frozen teachers of others; detects by the student alone.
 
     The student learns the teachers' boxes (``pseudo_labels``) or those of the data set, and features like
@@ -116,12 +117,7 @@ class MultiTeacherDistiller(BaseDetector):
             )
         # A copy: mmdet writes train_cfg and test_cfg into the config it is given.
         self.student = MODELS.build(ConfigDict(copy.deepcopy(student), data_preprocessor=None))
-        # Set past nn.Module: as a submodule they would be in parameters() and change mode with the student.
-        object.__setattr__(
-            self,
-            'teachers',
-            FrozenTeachers(teachers, self.data_preprocessor, allow_untrained_teachers),
-        )
+        self.hide('teachers', FrozenTeachers(teachers, self.data_preprocessor, allow_untrained_teachers))
         self.pseudo_labels = None if pseudo_labels is None else dict(pseudo_labels)
         if self.pseudo_labels is not None:
             self.teachers.map_classes(self.pseudo_labels.pop('classes', None), count_classes(self.student))
@@ -294,10 +290,6 @@ class MultiTeacherDistiller(BaseDetector):
             )
 
     # what nn.Module would do for the teachers if they were a submodule
-
-    def _apply(self, fn, recurse: bool = True) -> 'MultiTeacherDistiller':
-        self.teachers._apply(fn)
-        return super()._apply(fn, recurse)
 
     def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)

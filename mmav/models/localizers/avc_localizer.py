@@ -15,6 +15,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ..losses.max_similarity_contrastive_loss import cosine_maps, paired_cosine_maps
+from ..utils.frozen_module import HiddenSubmodules
 
 # What is not loaded (section 3.6 leaves it open; as EZ-VSL does it).
 FRESH_WEIGHTS = (
@@ -30,7 +31,7 @@ TARGETS = dict(audio='teacher_audio', visual='teacher_visual')
 
 
 @MODELS.register_module()
-class AVCLocalizer(BaseModel):
+class AVCLocalizer(HiddenSubmodules, BaseModel):
     """Maps of where in a picture its sound comes from, learned from pairs without labels (section 3).
 
     Picture -> backbone -> 1 x 1 convolution -> (B, C, h, w); log spectrogram -> backbone -> maximum over all
@@ -94,8 +95,9 @@ class AVCLocalizer(BaseModel):
                 'AVCLocalizer: teachers have no work without audio_hint=dict(type="FeatureHintLoss", ...) or '
                 'visual_hint'
             )
-        # Set past nn.Module: as a submodule they would be in parameters() and in checkpoints.
-        object.__setattr__(self, 'teachers', None if teachers is None else MODELS.build(teachers))
+        self.teachers = None
+        if teachers is not None:
+            self.hide('teachers', MODELS.build(teachers))
         if self.teachers is not None and data_preprocessor is not None:
             self.teachers.check_pictures(self.data_preprocessor)
 
@@ -225,11 +227,6 @@ class AVCLocalizer(BaseModel):
             localization_maps=maps,
             localization_maps_over_tau=maps / self.contrastive_loss.temperature,
         )
-
-    def _apply(self, fn, recurse: bool = True) -> 'AVCLocalizer':
-        if self.teachers is not None:
-            self.teachers._apply(fn)
-        return super()._apply(fn, recurse)
 
 
 def resize_map(values: Tensor, shape: tuple[int, int]) -> Tensor:

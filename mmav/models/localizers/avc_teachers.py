@@ -3,24 +3,22 @@
 Letters: B samples; C length of an embedding; h, w size of a feature map.
 """
 
-import copy
 from collections.abc import Mapping
 
 import torch
 from mmdet.registry import MODELS
 from mmdet.utils import ConfigType, OptConfigType
-from mmengine.config import ConfigDict
 from mmengine.logging import print_log
-from mmengine.model.utils import revert_sync_batchnorm
 from torch import Tensor, nn
 
 from mmav.utils.run_parameters import hash_json, hash_weights
 
+from ..utils.frozen_module import FrozenModule, build_frozen
 from ..utils.normalization import picture_normalisation
 
 
 @MODELS.register_module()
-class AVCTeachers(nn.ModuleDict):
+class AVCTeachers(FrozenModule, nn.ModuleDict):
     """Frozen networks whose features the student is drawn to: in evaluation mode, without gradients.
 
     A teacher is any module: what it returns (the last, of a tuple) is the embedding. The paper's are
@@ -58,13 +56,8 @@ class AVCTeachers(nn.ModuleDict):
         self.allow_untrained = allow_untrained
         self.ready = False
         for name, cfg in self.configs.items():
-            # A copy: modules may write into the config they are given.
-            self[name] = revert_sync_batchnorm(MODELS.build(ConfigDict(copy.deepcopy(cfg))))
-        self.requires_grad_(False).eval()
-
-    def train(self, mode: bool = True) -> 'AVCTeachers':
-        """Stay in evaluation mode."""
-        return super().train(False)
+            self[name] = build_frozen(cfg)
+        self.freeze()
 
     def init_weights(self) -> None:
         """Read the checkpoints, each strictly; once.

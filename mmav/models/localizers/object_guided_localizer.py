@@ -12,8 +12,9 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample, SampleList
 from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
 from mmengine.model import BaseModel
-from torch import Tensor
+from torch import Tensor, nn
 
+from ..utils.frozen_module import HiddenSubmodules
 from .avc_localizer import resize_map
 
 Inputs = Mapping[str, Tensor]
@@ -33,7 +34,7 @@ def min_max_normalize(values: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
-class ObjectGuidedLocalizer(BaseModel):
+class ObjectGuidedLocalizer(HiddenSubmodules, BaseModel):
     """Weighted sum of a localizer's map and maps of objects, each resized and then scaled to 0..1.
 
     Training is the localizer's. The object models are frozen public networks, no part of ``parameters()`` and
@@ -76,8 +77,7 @@ class ObjectGuidedLocalizer(BaseModel):
                 f'weights >= 0, got {tuple(weights)}'
             )
         self.weights = tuple(weights)
-        # Set past nn.Module: as submodules they would be in parameters() and in checkpoints.
-        object.__setattr__(self, 'guides', {name: MODELS.build(cfg) for name, cfg in guides.items()})
+        self.hide('guides', nn.ModuleDict({name: MODELS.build(cfg) for name, cfg in guides.items()}))
 
     def forward(
         self, inputs: Inputs, data_samples: SampleList | None = None, mode: str = 'tensor'
@@ -129,10 +129,3 @@ class ObjectGuidedLocalizer(BaseModel):
         for name in [name for name in state_dict if name.startswith(prefix)]:
             state_dict[f'{prefix}localizer.{name[len(prefix) :]}'] = state_dict.pop(name)
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-    # what nn.Module would do for the guides if they were submodules
-
-    def _apply(self, fn, recurse: bool = True) -> 'ObjectGuidedLocalizer':
-        for guide in self.guides.values():
-            guide._apply(fn)
-        return super()._apply(fn, recurse)

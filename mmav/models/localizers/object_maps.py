@@ -4,7 +4,6 @@ Frintrop, "Acoustic and visual knowledge distillation for contrastive audio-visu
 Letters: B pictures; H, W their size, h, w that of a feature map; Q queries of a DETR, K classes.
 """
 
-import copy
 from abc import abstractmethod
 from collections.abc import Sequence
 
@@ -12,17 +11,17 @@ import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.utils import ConfigType, OptConfigType
-from mmengine.config import ConfigDict
 from mmengine.hub import get_config
 from mmengine.logging import print_log
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from ..backbones.detr_features import DETR_R50
 from ..utils.feature_taps import check_tap, tap_features
+from ..utils.frozen_module import FrozenModule, build_frozen
 
 
-class ObjectMap(nn.Module):
+class ObjectMap(FrozenModule):
     """A frozen network that makes maps of objects; its weights are read when the first map is asked for.
 
     Args:
@@ -37,17 +36,12 @@ class ObjectMap(nn.Module):
         self, model: ConfigType, checkpoint: str | None, prefix: str = '', drop: Sequence[str] = ()
     ) -> None:
         super().__init__()
-        # A copy: mmdet writes into the config it is given.
-        self.model = MODELS.build(ConfigDict(copy.deepcopy(model)))
+        self.model = build_frozen(model)
         self.checkpoint = checkpoint
         self.prefix = prefix
         self.drop = tuple(drop)
         self.loaded = False
-        self.requires_grad_(False).eval()
-
-    def train(self, mode: bool = True) -> 'ObjectMap':
-        """Stay in evaluation mode."""
-        return super().train(False)
+        self.freeze()
 
     def load(self) -> None:
         """Read the checkpoint if it has not been read.

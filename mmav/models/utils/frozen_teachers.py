@@ -3,17 +3,14 @@
 Letters: B samples of a batch; H, W size of the network's input; N boxes of a sample.
 """
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 
 import torch
-from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample, SampleList
 from mmdet.utils import ConfigType
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
@@ -22,6 +19,7 @@ from mmav.pseudo_labels.visual_teachers import count_classes
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 
 from .feature_taps import tap_features
+from .frozen_module import FrozenModule, build_frozen
 from .normalization import picture_normalisation
 
 OPTIONS = {'config', 'model', 'checkpoint', 'classes', 'class_map'}
@@ -29,7 +27,7 @@ OPTIONS = {'config', 'model', 'checkpoint', 'classes', 'class_map'}
 Features = dict[str, tuple[Tensor, ...]]
 
 
-class FrozenTeachers(nn.ModuleDict):
+class FrozenTeachers(FrozenModule, nn.ModuleDict):
     """Teachers by modality: in evaluation mode whatever is asked, without gradients.
 
     Args:
@@ -73,18 +71,13 @@ class FrozenTeachers(nn.ModuleDict):
             model = options.get('model')
             if model is None:
                 model = Config.fromfile(options['config']).model
-            # A copy: mmdet writes into the config it is given.
-            self[modality] = revert_sync_batchnorm(MODELS.build(ConfigDict(copy.deepcopy(model))))
+            self[modality] = build_frozen(model)
             _check_normalisation(where, modality, model, self[modality], data_preprocessor)
             self.checkpoints[modality] = options.get('checkpoint')
             self.classes[modality] = options.get('classes')
             self.class_maps[modality] = options.get('class_map') or {}
             self.ready[modality] = False
-        self.requires_grad_(False).eval()
-
-    def train(self, mode: bool = True) -> 'FrozenTeachers':
-        """Stay in evaluation mode."""
-        return super().train(False)
+        self.freeze()
 
     def load(self, again: bool = True) -> None:
         """Read the checkpoints that were given, each strictly.
