@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 
 from mmav.datasets.clip_names import H5_KEY, read_clip_names
 from mmav.media.h5_array import H5Array
+from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
 
 AVE_CLASSES = (
@@ -114,8 +115,7 @@ class AVEDataset(BaseDataset):
     ) -> None:
         if split not in ('train', 'val', 'test'):
             raise ValueError(f"split must be 'train', 'val' or 'test', got {split!r}")
-        if supervision not in SUPERVISIONS:
-            raise ValueError(f'supervision must be one of {SUPERVISIONS}, got {supervision!r}')
+        check_choice('AVEDataset', 'supervision', supervision, SUPERVISIONS)
         if set(files or {}) - set(FILES):
             raise ValueError(f'files has {sorted(set(files) - set(FILES))}, known are {sorted(FILES)}')
         self.split, self.supervision = split, supervision

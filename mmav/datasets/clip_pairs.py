@@ -20,6 +20,7 @@ from mmav.media.audio_files import read_bytes
 from mmav.media.suffixes import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mmav.utils.errors import SampleError
 
+from .data_root import below_root
 from .transforms import LoadAudioSegment, LoadClipFrame
 from .verification import find_faults
 
@@ -107,7 +108,7 @@ class ClipPairDataset(BaseDataset):
     def load_data_list(self) -> list[dict]:
         """Clips in the order of ``split_file``, else of the annotations, else of their names."""
         self.left_out = Counter()
-        listed = self._read_split(self._below_root(self.split_file)) if self.split_file else None
+        listed = self._read_split(below_root(self.data_root, self.split_file)) if self.split_file else None
         annotations = self.read_annotations(listed)
         kind, suffixes = ('video', VIDEO_SUFFIXES) if self.from_video else ('audio', AUDIO_SUFFIXES)
         pictures = self._list(self.data_prefix['img'], IMAGE_SUFFIXES)
@@ -174,11 +175,6 @@ class ClipPairDataset(BaseDataset):
 
     def _read_rows(self, path: str) -> list[list[str]]:
         return list(csv.reader(io.StringIO(self._read_text(path))))
-
-    def _below_root(self, path: str) -> str:
-        if path.startswith('/') or '://' in path or not self.data_root:
-            return path
-        return join_path(self.data_root, path)
 
     def _source(self) -> str:
         return self.split_file or self.ann_file or self.data_prefix['img']

@@ -17,6 +17,7 @@ from mmav.datasets.clip_names import YOUTUBE_ID
 from mmav.media.audio_files import read_bytes
 from mmav.utils.errors import SampleError
 
+from .data_root import below_root
 from .segment_labels import EventTable, read_event_table, read_table
 
 LLP_CLASSES = (
@@ -130,13 +131,13 @@ class LLPDataset(BaseDataset):
         tables = {}
         for kind, files in (('gt', self.segment_labels), ('pseudo', self.pseudo_labels)):
             for modality, path in files.items():
-                path = self._below_root(path)
+                path = below_root(self.data_root, path)
                 if kind == 'gt' or path.endswith(('.tsv', '.csv')):
                     tables[f'{kind}_{modality}'] = self._read_events(path, kind == 'pseudo')
         folders = {key: self.data_prefix[key] for key in self.data_prefix}
         for modality, path in self.pseudo_labels.items():
             if f'pseudo_{modality}' not in tables:
-                folders[f'pseudo_{modality}'] = self._below_root(path)
+                folders[f'pseudo_{modality}'] = below_root(self.data_root, path)
         data_list = self._keep_whole(data_list, folders)
         nothing = np.zeros((self.num_segments, len(self.metainfo['classes'])), np.float32)
         for key, table in tables.items():
@@ -229,11 +230,6 @@ class LLPDataset(BaseDataset):
             text += '; the published labels were corrected in 2024-04 (3 rows of AVVP_eval_audio.csv): name '
             text += 'the revision beside scores'
         print_log(text, 'current', WARNING if table.left_out['broken'] else INFO)
-
-    def _below_root(self, path: str) -> str:
-        if path.startswith('/') or '://' in path or not self.data_root:
-            return path
-        return join_path(self.data_root, path)
 
     # one video
 

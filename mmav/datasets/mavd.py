@@ -10,9 +10,11 @@ from mmdet.registry import DATASETS
 from mmengine.fileio import exists, join_path, load
 from mmengine.logging import print_log
 
+from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
 
 from .box_fault import box_fault
+from .data_root import below_root
 from .mavd_conditions import CONDITIONS, fill_conditions, keep_condition
 from .mavd_files import FrameFiles
 from .mavd_layout import (
@@ -114,8 +116,7 @@ class MAVDDataset(CocoDataset):
             ('audio_ext', audio_ext, (None, *AUDIO_EXTENSIONS)),
             ('on_error', on_error, ('raise', 'skip')),
         ):
-            if value not in choices:
-                raise ValueError(f'{name} must be one of {choices}, got {value!r}')
+            check_choice('MAVDDataset', name, value, choices)
         if not ann_file and not split_file:
             raise ValueError('give ann_file (labelled frames) or split_file (unlabelled ones), or both')
         if (
@@ -173,7 +174,7 @@ class MAVDDataset(CocoDataset):
         self._take_geometry()
         frames = None
         if self.split_file:
-            frames = read_split_list(self._below_root(self.split_file), self.backend_args)
+            frames = read_split_list(below_root(self.data_root, self.split_file), self.backend_args)
             bogus = [frame for frame in frames if is_bogus(frame[1])]
             if not self.ann_file:
                 self.left_out['bogus ids'] += len(bogus)
@@ -283,11 +284,6 @@ class MAVDDataset(CocoDataset):
         return info
 
     # conditions, stores, recordings
-
-    def _below_root(self, path: str) -> str:
-        if path.startswith('/') or '://' in path or not self.data_root:
-            return path
-        return join_path(self.data_root, path)
 
     def _each(self, data_list: list[dict], what: str, add, *args) -> list[dict]:
         """Apply ``add`` to every frame; leave out those that fail, if so asked."""

@@ -7,6 +7,7 @@ from mmdet.registry import DATASETS
 from mmav.utils.errors import SampleError
 
 from .clip_pairs import ClipPairDataset
+from .data_root import below_root
 
 
 @DATASETS.register_module()
@@ -40,7 +41,7 @@ class VGGSoundDataset(ClipPairDataset):
         """Category and, from ``vggsound.csv``, split of the clips in ``class_file``."""
         if self.class_file is None:
             return {}
-        path, annotations = self._below_root(self.class_file), {}
+        path, annotations = below_root(self.data_root, self.class_file), {}
         for number, row in enumerate(self._read_rows(path), 1):
             if len(row) == 2:
                 annotations[row[0]] = dict(category=row[1])

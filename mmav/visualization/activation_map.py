@@ -20,6 +20,8 @@ from pytorch_grad_cam.utils.model_targets import FasterRCNNBoxScoreTarget
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from mmav.utils.checks import check_choice
+
 METHODS = ('score_cam', 'grad_cam')
 # P5, as in the paper (section 4). The backbone's, of which all heads learn through the neck: from the neck's
 # own P5 a two-stage detector cuts large boxes alone.
@@ -245,8 +247,7 @@ def activation_map(
     Raises:
         ValueError: If the method is neither, there is more than one input, or the layer does not fit.
     """
-    if method not in METHODS:
-        raise ValueError(f'method must be one of {METHODS}, got {method!r}')
+    check_choice('activation_map', 'method', method, METHODS)
     if inputs.dim() != 4 or len(inputs) != 1:
         raise ValueError(f'one input (1, C, H, W) at a time, got {tuple(inputs.shape)}')
     detector.eval()

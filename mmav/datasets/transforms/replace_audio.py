@@ -9,6 +9,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
+from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
 
 KINDS = ('silence', 'noise', 'other')
@@ -43,8 +44,7 @@ class ReplaceAudio(BaseTransform):
     def __init__(
         self, kind: str, sounds: Sequence[Mapping] | None = None, level: float = 0.1, seed: int = 0
     ) -> None:
-        if kind not in KINDS:
-            raise ValueError(f'kind must be one of {KINDS}, got {kind!r}')
+        check_choice('ReplaceAudio', 'kind', kind, KINDS)
         if (kind == 'other') != bool(sounds):
             raise ValueError(
                 f"kind='other' and sounds go together, got {kind!r} and {len(sounds or ())} sounds"

@@ -8,6 +8,8 @@ from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import autocast_box_type
 
+from mmav.utils.checks import check_choice
+
 _INTERPOLATIONS = dict(nearest=cv2.INTER_NEAREST, bilinear=cv2.INTER_LINEAR, area=cv2.INTER_AREA)
 
 
@@ -47,8 +49,7 @@ class ResizeModalities(BaseTransform):
     ) -> None:
         if mode not in ('stretch', 'letterbox'):
             raise ValueError(f"mode must be 'stretch' or 'letterbox', got {mode!r}")
-        if interpolation not in _INTERPOLATIONS:
-            raise ValueError(f'interpolation must be one of {list(_INTERPOLATIONS)}, got {interpolation!r}')
+        check_choice('ResizeModalities', 'interpolation', interpolation, _INTERPOLATIONS)
         self.scale = (int(scale[0]), int(scale[1]))
         self.mode = mode
         self.interpolation = interpolation

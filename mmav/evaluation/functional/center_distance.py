@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-PROTOCOLS = ('paper', 'official')
+from mmav.utils.checks import PROTOCOLS, check_choice
 
 
 def center_distance(
@@ -48,8 +48,7 @@ def center_distance(
     Source: CDx and CDy of Gan et al., "Self-supervised Moving Vehicle Tracking with Stereo Sound" (ICCV
     2019), as used by Valverde et al., "There is More than Meets the Eye" (CVPR 2021).
     """
-    if protocol not in PROTOCOLS:
-        raise ValueError(f'protocol must be one of {PROTOCOLS}, got {protocol!r}')
+    check_choice('center_distance', 'protocol', protocol, PROTOCOLS)
     if len(predictions) != len(ground_truths):
         raise ValueError(f'{len(predictions)} frames of predictions but {len(ground_truths)} of ground truth')
     sizes = np.broadcast_to(np.asarray(image_size, dtype=float), (len(ground_truths), 2))

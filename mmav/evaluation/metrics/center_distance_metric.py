@@ -8,10 +8,10 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.fileio import get_local_path
 
+from mmav.utils.checks import PROTOCOLS, check_choice
 from mmav.utils.errors import SampleError
 
 from ..functional import center_distance
-from ..functional.center_distance import PROTOCOLS
 
 
 def coco_ground_truth(
@@ -78,8 +78,7 @@ class CenterDistanceMetric(BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        if protocol not in PROTOCOLS:
-            raise ValueError(f'protocol must be one of {PROTOCOLS}, got {protocol!r}')
+        check_choice('CenterDistanceMetric', 'protocol', protocol, PROTOCOLS)
         self.protocol = protocol
         self.score_thr = score_thr
         self._coco = None

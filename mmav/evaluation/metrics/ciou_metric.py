@@ -11,6 +11,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 
+from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
 
 from ..functional.ciou import ciou, ciou_at_thresholds, region_ciou, summarize_ciou
@@ -92,8 +93,7 @@ class CIoUMetric(BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        if protocol not in PROTOCOLS:
-            raise ValueError(f'protocol must be one of {PROTOCOLS}, got {protocol!r}')
+        check_choice('CIoUMetric', 'protocol', protocol, PROTOCOLS)
         if (protocol == 'fixed') != (threshold is not None):
             raise ValueError(f"protocol='fixed' and threshold go together, got {protocol!r} and {threshold}")
         if protocol == 'best' and not len(sweep):

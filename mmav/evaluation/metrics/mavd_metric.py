@@ -11,8 +11,9 @@ from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 
+from mmav.utils.checks import PROTOCOLS, check_choice
+
 from ..functional import center_distance
-from ..functional.center_distance import PROTOCOLS
 from .center_distance_metric import coco_ground_truth, detections
 from .condition_rows import rows_by_condition
 
@@ -93,8 +94,7 @@ class MAVDMetric(CocoMetric):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        if protocol not in PROTOCOLS:
-            raise ValueError(f'protocol must be one of {PROTOCOLS}, got {protocol!r}')
+        check_choice('MAVDMetric', 'protocol', protocol, PROTOCOLS)
         self.protocol = protocol
         self.score_thr = score_thr
         self.conditions = tuple(conditions)

@@ -11,6 +11,7 @@ from mmengine.fileio import get_local_path
 from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 
+from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
 
 from ..functional.tracking import COUNTS, combine_counts, sequence_counts
@@ -84,10 +85,7 @@ class TrackingMetric(BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        if single_vehicle_only not in SINGLE_VEHICLE:
-            raise ValueError(
-                f'single_vehicle_only must be one of {SINGLE_VEHICLE}, got {single_vehicle_only!r}'
-            )
+        check_choice('TrackingMetric', 'single_vehicle_only', single_vehicle_only, SINGLE_VEHICLE)
         if not 0 < iou_thr <= 1:
             raise ValueError(f'iou_thr must be in 0..1, got {iou_thr}')
         if predicted_ids and tracker is not None:

@@ -15,6 +15,8 @@ from mmengine.hub import get_config
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmav.utils.checks import check_choice
+
 from ..utils.feature_taps import check_tap, tap_features
 
 DETR_R50 = 'mmdet::detr/detr_r50_8xb2-150e_coco.py'
@@ -50,8 +52,7 @@ class DETRFeatures(BaseModule):
         checkpoint: str | None = None,
         init_cfg: OptMultiConfig = None,
     ) -> None:
-        if source not in SOURCES:
-            raise ValueError(f'DETRFeatures: source must be one of {SOURCES}, got {source!r}')
+        check_choice('DETRFeatures', 'source', source, SOURCES)
         if (model is not None and config is not None) or (checkpoint is not None and init_cfg is not None):
             raise ValueError('DETRFeatures: give model or config, and checkpoint or init_cfg, not both')
         if checkpoint is not None:

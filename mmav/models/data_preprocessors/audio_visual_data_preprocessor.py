@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 import torch
 from mmdet.models.utils.misc import samplelist_boxtype2tensor
 from mmdet.registry import MODELS
-from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
@@ -17,6 +16,8 @@ from mmav.models.layers.acoustic_image import AcousticImage
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
 from mmav.models.layers.spec_augment import mask_spectrogram
 from mmav.utils.precision import as_float
+
+from .base import StackingDataPreprocessor
 
 Numbers = float | Sequence[float]
 SOUNDS = ('audio', 'spectrogram', 'acoustic_image')
@@ -30,7 +31,7 @@ def _bicubic_matrix(old: int, new: int) -> Tensor:
 
 
 @MODELS.register_module()
-class AudioVisualDataPreprocessor(BaseDataPreprocessor):
+class AudioVisualDataPreprocessor(StackingDataPreprocessor):
     """Sound to network-sized spectrogram images, pictures to normalised tensors; batched, on the device.
 
     Sound: int16 / 32768 -> log-mel (decibel) -> in training, masks -> ``db_range`` to 0..1 (clamped) ->
@@ -187,10 +188,12 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         batch = {}
         for name in names:
             if name == 'audio':
-                sounds = {key: self._stack(inputs[key], key) for key in SOUNDS if key in inputs}
+                sounds = {
+                    key: self.cast_data(self.stack(key, inputs[key])) for key in SOUNDS if key in inputs
+                }
                 batch[name] = self._audio(sounds, data_samples, training)
             else:
-                batch[name] = self._picture(self._stack(inputs[name], name), name)
+                batch[name] = self._picture(self.cast_data(self.stack(name, inputs[name])), name)
         shapes = {name: self._image_shape(name, tensor) for name, tensor in batch.items()}
         if len(set(shapes.values())) > 1:
             raise ValueError(
@@ -214,19 +217,6 @@ class AudioVisualDataPreprocessor(BaseDataPreprocessor):
         """(H, W) of the image that an input stands for."""
         stride = self._stride_of(name)
         return values.shape[-2] * stride, values.shape[-1] * stride
-
-    def _stack(self, samples: Tensor | Sequence[Tensor], name: str) -> Tensor:
-        """One tensor on the device; checks what can be checked before."""
-        if not isinstance(samples, Tensor):
-            shapes = {tuple(sample.shape) for sample in samples}
-            if len(shapes) != 1:
-                raise ValueError(f'{name}: the samples of a batch differ in shape: {sorted(shapes)}')
-            # One copy to the device instead of one per sample.
-            samples = torch.stack(list(samples))
-        if samples.is_floating_point() and not bool(samples.isfinite().all()):
-            bad = (~samples.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
-            raise ValueError(f'{name}: NaN or infinite values in sample(s) {bad} of the batch')
-        return self.cast_data(samples)
 
     def _audio(self, sounds: dict[str, Tensor], data_samples: list | None, training: bool) -> Tensor:
         """What the network hears, of what the batch holds: (B, C, H, W)."""

@@ -4,17 +4,21 @@ Letters: B videos.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from mmdet.registry import MODELS
-from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
+
+from mmav.utils.checks import check_choice
+
+from .base import StackingDataPreprocessor
 
 PRECISIONS = ('float32', 'float64')
 
 
 @MODELS.register_module()
-class SegmentDataPreprocessor(BaseDataPreprocessor):
+class SegmentDataPreprocessor(StackingDataPreprocessor):
     """Stacks the features of a batch and brings them to the model's device and precision.
 
     Args:
@@ -29,8 +33,7 @@ class SegmentDataPreprocessor(BaseDataPreprocessor):
 
     def __init__(self, dtype: str = 'float32', non_blocking: bool = False) -> None:
         super().__init__(non_blocking=non_blocking)
-        if dtype not in PRECISIONS:
-            raise ValueError(f'SegmentDataPreprocessor: dtype must be one of {PRECISIONS}, got {dtype!r}')
+        check_choice('SegmentDataPreprocessor', 'dtype', dtype, PRECISIONS)
         self.dtype = getattr(torch, dtype)
 
     def forward(self, data: dict, training: bool = False) -> dict:
@@ -54,21 +57,8 @@ class SegmentDataPreprocessor(BaseDataPreprocessor):
         return dict(inputs=batch, data_samples=None if samples is None else self.cast_data(samples))
 
     def _stack(self, name: str, values: Tensor | Sequence[Tensor], samples: Sequence | None) -> Tensor:
-        if not isinstance(values, Tensor):
-            shapes = {tuple(value.shape) for value in values}
-            if len(shapes) != 1:
-                listed = ', '.join(
-                    f'{_video(samples, index)}: {tuple(value.shape)}' for index, value in enumerate(values)
-                )
-                raise ValueError(f'{name}: the videos of a batch differ in shape ({listed})')
-            values = torch.stack(list(values))
-        if values.is_floating_point():
-            if not bool(values.isfinite().all()):
-                bad = (~values.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
-                videos = ', '.join(_video(samples, index) for index in bad)
-                raise ValueError(f'{name}: NaN or infinite values in {videos}')
-            values = values.to(self.dtype)
-        return self.cast_data(values)
+        values = self.stack(name, values, partial(_video, samples))
+        return self.cast_data(values.to(self.dtype) if values.is_floating_point() else values)
 
 
 def _video(samples: Sequence | None, index: int) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from mmdet.registry import MODELS
 from mmdet.utils import OptConfigType
-from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from mmav.utils.precision import as_float
+
+from .base import StackingDataPreprocessor
 
 # ImageNet's, of RGB values 0..255.
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -19,7 +20,7 @@ IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
 @MODELS.register_module()
-class SoundLocalizationDataPreprocessor(BaseDataPreprocessor):
+class SoundLocalizationDataPreprocessor(StackingDataPreprocessor):
     """Sound to log spectrograms, pictures to normalised tensors; batched, on the device.
 
     Sound: int16 / 32768 -> log spectrogram -> divided by ``spectrogram_scale``. Pictures: BGR to RGB ->
@@ -99,7 +100,7 @@ class SoundLocalizationDataPreprocessor(BaseDataPreprocessor):
             )
         batch = {}
         for name, values in inputs.items():
-            values = self.cast_data(self._stack(values, name))
+            values = self.cast_data(self.stack(name, values))
             if name == 'image':
                 batch['image'] = self._normalise(values)
             elif name in ('audio', 'spectrogram'):
@@ -112,18 +113,6 @@ class SoundLocalizationDataPreprocessor(BaseDataPreprocessor):
             for sample in samples:
                 sample.set_metainfo(dict(batch_input_shape=shape, pad_shape=shape))
         return dict(inputs=batch if self.modality is None else batch[self.modality], data_samples=samples)
-
-    def _stack(self, samples: Tensor | Sequence[Tensor], name: str) -> Tensor:
-        if not isinstance(samples, Tensor):
-            shapes = {tuple(sample.shape) for sample in samples}
-            if len(shapes) != 1:
-                raise ValueError(f'{name}: the samples of a batch differ in shape: {sorted(shapes)}')
-            # One copy to the device instead of one per sample.
-            samples = torch.stack(list(samples))
-        if samples.is_floating_point() and not bool(samples.isfinite().all()):
-            bad = (~samples.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
-            raise ValueError(f'{name}: NaN or infinite values in sample(s) {bad} of the batch')
-        return samples
 
     def _normalise(self, image: Tensor) -> Tensor:
         if image.dim() != 4 or image.shape[1] != 3:

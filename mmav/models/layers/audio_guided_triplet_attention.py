@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .dense_fusion_attention import check_protocol
+from mmav.utils.checks import PROTOCOLS, check_choice
 
 # Below this the slope of the square root would outgrow everything else. The roots of a vector are of
 # length 1 in the end, so that 1e-12 (1e-6 after the root) is nothing.
@@ -89,7 +89,7 @@ class AudioGuidedTripletAttention(nn.Module):
         protocol: str = 'paper',
     ) -> None:
         super().__init__()
-        check_protocol('AudioGuidedTripletAttention', protocol)
+        check_choice('AudioGuidedTripletAttention', 'protocol', protocol, PROTOCOLS)
         if embed_dims % 2:
             raise ValueError(f'AudioGuidedTripletAttention: embed_dims must be even, got {embed_dims}')
         if spatial and not (mfb or lstm):

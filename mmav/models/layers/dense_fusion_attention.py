@@ -16,21 +16,7 @@ protocol='official' is 1 / d of protocol='paper'.
 
 from torch import Tensor
 
-PROTOCOLS = ('paper', 'official')
-
-
-def check_protocol(name: str, protocol: str) -> None:
-    """Refuse an unknown protocol.
-
-    Args:
-        name: Who asks.
-        protocol: What was given.
-
-    Raises:
-        ValueError: If it is neither 'paper' nor 'official'.
-    """
-    if protocol not in PROTOCOLS:
-        raise ValueError(f'{name}: protocol must be one of {PROTOCOLS}, got {protocol!r}')
+from mmav.utils.checks import PROTOCOLS, check_choice
 
 
 def dense_fusion_attention(query: Tensor, key: Tensor, alpha: float = 0.5, protocol: str = 'paper') -> Tensor:
@@ -48,7 +34,7 @@ def dense_fusion_attention(query: Tensor, key: Tensor, alpha: float = 0.5, proto
     Raises:
         ValueError: If query and key have different channels, or a single one, or ``protocol`` is unknown.
     """
-    check_protocol('dense_fusion_attention', protocol)
+    check_choice('dense_fusion_attention', 'protocol', protocol, PROTOCOLS)
     channels = query.shape[-1]
     if channels != key.shape[-1] or channels < 2:
         raise ValueError(

@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from mmcv.cnn.bricks.transformer import FFN
 from torch import Tensor, nn
 
-from .dense_fusion_attention import check_protocol, dense_fusion_attention
+from mmav.utils.checks import PROTOCOLS, check_choice
+
+from .dense_fusion_attention import dense_fusion_attention
 
 SCORES = ('dot', 'dense')
 
@@ -47,9 +49,8 @@ class DenseInterModalityAttention(nn.MultiheadAttention):
     ) -> None:
         super().__init__(embed_dims, num_heads, dropout=dropout, batch_first=True)
         for name, score in (('own_score', own_score), ('other_score', other_score)):
-            if score not in SCORES:
-                raise ValueError(f'{name} must be one of {SCORES}, got {score!r}')
-        check_protocol('DenseInterModalityAttention', protocol)
+            check_choice('DenseInterModalityAttention', name, score, SCORES)
+        check_choice('DenseInterModalityAttention', 'protocol', protocol, PROTOCOLS)
         self.own_score = own_score
         self.other_score = other_score
         self.alpha = alpha

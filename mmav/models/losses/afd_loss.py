@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmav.utils.checks import check_positive
+
 from .feature_distillation_loss import FeatureDistillationLoss, resize_to_smallest
 
 
@@ -93,10 +95,7 @@ class AFDLoss(FeatureDistillationLoss):
                 f'AFDLoss: as many levels are needed in student_channels {tuple(student_channels)} as in '
                 f'teacher_channels {tuple(teacher_channels)}'
             )
-        if min(num_teachers, reduction) < 1:
-            raise ValueError(
-                f'AFDLoss: num_teachers and reduction must be positive, got {num_teachers} and {reduction}'
-            )
+        check_positive('AFDLoss', num_teachers=num_teachers, reduction=reduction)
         self.student_channels = list(student_channels)
         self.teacher_channels = list(teacher_channels)
         self.connectors = nn.ModuleList(

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmav.utils.checks import check_positive, check_range
 from mmav.utils.precision import full_precision
 
 
@@ -118,10 +119,9 @@ class AVDLoss(nn.Module):
         detach_target: bool = True,
     ) -> None:
         super().__init__()
-        if temperature <= 0:
-            raise ValueError(f'AVDLoss: temperature must be positive, got {temperature}')
-        if min(gcl_weight, avkd_weight) < 0:
-            raise ValueError(f'AVDLoss: weights must be >= 0, got {gcl_weight} and {avkd_weight}')
+        check_positive('AVDLoss', temperature=temperature)
+        check_range('AVDLoss', 'gcl_weight', gcl_weight, 0)
+        check_range('AVDLoss', 'avkd_weight', avkd_weight, 0)
         self.temperature = temperature
         self.gcl_weight = gcl_weight
         self.avkd_weight = avkd_weight

@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmav.utils.checks import check_choice
+
 OBJECTIVES = dict(uni=('unimodal',), cross=('cross_modal',), multi=('unimodal', 'cross_modal'))
 REDUCTIONS = ('sum', 'mean')
 
@@ -99,10 +101,8 @@ class AVGLoss(nn.Module):
         reduction: str = 'sum',
     ) -> None:
         super().__init__()
-        if objective not in OBJECTIVES:
-            raise ValueError(f'AVGLoss: objective must be one of {tuple(OBJECTIVES)}, got {objective!r}')
-        if reduction not in REDUCTIONS:
-            raise ValueError(f'AVGLoss: reduction must be one of {REDUCTIONS}, got {reduction!r}')
+        check_choice('AVGLoss', 'objective', objective, OBJECTIVES)
+        check_choice('AVGLoss', 'reduction', reduction, REDUCTIONS)
         if positive_margin <= negative_margin:
             raise ValueError(
                 f'AVGLoss: positive_margin {positive_margin} must be above negative_margin {negative_margin}'

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmav.utils.checks import check_range
+
 
 def event_relevance_loss(logits: Tensor, segments: Tensor) -> Tensor:
     """Event-relevance loss, eq. (15): binary cross entropy, the mean over videos and segments.
@@ -62,8 +64,7 @@ class _WeightedEventLoss(nn.Module):
 
     def __init__(self, unimodal_weight: float) -> None:
         super().__init__()
-        if not 0 <= unimodal_weight <= 1:
-            raise ValueError(f'{type(self).__name__}: unimodal_weight must be in 0..1, got {unimodal_weight}')
+        check_range(type(self).__name__, 'unimodal_weight', unimodal_weight, 0, 1)
         self.unimodal_weight = unimodal_weight
 
 

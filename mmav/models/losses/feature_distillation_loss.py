@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmav.utils.checks import check_choice, check_range
 from mmav.utils.precision import full_precision_dtype
 
 
@@ -51,13 +52,8 @@ class FeatureDistillationLoss(nn.Module, ABC):
 
     def __init__(self, loss_weight: float = 1.0, multi_teacher: str = 'loss_mean') -> None:
         super().__init__()
-        if loss_weight < 0:
-            raise ValueError(f'{self._name}: loss_weight must be >= 0, got {loss_weight}')
-        if multi_teacher not in self.multi_teacher_choices:
-            raise ValueError(
-                f'{self._name}: multi_teacher must be one of {self.multi_teacher_choices}, '
-                f'got {multi_teacher!r}'
-            )
+        check_range(self._name, 'loss_weight', loss_weight, 0)
+        check_choice(self._name, 'multi_teacher', multi_teacher, self.multi_teacher_choices)
         self.loss_weight = loss_weight
         self.multi_teacher = multi_teacher
 

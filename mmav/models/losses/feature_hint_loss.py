@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmav.utils.checks import check_choice
 from mmav.utils.precision import full_precision
 
 NORMALIZATIONS = ('channels', 'map')
@@ -57,8 +58,7 @@ class FeatureHintLoss(nn.Module):
         teacher_channels: int | None = None,
     ) -> None:
         super().__init__()
-        if normalize not in NORMALIZATIONS:
-            raise ValueError(f'FeatureHintLoss: normalize must be one of {NORMALIZATIONS}, got {normalize!r}')
+        check_choice('FeatureHintLoss', 'normalize', normalize, NORMALIZATIONS)
         if (student_channels is None) != (teacher_channels is None):
             raise ValueError(
                 'FeatureHintLoss: a projection needs student_channels and teacher_channels, got '

@@ -11,6 +11,7 @@ from mmdet.registry import MODELS
 from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
 from torch import Tensor, nn
 
+from mmav.utils.checks import check_positive
 from mmav.utils.precision import full_precision_dtype
 
 
@@ -112,8 +113,7 @@ class MaxSimilarityContrastiveLoss(nn.Module):
 
     def __init__(self, temperature: float = 0.03, gather: bool = False, loss_weight: float = 1.0) -> None:
         super().__init__()
-        if temperature <= 0:
-            raise ValueError(f'MaxSimilarityContrastiveLoss: temperature must be positive, got {temperature}')
+        check_positive('MaxSimilarityContrastiveLoss', temperature=temperature)
         self.temperature = temperature
         self.gather = gather
         self.loss_weight = loss_weight

@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor
 
-from .feature_distillation_loss import FeatureDistillationLoss, resize_to_smallest
+from mmav.utils.checks import PROTOCOLS, check_choice, check_positive
 
-PROTOCOLS = ('paper', 'official')
+from .feature_distillation_loss import FeatureDistillationLoss, resize_to_smallest
 
 
 def attention_map(feat: Tensor, exponent: float = 2.0) -> Tensor:
@@ -124,12 +124,10 @@ class MTALoss(FeatureDistillationLoss):
         multi_teacher: str = 'product',
     ) -> None:
         super().__init__(loss_weight, multi_teacher)
-        if temperature <= 0:
-            raise ValueError(f'MTALoss: temperature must be positive, got {temperature}')
+        check_positive('MTALoss', temperature=temperature)
         if exponent < 1 or exponent != int(exponent):
             raise ValueError(f'MTALoss: exponent must be a positive whole number, got {exponent}')
-        if protocol not in PROTOCOLS:
-            raise ValueError(f'MTALoss: protocol must be one of {PROTOCOLS}, got {protocol!r}')
+        check_choice('MTALoss', 'protocol', protocol, PROTOCOLS)
         self.temperature = temperature
         self.exponent = exponent
         self.protocol = protocol

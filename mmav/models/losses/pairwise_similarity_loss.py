@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from mmav.utils.checks import check_positive
+
 from .feature_distillation_loss import FeatureDistillationLoss, resize_to_smallest
 
 
@@ -67,8 +69,7 @@ class PairwiseSimilarityLoss(FeatureDistillationLoss):
         self, grid_size: int = 12, loss_weight: float = 1.0, multi_teacher: str = 'loss_mean'
     ) -> None:
         super().__init__(loss_weight, multi_teacher)
-        if grid_size < 1:
-            raise ValueError(f'PairwiseSimilarityLoss: grid_size must be positive, got {grid_size}')
+        check_positive('PairwiseSimilarityLoss', grid_size=grid_size)
         self.grid_size = grid_size
 
     def pair_loss(self, student: Tensor, teacher: Tensor, level: int, teacher_index: int) -> Tensor:

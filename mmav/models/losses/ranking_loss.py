@@ -19,6 +19,8 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from mmav.utils.checks import check_positive, check_range
+
 from .feature_distillation_loss import FeatureDistillationLoss
 
 
@@ -80,10 +82,8 @@ class RankingLoss(FeatureDistillationLoss):
         multi_teacher: str = 'loss_mean',
     ) -> None:
         super().__init__(loss_weight, multi_teacher)
-        if margin < 0 or pool_size < 1:
-            raise ValueError(
-                f'RankingLoss: margin must be >= 0 and pool_size >= 1, got {margin} and {pool_size}'
-            )
+        check_range('RankingLoss', 'margin', margin, 0)
+        check_positive('RankingLoss', pool_size=pool_size)
         self.margin = margin
         self.pool_size = pool_size
         self.bidirectional = bidirectional

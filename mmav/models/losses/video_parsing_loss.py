@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmav.utils.checks import check_range
 from mmav.utils.precision import full_precision
 
 
@@ -87,11 +88,9 @@ class VideoParsingLoss(nn.Module):
         eps: float = 1e-7,
     ) -> None:
         super().__init__()
-        if guided_weight < 0:
-            raise ValueError(f'VideoParsingLoss: guided_weight must be 0 or more, got {guided_weight}')
-        for name, value in dict(audio=audio_confidence, visual=visual_confidence).items():
-            if not 0 <= value <= 1:
-                raise ValueError(f'VideoParsingLoss: {name}_confidence must be in 0..1, got {value}')
+        check_range('VideoParsingLoss', 'guided_weight', guided_weight, 0)
+        check_range('VideoParsingLoss', 'audio_confidence', audio_confidence, 0, 1)
+        check_range('VideoParsingLoss', 'visual_confidence', visual_confidence, 0, 1)
         self.guided_weight = guided_weight
         self.audio_confidence, self.visual_confidence = audio_confidence, visual_confidence
         self.eps = eps
@@ -145,8 +144,7 @@ class SegmentPseudoLabelLoss(nn.Module):
 
     def __init__(self, loss_weight: float = 1.0, eps: float = 1e-7) -> None:
         super().__init__()
-        if loss_weight < 0:
-            raise ValueError(f'SegmentPseudoLabelLoss: loss_weight must be 0 or more, got {loss_weight}')
+        check_range('SegmentPseudoLabelLoss', 'loss_weight', loss_weight, 0)
         self.loss_weight, self.eps = loss_weight, eps
 
     def forward(self, frame_prob: Tensor, pseudo_audio: Tensor, pseudo_visual: Tensor) -> dict[str, Tensor]:

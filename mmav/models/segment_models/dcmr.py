@@ -12,8 +12,8 @@ from mmdet.utils import OptConfigType, OptMultiConfig
 from torch import Tensor, nn
 
 from mmav.structures import SegmentDataSample
+from mmav.utils.checks import PROTOCOLS, check_choice
 
-from ..layers.dense_fusion_attention import check_protocol
 from ..layers.dense_modality_interaction import DenseModalityInteraction
 from ..layers.query_matching import gather_query, match_cumulatively, match_windows, sum_windows
 from ..losses.query_matching_loss import window_relevance_loss
@@ -85,9 +85,8 @@ class DCMR(SegmentModel):
         init_cfg: OptMultiConfig = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        check_protocol('DCMR', protocol)
-        if direction not in DIRECTIONS:
-            raise ValueError(f'DCMR: direction must be one of {tuple(DIRECTIONS)}, got {direction!r}')
+        check_choice('DCMR', 'protocol', protocol, PROTOCOLS)
+        check_choice('DCMR', 'direction', direction, DIRECTIONS)
         self.querying, self.searched = DIRECTIONS[direction]
         self.protocol = protocol
         self.query_context = query_context

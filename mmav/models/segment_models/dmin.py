@@ -11,10 +11,10 @@ from mmdet.utils import OptConfigType, OptMultiConfig
 from torch import Tensor, nn
 
 from mmav.structures import SegmentDataSample
+from mmav.utils.checks import PROTOCOLS, check_choice
 
 from ..layers.audio_guided_triplet_attention import AudioGuidedTripletAttention
 from ..layers.audio_visual_fusion import AudioVisualFusion
-from ..layers.dense_fusion_attention import check_protocol
 from ..layers.dense_modality_interaction import DenseModalityInteraction
 from .segment_model import (
     Inputs,
@@ -105,9 +105,8 @@ class DMIN(SegmentModel):
         init_cfg: OptMultiConfig = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        check_protocol('DMIN', protocol)
-        if supervision not in DEFAULTS:
-            raise ValueError(f'DMIN: supervision must be one of {tuple(DEFAULTS)}, got {supervision!r}')
+        check_choice('DMIN', 'protocol', protocol, PROTOCOLS)
+        check_choice('DMIN', 'supervision', supervision, DEFAULTS)
         if unimodal_modality not in ('visual', 'audio'):
             raise ValueError(
                 f"DMIN: unimodal_modality must be 'visual' or 'audio', got {unimodal_modality!r}"

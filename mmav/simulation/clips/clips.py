@@ -8,11 +8,12 @@ not show.
 from __future__ import annotations
 
 import zlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..presets import SimulatorConfig, config_of
 from .clip_shapes import SHAPES
 
 KINDS = tuple(sorted(SHAPES))
@@ -22,7 +23,7 @@ _GAP = 0.03  # free share of a cell at each of its borders
 
 
 @dataclass(frozen=True)
-class ClipConfig:
+class ClipConfig(SimulatorConfig):
     """Everything that, with the seed, determines a data set's bytes.
 
     Args:
@@ -78,15 +79,8 @@ class ClipConfig:
             jpeg_quality=1 <= self.jpeg_quality <= 100,
             colour_spread=self.colour_spread >= 0,
         )
-        for name in ('two_share', 'several_share', 'offscreen_share'):
-            checks[name] = 0 <= getattr(self, name) <= 1
-        for name, passed in checks.items():
-            if not passed:
-                raise ValueError(f'simulation parameter {name} = {getattr(self, name)!r} is out of its range')
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for the manifest."""
-        return asdict(self)
+        self.check(**checks)
+        self.check_shares('two_share', 'several_share', 'offscreen_share')
 
 
 CLIP_PRESETS: dict[str, ClipConfig] = {
@@ -104,16 +98,9 @@ def make_clip_config(preset: str = 'default', **overrides: Any) -> ClipConfig:
         **overrides: Fields of :class:`ClipConfig`.
 
     Raises:
-        KeyError: Unknown preset or field.
-        ValueError: A value is out of its range.
+        ValueError: Unknown preset or field, or a value is out of its range.
     """
-    if preset not in CLIP_PRESETS:
-        raise KeyError(f'unknown preset {preset!r}: choose from {sorted(CLIP_PRESETS)}')
-    known = set(CLIP_PRESETS[preset].to_dict())
-    unknown = set(overrides) - known
-    if unknown:
-        raise KeyError(f'unknown simulation parameters {sorted(unknown)}: choose from {sorted(known)}')
-    return replace(CLIP_PRESETS[preset], **overrides)
+    return config_of(CLIP_PRESETS, preset, overrides)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+from ..presets import SimulatorConfig, config_of
 from .scene import CONDITIONS, KINDS
 
 MODALITIES = ('rgb', 'thermal', 'depth')
@@ -12,7 +13,7 @@ SPLITS = ('train', 'val', 'test')
 
 
 @dataclass(frozen=True)
-class SimulationConfig:
+class SimulationConfig(SimulatorConfig):
     """Everything that, with the seed, determines a data set's bytes.
 
     Args:
@@ -106,24 +107,15 @@ class SimulationConfig:
             'snr': self.snr[0] <= self.snr[1],
             'snr_reference': self.snr_reference in ('loudest', 'quietest'),
             'microphones': self.microphones in ('cardioid', 'shadow', 'omni'),
-            'ground_reflection': 0 <= self.ground_reflection <= 1,
-            'facade_reflection': 0 <= self.facade_reflection <= 1,
             'full_scale': self.full_scale > 0,
             'audio_layout': self.audio_layout in ('frame', 'drive'),
             'modalities': len(self.modalities) > 0 and set(self.modalities) <= set(MODALITIES),
             'array_radius': 0 < self.array_radius < self.array_height,
             'jpeg_quality': 1 <= self.jpeg_quality <= 100,
         }
-        shares = ('static_share', 'lane_change_share', 'unseen_share', 'occluder_share', 'wind', 'ego_engine')
-        for name in shares:
-            checks[name] = 0 <= getattr(self, name) <= 1
-        for name, passed in checks.items():
-            if not passed:
-                raise ValueError(f'simulation parameter {name} = {getattr(self, name)!r} is out of its range')
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for the manifest."""
-        return asdict(self)
+        self.check(**checks)
+        self.check_shares('static_share', 'lane_change_share', 'unseen_share', 'occluder_share')
+        self.check_shares('wind', 'ego_engine', 'ground_reflection', 'facade_reflection')
 
 
 PRESETS: dict[str, SimulationConfig] = {
@@ -184,13 +176,6 @@ def make_config(preset: str = 'default', **overrides: Any) -> SimulationConfig:
         SimulationConfig: The parameters.
 
     Raises:
-        KeyError: Unknown preset or field.
-        ValueError: A value is out of its range.
+        ValueError: Unknown preset or field, or a value is out of its range.
     """
-    if preset not in PRESETS:
-        raise KeyError(f'unknown preset {preset!r}: choose from {sorted(PRESETS)}')
-    known = set(PRESETS[preset].to_dict())
-    unknown = set(overrides) - known
-    if unknown:
-        raise KeyError(f'unknown simulation parameters {sorted(unknown)}: choose from {sorted(known)}')
-    return replace(PRESETS[preset], **overrides)
+    return config_of(PRESETS, preset, overrides)

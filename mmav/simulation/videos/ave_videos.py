@@ -5,18 +5,20 @@ Letters: C categories, T seconds, H and W height and width of the pictures' cell
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mmav.datasets.ave import AVE_CLASSES
 
+from ..presets import SimulatorConfig, config_of
+
 SPLITS = ('train', 'val', 'test', 'background')
 
 
 @dataclass(frozen=True)
-class AVEVideoConfig:
+class AVEVideoConfig(SimulatorConfig):
     """Everything that determines a simulated set of videos.
 
     Args:
@@ -69,34 +71,26 @@ class AVEVideoConfig:
     noise: float = 1.0
 
     def __post_init__(self) -> None:
-        shares = ('whole', 'goes_on', 'other_sound', 'synchrony')
-        rooms = dict(
-            videos=min(min(self.videos[:3]) - 1, self.videos[-1]),
-            num_segments=self.num_segments - 3,
-            grid=self.grid - 1,
-            size=min(self.size - 1, self.grid - self.size),
-            channels=min(self.visual_channels, self.audio_channels) - 1,
-            silent_things=self.silent_things,
-            num_classes=min(self.num_classes - self.silent_things - 2, len(AVE_CLASSES) - self.num_classes),
-            variation=self.variation,
-            noise=self.noise,
-            **{name: min(getattr(self, name), 1 - getattr(self, name)) for name in shares},
+        self.check(
+            videos=len(self.videos) == len(SPLITS) and min(self.videos[:3]) >= 1 and self.videos[-1] >= 0,
+            num_segments=self.num_segments >= 3,
+            grid=self.grid >= 1,
+            size=1 <= self.size <= self.grid,
+            visual_channels=self.visual_channels >= 1,
+            audio_channels=self.audio_channels >= 1,
+            silent_things=self.silent_things >= 0,
+            num_classes=self.silent_things + 2 <= self.num_classes <= len(AVE_CLASSES),
+            variation=self.variation >= 0,
+            noise=self.noise >= 0,
+            dtype=self.dtype in ('float32', 'float64'),
         )
-        for name in ('audio_strength', 'visual_strength'):
-            low, high = getattr(self, name)
-            rooms[name] = min(low, high - low)
-        bad = [name for name, room in rooms.items() if not room >= 0]
-        if bad or len(self.videos) != len(SPLITS) or self.dtype not in ('float32', 'float64'):
-            raise ValueError(f'{", ".join(bad) or "videos or dtype"} of the simulated videos: {self}')
+        self.check_shares('whole', 'goes_on', 'other_sound', 'synchrony')
+        self.check_intervals('audio_strength', 'visual_strength')
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the categories that occur."""
         return AVE_CLASSES[: self.num_classes]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self)
 
 
 AVE_PRESETS = {
@@ -121,9 +115,7 @@ def make_ave_config(preset: str = 'default', **overrides: Any) -> AVEVideoConfig
     Raises:
         ValueError: If there is no such preset, or a value is out of its range.
     """
-    if preset not in AVE_PRESETS:
-        raise ValueError(f'preset must be one of {sorted(AVE_PRESETS)}, got {preset!r}')
-    return replace(AVE_PRESETS[preset], **overrides)
+    return config_of(AVE_PRESETS, preset, overrides)
 
 
 @dataclass(frozen=True)

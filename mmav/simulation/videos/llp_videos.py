@@ -5,19 +5,21 @@ Letters: C classes, T seconds.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mmav.datasets.llp import LLP_CLASSES
 
+from ..presets import SimulatorConfig, config_of
+
 SPLITS = ('train', 'val', 'test', 'pretrain')
 MODALITIES = ('audio', 'visual')
 
 
 @dataclass(frozen=True)
-class LLPVideoConfig:
+class LLPVideoConfig(SimulatorConfig):
     """Everything that determines a simulated set of videos.
 
     Args:
@@ -69,33 +71,27 @@ class LLPVideoConfig:
     pseudo_shift: float = 0.2
 
     def __post_init__(self) -> None:
-        counts = dict(
-            videos=min(self.videos),
-            num_segments=self.num_segments - 2,
-            frames_per_second=self.frames_per_second - 1,
-            channels=min(self.audio_channels, self.visual_channels, self.visual_st_channels) - 1,
-            num_classes=min(self.num_classes - self.events[1], len(LLP_CLASSES) - self.num_classes),
-            events=min(self.events[0] - 1, self.events[1] - self.events[0]),
-            variation=self.variation,
-            noise=self.noise,
-            strength=min(self.strength[0], self.strength[1] - self.strength[0]),
+        self.check(
+            videos=len(self.videos) == len(SPLITS) and min(self.videos) >= 0,
+            num_segments=self.num_segments >= 2,
+            frames_per_second=self.frames_per_second >= 1,
+            audio_channels=self.audio_channels >= 1,
+            visual_channels=self.visual_channels >= 1,
+            visual_st_channels=self.visual_st_channels >= 1,
+            num_classes=self.events[1] <= self.num_classes <= len(LLP_CLASSES),
+            variation=self.variation >= 0,
+            noise=self.noise >= 0,
+            audio_only=self.audio_only + self.visual_only <= 1,
         )
-        for name, value in counts.items():
-            if value < 0:
-                raise ValueError(f'{name} of the simulated videos is out of its range: {self}')
-        shares = ('audio_only', 'visual_only', 'again', 'pseudo_missing', 'pseudo_false', 'pseudo_shift')
-        bad = [name for name in shares if not 0 <= getattr(self, name) <= 1]
-        if bad or self.audio_only + self.visual_only > 1 or len(self.videos) != len(SPLITS):
-            raise ValueError(f'shares lie in 0..1, videos are {len(SPLITS)} numbers: {bad} of {self}')
+        self.check_intervals('events', least=1)
+        self.check_intervals('strength')
+        self.check_shares('audio_only', 'visual_only', 'again')
+        self.check_shares('pseudo_missing', 'pseudo_false', 'pseudo_shift')
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes that occur."""
         return LLP_CLASSES[: self.num_classes]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self)
 
 
 LLP_PRESETS = {
@@ -118,9 +114,7 @@ def make_llp_config(preset: str = 'default', **overrides: Any) -> LLPVideoConfig
     Raises:
         ValueError: If there is no such preset, or a value is out of its range.
     """
-    if preset not in LLP_PRESETS:
-        raise ValueError(f'preset must be one of {sorted(LLP_PRESETS)}, got {preset!r}')
-    return replace(LLP_PRESETS[preset], **overrides)
+    return config_of(LLP_PRESETS, preset, overrides)
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,7 @@ def test_nan_names_the_sample(batch):
     layer = AudioVisualDataPreprocessor(log_mel=dict(), modality='audio')
     clips = [clip.float() for clip in batch['inputs']['audio']]
     clips[1][3, 100] = float('nan')
-    with pytest.raises(ValueError, match=r'audio: NaN or infinite values in sample\(s\) \[1\]'):
+    with pytest.raises(ValueError, match=r'audio: NaN or infinite values in sample 1 of the batch'):
         layer(dict(inputs=dict(audio=clips)))
 
 

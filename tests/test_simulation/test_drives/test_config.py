@@ -33,7 +33,7 @@ def test_values_out_of_range_are_named(name, value):
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(KeyError, match='tiny'):
+    with pytest.raises(ValueError, match='tiny'):
         make_config('tiny')
-    with pytest.raises(KeyError, match='colour'):
+    with pytest.raises(ValueError, match='colour'):
         make_config('demo', colour='red')

@@ -1,0 +1,67 @@
+"""Checks of arguments in one line, so that the equation stays in sight."""
+
+from collections.abc import Collection
+
+PROTOCOLS = ('paper', 'official')
+"""What ``protocol`` arguments mean: the paper's formulas, or its authors' program where that differs."""
+
+
+def check_choice(owner: str, name: str, value: object, choices: Collection) -> None:
+    """An argument is one of the values that there are.
+
+    Args:
+        owner: Function or class that has the argument, for the message.
+        name: The argument.
+        value: What it is.
+        choices: What it may be.
+
+    Raises:
+        ValueError: It is none of them.
+
+    Example:
+        >>> check_choice('MTALoss', 'protocol', 'paper', ('official', 'paper'))
+    """
+    if value not in choices:
+        raise ValueError(f'{owner}: {name} must be one of {tuple(choices)}, got {value!r}')
+
+
+def check_range(
+    owner: str, name: str, value: float, least: float | None = None, greatest: float | None = None
+) -> None:
+    """A number is not below the least and not above the greatest value; NaN is neither.
+
+    Args:
+        owner: Function or class that has the argument, for the message.
+        name: The argument.
+        value: What it is.
+        least: It may be this or more; None: anything below ``greatest``.
+        greatest: It may be this or less; None: anything above ``least``.
+
+    Raises:
+        ValueError: It is not in this range.
+
+    Example:
+        >>> check_range('SpecAugment', 'prob', 0.5, 0, 1)
+    """
+    if (least is None or value >= least) and (greatest is None or value <= greatest) and value == value:
+        return
+    texts = [f'{word} {bound:g}' for word, bound in (('>=', least), ('<=', greatest)) if bound is not None]
+    raise ValueError(f'{owner}: {name} must be {" and ".join(texts) or "a number"}, got {value!r}')
+
+
+def check_positive(owner: str, **values: float) -> None:
+    """Numbers are above 0.
+
+    Args:
+        owner: Function or class that has the arguments, for the message.
+        **values: Arguments by name.
+
+    Raises:
+        ValueError: One is not, or is no number; the message names it.
+
+    Example:
+        >>> check_positive('AVDLoss', temperature=0.1)
+    """
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f'{owner}: {name} must be above 0, got {value!r}')
