@@ -184,7 +184,7 @@ def extract_share(
     """Extract and keep what is missing of this process's clips.
 
     Returns:
-        dict: Reasons by names of the clips that could not be used.
+        Reasons by names of the clips that could not be used.
     """
     rank, world_size = get_dist_info()
     todo = [[name for name in dict.fromkeys(names) if any(name not in folder for folder in folders.values())]]
@@ -211,7 +211,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Command line, without the program's name.
 
     Returns:
-        int: Exit status: 1 if clips could not be used.
+        Exit status: 1 if clips could not be used.
 
     Raises:
         FileExistsError: If what is there was made with other parameters.

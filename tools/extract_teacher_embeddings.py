@@ -75,7 +75,7 @@ def build_dataset(cfg: Config) -> tuple[BaseDataset, list]:
         cfg: The config.
 
     Returns:
-        tuple: The data set, and the config of its pipeline.
+        The data set, and the config of its pipeline.
 
     Raises:
         ValueError: If the config does not tell how clips are read for teachers, or names no single data set.
@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> EmbeddingStore | None:
         argv: Command line, without the program's name.
 
     Returns:
-        EmbeddingStore: The store, in the first process.
+        The store, in the first process.
 
     Raises:
         FileExistsError: If the folder holds something else.

@@ -60,7 +60,7 @@ def use_tta(cfg: Config) -> None:
     image are merged by NMS.
 
     Args:
-        cfg (Config): Changed in place.
+        cfg: Changed in place.
     """
     tta_model = cfg.get('tta_model') or dict(
         type='DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100)
@@ -85,10 +85,10 @@ def build_config(args: argparse.Namespace) -> Config:
     """Merge the command line into the config.
 
     Args:
-        args (argparse.Namespace): See :func:`parse_args`.
+        args: See :func:`parse_args`.
 
     Returns:
-        Config: The run's config.
+        The run's config.
     """
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher

@@ -103,9 +103,9 @@ class DriveSource:
     """Frames of a data set's drives in order of time, with predictions.
 
     Args:
-        inferencer (AudioDetInferencer): The detector.
-        args (argparse.Namespace): The command line.
-        cfg (Config): The config.
+        inferencer: The detector.
+        args: The command line.
+        cfg: The config.
     """
 
     def __init__(self, inferencer: AudioDetInferencer, args: argparse.Namespace, cfg: Config) -> None:
@@ -179,8 +179,8 @@ def check_rig(dataset: Dataset, inferencer: AudioDetInferencer) -> None:
     """Compare rig and crop of the drives with those that the detector hears with.
 
     Args:
-        dataset (Dataset): Its metainfo may hold the rig of its ``rig.json``.
-        inferencer (AudioDetInferencer): The detector.
+        dataset: Its metainfo may hold the rig of its ``rig.json``.
+        inferencer: The detector.
 
     Raises:
         SystemExit: If they differ.
@@ -228,13 +228,13 @@ def track_all(
     """Track every sequence and write its files.
 
     Args:
-        source (DriveSource or RecordingSource): Frames with predictions, one sequence after the other.
-        tracker (IoUTracker): The tracker.
-        args (argparse.Namespace): The command line.
-        metric (TrackingMetric, optional): Is fed with the tracks.
+        source: Frames with predictions, one sequence after the other.
+        tracker: The tracker.
+        args: The command line.
+        metric: Is fed with the tracks.
 
     Returns:
-        dict: Numbers of frames and tracks of each sequence.
+        Numbers of frames and tracks of each sequence.
     """
     summary = {}
     progress = tqdm(source, desc='Tracking', unit=' frames', total=source.total)

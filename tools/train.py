@@ -48,10 +48,10 @@ def build_config(args: argparse.Namespace) -> Config:
     """Merge the command line into the config.
 
     Args:
-        args (argparse.Namespace): See :func:`parse_args`.
+        args: See :func:`parse_args`.
 
     Returns:
-        Config: The run's config.
+        The run's config.
 
     Raises:
         RuntimeError: ``--auto-scale-lr`` without ``auto_scale_lr`` in the config.

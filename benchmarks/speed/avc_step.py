@@ -1,6 +1,6 @@
 """Benchmark of the sound localizer's training step: embeddings from a store against teachers on line.
 
-Letters: B samples, S side of the pictures in pixels.
+Shapes: B samples, S side of the pictures in pixels.
 """
 
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def make_batches(online: nn.Module, batch: int, size: int, seconds: float) -> di
         seconds: Length of the sounds.
 
     Returns:
-        dict: As :func:`build_localizers`.
+        As :func:`build_localizers`.
     """
     generator = torch.Generator().manual_seed(0)
     inputs = dict(
@@ -119,7 +119,7 @@ def avc_step(
         localizer: Settings of ``AVCLocalizer`` that are not the paper's.
 
     Returns:
-        list[Comparison]: Both, with the batch at hand.
+        Both, with the batch at hand.
     """
     cfg = Config.fromfile(config)
     cfg.merge_from_dict(options or {})

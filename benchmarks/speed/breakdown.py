@@ -27,7 +27,7 @@ def breakdown(ours: Callable[[], object], reference: Callable[[], object], round
         rounds: Profiled pairs; the least time of each kind of operation counts, as the least disturbed.
 
     Returns:
-        list[str]: Lines of a table, and the ratio of floating-point operations.
+        Lines of a table, and the ratio of floating-point operations.
     """
     pairs = [(_times_by_group(ours), _times_by_group(reference)) for _ in range(rounds)]
     lines = [f'{"profiled, ms":26}{"ours":>10}{"reference":>12}{"difference":>12}']

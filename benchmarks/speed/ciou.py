@@ -22,7 +22,7 @@ def made_up_maps(count: int, side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
         side: Of the maps, in pixels.
 
     Returns:
-        tuple: Maps and truth, (N, side, side) float32.
+        Maps and truth, (N, side, side) float32.
     """
     generator = np.random.default_rng(0)
     place = np.linspace(0, CELLS - 1, side)
@@ -50,7 +50,7 @@ def map_by_map(maps: np.ndarray, truth: np.ndarray, thresholds: Sequence[float] 
         thresholds: K fixed thresholds; None: each map's median.
 
     Returns:
-        np.ndarray: (N,) or (N, K).
+        (N,) or (N, K).
     """
     scores = []
     for values, target in zip(maps, truth):
@@ -76,7 +76,7 @@ def pixel_by_pixel(maps: np.ndarray, truth: np.ndarray) -> np.ndarray:
         truth: (N, H, W).
 
     Returns:
-        np.ndarray: (N,).
+        (N,).
     """
     scores = []
     for values, target in zip(maps.tolist(), truth.tolist()):
@@ -106,7 +106,7 @@ def ciou_metric(
         looped: Maps that the plain loops over pixels and the sweep are timed on.
 
     Returns:
-        list[Comparison]: At the median, against loops over pixels and over maps; at 19 thresholds.
+        At the median, against loops over pixels and over maps; at 19 thresholds.
     """
     looped = min(looped, maps)
     heatmaps, truth = made_up_maps(maps)

@@ -1,6 +1,6 @@
 """Benchmarks of the AVD detector: the cost of a training step and of a prediction by sound.
 
-Letters: B samples, S side of the network's square input in pixels.
+Shapes: B samples, S side of the network's square input in pixels.
 """
 
 import copy
@@ -52,7 +52,7 @@ def build_detectors(
         options: Settings of the config to override, by dotted key, for both detectors.
 
     Returns:
-        Detectors: The pair.
+        The pair.
     """
     torch.manual_seed(0)
     cfg = Config.fromfile(config)
@@ -124,7 +124,7 @@ def training_steps(pair: Detectors) -> tuple[Callable[[], dict], Callable[[], di
         pair: The detectors.
 
     Returns:
-        tuple: Functions of ours and of the reference; both return their losses.
+        Functions of ours and of the reference; both return their losses.
     """
     num_levels = pair.stock.roi_head.bbox_roi_extractor.num_inputs
     with torch.no_grad():
@@ -191,7 +191,7 @@ def avd_step(
         profiled: Pairs to profile for the breakdown.
 
     Returns:
-        list[Comparison]: One, with a breakdown by kind of operation in its notes.
+        One, with a breakdown by kind of operation in its notes.
     """
     with pinned_threads(threads):
         pair = build_detectors(config, size, batch, device, options)
@@ -241,7 +241,7 @@ def inference(
         clock: See :func:`time_pairs`.
 
     Returns:
-        list[Comparison]: One.
+        One.
     """
     with pinned_threads(threads), torch.inference_mode():
         pair = build_detectors(config, size, batch, device, options)

@@ -1,6 +1,6 @@
 """Benchmark of distillation: what teachers that label on line cost beside labels from a file.
 
-Letters: B samples, S side of the network's square input in pixels.
+Shapes: B samples, S side of the network's square input in pixels.
 """
 
 import copy
@@ -36,7 +36,7 @@ def build_distiller(config: str, size: int, device: str = 'cpu', options: dict |
         options: Settings of the config to override, by dotted key.
 
     Returns:
-        nn.Module: In training mode.
+        In training mode.
     """
     torch.manual_seed(0)
     cfg = Config.fromfile(config)
@@ -58,7 +58,7 @@ def build_dataset(config: str, root: Path, size: int, modalities: Sequence[str])
         modalities: Pictures to load.
 
     Returns:
-        Dataset: Yields what a loader collates.
+        Yields what a loader collates.
     """
     cfg = Config.fromfile(config)
     pipeline = []
@@ -87,7 +87,7 @@ def label_offline(distiller: nn.Module, batch: dict) -> list[DetDataSample]:
         batch: From :func:`read`, with pictures.
 
     Returns:
-        list[DetDataSample]: The samples with ground truth, as a file of labels would give them.
+        The samples with ground truth, as a file of labels would give them.
     """
     data = distiller.data_preprocessor(batch, True)
     _, found = distiller.teachers(data['inputs'], data['data_samples'], {}, predict=True)
@@ -110,7 +110,7 @@ def training_steps(
         sound: Gives the same batch without pictures.
 
     Returns:
-        dict: By name a function that returns its losses. 'online': teachers label and give features;
+        By name a function that returns its losses. 'online': teachers label and give features;
         'features': labels are at hand, teachers give features; 'labels': labels are at hand, no teacher.
     """
     labelled = label_offline(distiller, everything())
@@ -174,7 +174,7 @@ def distill_step(
         clock: See :func:`time_pairs`.
 
     Returns:
-        list[Comparison]: Labels from a file alone, and with the teachers' features; each with the batch at
+        Labels from a file alone, and with the teachers' features; each with the batch at
         hand, and with its loading.
     """
     cases = dict(

@@ -1,6 +1,6 @@
 """Benchmarks of DMIN: closed and batched forms against the loops that they stand for.
 
-Letters: B videos, T segments, L locations of a segment's feature map, d channels of a head.
+Shapes: B videos, T segments, L locations of a segment's feature map, d channels of a head.
 """
 
 import copy
@@ -36,7 +36,7 @@ def looped_dense_fusion_attention(query: Tensor, key: Tensor, alpha: float = 0.5
         alpha: Weight of the shift by 0; the others share 1 - alpha.
 
     Returns:
-        Tensor: (..., T, S).
+        (..., T, S).
     """
     channels = query.shape[-1]
     rows = []
@@ -150,7 +150,7 @@ def dfa(
         number: Calls in each measurement: ours alone is too short to time.
 
     Returns:
-        list[Comparison]: Forward alone, and with the backward pass.
+        Forward alone, and with the backward pass.
     """
     generator = torch.Generator().manual_seed(0)
     shape = (batch * HEADS, segments, HEAD_CHANNELS)
@@ -280,7 +280,7 @@ def dmin_step(
         channels: Of the pictures' features.
 
     Returns:
-        list[Comparison]: Against the looped form in the same precision, against the looped form in doubles
+        Against the looped form in the same precision, against the looped form in doubles
         (as published), and single against double precision.
     """
     torch.manual_seed(0)

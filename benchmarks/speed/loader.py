@@ -177,7 +177,7 @@ def loader(
         clock: See :func:`time_pairs`; of the cases without workers.
 
     Returns:
-        list[Comparison]: From files, from a prepared store, by workers, and up to the network's input.
+        From files, from a prepared store, by workers, and up to the network's input.
     """
     results = []
 
@@ -256,7 +256,7 @@ def bytes_per_sample(size: int = 768, frames: int = 1) -> list[Comparison]:
         frames: Frames of the temporary data set; all samples are equal.
 
     Returns:
-        list[Comparison]: With three pictures, and for sound alone.
+        With three pictures, and for sound alone.
     """
     with _frames(frames, 8) as root:
         ours = build_dataset(root, size)[0]['inputs']

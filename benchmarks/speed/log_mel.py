@@ -24,7 +24,7 @@ def librosa_log_mel(
         filters: librosa's mel filters, kept; None: ``melspectrogram`` makes them anew, as it always does.
 
     Returns:
-        np.ndarray: (microphones, mel bands, frames) decibel, relative to each microphone's maximum.
+        (microphones, mel bands, frames) decibel, relative to each microphone's maximum.
     """
     result = []
     for channel in waveform:
@@ -50,7 +50,7 @@ def log_mel(
         clock: See :func:`time_pairs`; of the cases of one thread.
 
     Returns:
-        list[Comparison]: In one thread with a target, and against librosa with kept filters; in all threads.
+        In one thread with a target, and against librosa with kept filters; in all threads.
     """
     generator = np.random.default_rng(0)
     waveform = generator.standard_normal((8, round(sample_rate * seconds))).astype(np.float32) * 0.1

@@ -18,7 +18,7 @@ def scipy_log_spectrograms(waveforms: np.ndarray) -> np.ndarray:
         waveforms: (clips, samples).
 
     Returns:
-        np.ndarray: (clips, 257, frames).
+        (clips, 257, frames).
     """
     return np.stack(
         [np.log(signal.spectrogram(wave, RATE, nperseg=512, noverlap=274)[2] + 1e-7) for wave in waveforms]
@@ -44,7 +44,7 @@ def log_spectrogram(
         clock: See :func:`time_pairs`.
 
     Returns:
-        list[Comparison]: In double precision, the default, and in single.
+        In double precision, the default, and in single.
     """
     generator = np.random.default_rng(0)
     waveforms = (generator.standard_normal((clips, round(RATE * seconds))) * 0.1).astype(np.float32)

@@ -31,7 +31,7 @@ def write_mavd(root: Path, num_frames: int, thermal_bits: int = 8, seed: int = 0
         seed: Of the pictures and the sound.
 
     Returns:
-        list[str]: The frames' ids.
+        The frames' ids.
     """
     rng = np.random.default_rng(seed)
     drive = root / DRIVE

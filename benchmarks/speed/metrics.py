@@ -111,7 +111,7 @@ def metrics(frames: int = 20000, repeats: int = 1, threads: int = 1, clock: str 
         clock: See :func:`time_pairs`.
 
     Returns:
-        list[Comparison]: Of ``TrackingMetric``, ``center_distance`` and ``MAVDMetric``.
+        Of ``TrackingMetric``, ``center_distance`` and ``MAVDMetric``.
     """
     content = drive_frames(frames)
     samples = [sample.to_dict() for sample in as_samples(content)]

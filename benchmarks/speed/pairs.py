@@ -139,7 +139,7 @@ def time_pairs(
         clock: One of ``CLOCKS``.
 
     Returns:
-        tuple: Seconds a call, for each pair, of ours and of the reference.
+        Seconds a call, for each pair, of ours and of the reference.
     """
     timers = [timeit.Timer(function, timer=CLOCKS[clock]) for function in (ours, reference)]
     for timer in timers:

@@ -42,7 +42,7 @@ def start_up(repeats: int = 7, threads: int = 1) -> list[Comparison]:
         threads: Of torch.
 
     Returns:
-        list[Comparison]: One.
+        One.
     """
     for program in (OURS, REFERENCE):
         _seconds(program, threads)  # files come into the system's cache

@@ -33,7 +33,7 @@ def drive_frames(
         seed: Of everything.
 
     Returns:
-        list[dict]: In order of time: ``drive``, ``timestamp``, ``condition``; ``truth`` (m, 6) as x1, y1, x2,
+        In order of time: ``drive``, ``timestamp``, ``condition``; ``truth`` (m, 6) as x1, y1, x2,
         y2, label, id; ``boxes`` (n, 4) and ``scores`` (n,), both float32.
     """
     rng = np.random.default_rng(seed)
@@ -142,7 +142,7 @@ def tracker(frames: int = 2000, repeats: int = 7, threads: int = 1, clock: str =
         clock: See :func:`time_pairs`.
 
     Returns:
-        list[Comparison]: With few vehicles, with many, and through the interface of mmdet's tracking models.
+        With few vehicles, with many, and through the interface of mmdet's tracking models.
     """
     few = drive_frames(frames)
     crowd = drive_frames(max(frames // 4, 1), vehicles=(20, 30), alarms=60)

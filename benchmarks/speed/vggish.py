@@ -24,7 +24,7 @@ def numpy_log_mel(waveform: np.ndarray, filters: np.ndarray) -> np.ndarray:
         filters: Mel filters (257, 64), kept between clips.
 
     Returns:
-        np.ndarray: (frames, 64).
+        (frames, 64).
     """
     frames = np.lib.stride_tricks.sliding_window_view(waveform.astype(np.float64), WINDOW)[::HOP]
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
@@ -50,7 +50,7 @@ def vggish_log_mel(
         clock: See :func:`time_pairs`.
 
     Returns:
-        list[Comparison]: One.
+        One.
     """
     generator = np.random.default_rng(0)
     waveforms = (generator.standard_normal((clips, round(SAMPLE_RATE * seconds))) * 0.1).astype(np.float32)

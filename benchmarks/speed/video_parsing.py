@@ -1,6 +1,6 @@
 """Benchmark of the metric of video parsing.
 
-Letters: V videos, C classes, T segments.
+Shapes: V videos, C classes, T segments.
 """
 
 import numpy as np
@@ -75,7 +75,7 @@ def parsed_videos(videos: int, seed: int = 0) -> list[np.ndarray]:
         seed: Of the random events.
 
     Returns:
-        list[np.ndarray]: Predicted audio and visual, true audio and visual, (V, C, T) of 0 and 1, int64.
+        Predicted audio and visual, true audio and visual, (V, C, T) of 0 and 1, int64.
     """
     rng = np.random.default_rng(seed)
     arrays = []
@@ -98,7 +98,7 @@ def llp_metric(
         clock: See :func:`time_pairs`.
 
     Returns:
-        list[Comparison]: One comparison.
+        One comparison.
 
     Raises:
         AssertionError: If both do not give the same figures.

@@ -30,8 +30,8 @@ class AudioClip:
     """One recording of all microphones, not yet read.
 
     Attributes:
-        name (str): What messages and files call it.
-        sources (list): One path or array (C, L), or one path for each microphone.
+        name: What messages and files call it.
+        sources: One path or array (C, L), or one path for each microphone.
     """
 
     name: str
@@ -41,13 +41,13 @@ class AudioClip:
         """Read and resample the recording.
 
         Args:
-            sample_rate (int): Rate to resample to, in hertz (by soxr).
-            num_channels (int): Expected number of microphones.
-            array_rate (int, optional): Rate of arrays and of files that do not tell theirs (npy, pkl), in
+            sample_rate: Rate to resample to, in hertz (by soxr).
+            num_channels: Expected number of microphones.
+            array_rate: Rate of arrays and of files that do not tell theirs (npy, pkl), in
                 hertz. Defaults to ``sample_rate``.
 
         Returns:
-            np.ndarray: (C, L) of int16, or of float32 in -1..1.
+            (C, L) of int16, or of float32 in -1..1.
 
         Raises:
             SampleError: The recording is missing, damaged, empty, holds NaN or another number of microphones.
@@ -104,10 +104,10 @@ def collect_clips(inputs: Source | Sequence, num_channels: int = 8) -> list[Audi
         inputs: A file of all microphones; a folder of such files, or of MAVD's files
             ``audio_<microphone>_<id>``, or both; an array (C, L); a list of any of these; or a list of one
             file for each microphone (files of one channel, as many as there are microphones).
-        num_channels (int): Number of microphones. Defaults to 8.
+        num_channels: Number of microphones. Defaults to 8.
 
     Returns:
-        list[AudioClip]: At least one.
+        At least one.
 
     Raises:
         SampleError: A path does not exist, a folder holds no sound, or lacks files of a microphone.
@@ -179,15 +179,15 @@ def windows(
     """Cut a recording into windows of the length that the model hears.
 
     Args:
-        wave (np.ndarray): (C, L).
-        name (str): What messages call the recording.
-        length (int): N, samples of a window.
-        stride (int, optional): Samples between the windows' starts. The last window ends with the recording,
+        wave: (C, L).
+        name: What messages call the recording.
+        length: N, samples of a window.
+        stride: Samples between the windows' starts. The last window ends with the recording,
             so that nothing is left out. None: the recording must be of one window's length.
-        sample_rate (int): In hertz, for start times.
+        sample_rate: In hertz, for start times.
 
     Yields:
-        tuple[float, np.ndarray]: Start in seconds and window (C, N).
+        Start in seconds and window (C, N).
 
     Raises:
         SampleError: The recording is shorter than a window, or longer although ``stride`` is None.

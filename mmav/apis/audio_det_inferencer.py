@@ -51,18 +51,18 @@ class AudioDetInferencer(BaseInferencer):
     A recording is gone through in windows of the model's length (1 s); each gives one prediction.
 
     Args:
-        model (str or Config): Config file or config. None: the config within the checkpoint, read as
+        model: Config file or config. None: the config within the checkpoint, read as
             plain values and not run.
-        weights (str): Checkpoint, read safely and loaded strictly. None: random weights.
-        device (str, optional): Defaults to the GPU where there is one.
-        stripped (bool): Accept a checkpoint without the visual branch
+        weights: Checkpoint, read safely and loaded strictly. None: random weights.
+        device: Defaults to the GPU where there is one.
+        stripped: Accept a checkpoint without the visual branch
             (``tools/model_converters/strip_visual.py``) for a config that has one. Defaults to False.
-        image_size (tuple[int], optional): (W, H) that boxes refer to. Defaults to that of the config's test
+        image_size: (W, H) that boxes refer to. Defaults to that of the config's test
             set.
-        show_progress (bool): Whether to draw a progress bar. Defaults to True.
-        rig (Rig, dict or str, optional): The rig of the recordings, or its ``rig.json``. None: that of the
+        show_progress: Whether to draw a progress bar. Defaults to True.
+        rig: The rig of the recordings, or its ``rig.json``. None: that of the
             model.
-        allow_other_rig (bool): Whether rigs that differ are a warning instead of an error. Acoustic images
+        allow_other_rig: Whether rigs that differ are a warning instead of an error. Acoustic images
             are then made with ``rig``: the network hears another array through the images that it knows.
             The cropped camera image must be of the size that the config says. Defaults to False.
 
@@ -173,29 +173,29 @@ class AudioDetInferencer(BaseInferencer):
         """Detect.
 
         Args:
-            inputs (str, Path, np.ndarray or list): Recordings: a sound file with a channel for each
+            inputs: Recordings: a sound file with a channel for each
                 microphone; a list of one-channel files in the microphones' order; a folder of such files (of
                 MAVD's ``audio_<microphone>_<id>`` too); an array (M, L) of int16 or of floats in -1..1; or a
                 list of these.
-            batch_size (int): Windows that go through the model together. Defaults to 1.
-            sample_rate (int, optional): Of arrays, in hertz; files tell theirs. Other rates than the model's
+            batch_size: Windows that go through the model together. Defaults to 1.
+            sample_rate: Of arrays, in hertz; files tell theirs. Other rates than the model's
                 are resampled. Defaults to the model's.
-            stride (float, optional): Seconds between the starts of the windows of a longer recording; the
+            stride: Seconds between the starts of the windows of a longer recording; the
                 last window ends with it. None: a longer recording is an error. Defaults to 1.
-            return_datasamples (bool): Whether predictions are ``DetDataSample``. Defaults to False.
-            return_vis (bool): Whether to return pictures. Defaults to False.
-            images (str, np.ndarray or Sequence, optional): Camera image (a path, or RGB of shape (H, W, 3))
+            return_datasamples: Whether predictions are ``DetDataSample``. Defaults to False.
+            return_vis: Whether to return pictures. Defaults to False.
+            images: Camera image (a path, or RGB of shape (H, W, 3))
                 to draw on, of the whole camera or cropped; one for all recordings or a list, one for each.
                 None: blank.
-            pred_score_thr (float): Lowest score that is drawn. Defaults to 0.3.
-            spectrograms (bool): Whether to draw the spectrograms below the image. Defaults to True.
-            out_dir (str, optional): Folder for ``predictions.json`` and the pictures. None: nothing is
+            pred_score_thr: Lowest score that is drawn. Defaults to 0.3.
+            spectrograms: Whether to draw the spectrograms below the image. Defaults to True.
+            out_dir: Folder for ``predictions.json`` and the pictures. None: nothing is
                 written.
-            acoustic_images (bool): Whether to draw, where the model makes acoustic images, that of the window
+            acoustic_images: Whether to draw, where the model makes acoustic images, that of the window
                 over the camera image, in a second picture below the first. Defaults to True.
 
         Returns:
-            dict[str, list]: ``predictions``, one per window: a ``DetDataSample``, or a dict of ``input``
+            ``predictions``, one per window: a ``DetDataSample``, or a dict of ``input``
             (name), ``start`` and ``duration`` (seconds), ``bboxes`` (x1, y1, x2, y2 in pixels of the cropped
             camera image), ``scores``, ``labels``, ``classes`` (names); and ``visualization``, RGB pictures of
             uint8.
@@ -236,13 +236,13 @@ class AudioDetInferencer(BaseInferencer):
         """Read recordings one after the other, and make batches of their windows.
 
         Args:
-            inputs (list[AudioClip]): The recordings.
-            batch_size (int): Windows in a batch. Defaults to 1.
-            sample_rate (int, optional): Of arrays, in hertz.
-            stride (float, optional): Seconds between windows; see :meth:`__call__`.
+            inputs: The recordings.
+            batch_size: Windows in a batch. Defaults to 1.
+            sample_rate: Of arrays, in hertz.
+            stride: Seconds between windows; see :meth:`__call__`.
 
         Yields:
-            dict: ``inputs`` and ``data_samples``, as the model's ``test_step`` takes them.
+            ``inputs`` and ``data_samples``, as the model's ``test_step`` takes them.
 
         Raises:
             SampleError: See :meth:`__call__`.
@@ -283,10 +283,10 @@ class AudioDetInferencer(BaseInferencer):
         """Run the model.
 
         Args:
-            inputs (dict): A batch.
+            inputs: A batch.
 
         Returns:
-            list[DetDataSample]: Predictions, on the CPU.
+            Predictions, on the CPU.
         """
         return [sample.to('cpu') for sample in self.model.test_step(inputs)]
 
@@ -302,16 +302,16 @@ class AudioDetInferencer(BaseInferencer):
         """Draw the boxes of a batch over the camera image or a blank one, and what is heard below it.
 
         Args:
-            inputs (dict): The batch that went into the model.
-            preds (list[DetDataSample]): Its predictions.
-            images (list): A camera image or None for each recording.
-            pred_score_thr (float): Lowest score that is drawn. Defaults to 0.3.
-            spectrograms (bool): Whether to draw spectrograms. Defaults to True.
-            acoustic_images (bool): Whether to draw the acoustic image over the camera image, with the boxes.
+            inputs: The batch that went into the model.
+            preds: Its predictions.
+            images: A camera image or None for each recording.
+            pred_score_thr: Lowest score that is drawn. Defaults to 0.3.
+            spectrograms: Whether to draw spectrograms. Defaults to True.
+            acoustic_images: Whether to draw the acoustic image over the camera image, with the boxes.
                 Defaults to True.
 
         Returns:
-            list[np.ndarray]: RGB pictures (H', W, 3).
+            RGB pictures (H', W, 3).
         """
         width, height = self.image_size
         preprocessor = self.model.data_preprocessor
@@ -353,12 +353,12 @@ class AudioDetInferencer(BaseInferencer):
         """Pack predictions and pictures.
 
         Args:
-            preds (list[DetDataSample]): Predictions.
-            visualization (list, optional): Pictures.
-            return_datasamples (bool): Whether to leave the predictions as they are. Defaults to False.
+            preds: Predictions.
+            visualization: Pictures.
+            return_datasamples: Whether to leave the predictions as they are. Defaults to False.
 
         Returns:
-            dict: ``predictions`` and ``visualization``.
+            ``predictions`` and ``visualization``.
         """
         predictions = preds if return_datasamples else [self.pred2dict(sample) for sample in preds]
         return dict(predictions=predictions, visualization=visualization or [])
@@ -367,10 +367,10 @@ class AudioDetInferencer(BaseInferencer):
         """A prediction as plain numbers; see :meth:`__call__`.
 
         Args:
-            data_sample (DetDataSample): The prediction.
+            data_sample: The prediction.
 
         Returns:
-            dict: Ready for json.
+            Ready for json.
         """
         pred = data_sample.pred_instances
         labels = pred.labels.tolist()

@@ -1,7 +1,7 @@
 """Audio-visual events in videos, outside of any data set: when they happen, and which stretch of pictures
 belongs to a sound, or the other way round.
 
-Letters: T segments (seconds), H and W height and width of a segment's feature map, D channels.
+Shapes: T segments (seconds), H and W height and width of a segment's feature map, D channels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,11 +59,11 @@ class EventInferencer(SegmentInferencer):
             inputs: A video's path; or a dict with ``video``, or with features, arrays or paths of .npy files:
                 ``visual`` (T, H, W, D), for DCMR also (T, D), and ``audio`` (T, D); with ``name``, if you
                 like; and for DCMR with ``query``, (onset, offset) in whole seconds. Or a list of these.
-            out_dir (str, optional): Folder for ``predictions.json`` and ``timelines/*.png``. None: nothing is
+            out_dir: Folder for ``predictions.json`` and ``timelines/*.png``. None: nothing is
                 written.
 
         Returns:
-            list[dict]: Of each input ``input`` (name), ``duration`` (s) and
+            Of each input ``input`` (name), ``duration`` (s) and
 
             - by DMIN ``events``, dicts of ``label``, ``onset`` and ``offset`` (s) and ``score``, the
               category's probability times the mean relevance of the event's seconds; ``relevance`` (T,); and,
@@ -165,7 +165,7 @@ def event_bands(prediction: Mapping) -> list[Band]:
         prediction: Of one input.
 
     Returns:
-        list: Events, relevance and attention; or query and answer.
+        Events, relevance and attention; or query and answer.
     """
     if 'answer' in prediction:
         names = dict(audio='sound', visual='pictures')

@@ -27,11 +27,11 @@ class Shot:
     """A picture and the sound that goes with it.
 
     Attributes:
-        source (int): Number of the input it is from.
-        name (str): What messages and files call it.
-        image (np.ndarray): (H, W, 3) of uint8, RGB.
-        audio (np.ndarray): (L,) float32, as long as the model hears.
-        time (float, optional): Of a video's picture, in seconds from its start; None for a pair.
+        source: Number of the input it is from.
+        name: What messages and files call it.
+        image: (H, W, 3) of uint8, RGB.
+        audio: (L,) float32, as long as the model hears.
+        time: Of a video's picture, in seconds from its start; None for a pair.
     """
 
     source: int
@@ -48,7 +48,7 @@ def list_sources(inputs: Source | Sequence[Source]) -> list[Source]:
         inputs: A video's path; a dict of ``image`` and ``audio``; or a list of these.
 
     Returns:
-        list: At least one path or dict.
+        At least one path or dict.
 
     Raises:
         SampleError: Naming a file that is missing or no video, or a list that is empty.
@@ -87,14 +87,14 @@ def pair_shot(source: Mapping, number: int, loader: LoadAudioSegment) -> Shot:
     """Read a picture and its sound.
 
     Args:
-        source (Mapping): ``image``: a path, or an array (H, W, 3) of uint8, RGB. ``audio``: the path of a
+        source: ``image``: a path, or an array (H, W, 3) of uint8, RGB. ``audio``: the path of a
             sound or video file, or an array (L,) of int16 or of floats in -1..1, with ``sample_rate`` in
             hertz if it is not the model's.
-        number (int): Of the input.
-        loader (LoadAudioSegment): Knows rate and length of what the model hears.
+        number: Of the input.
+        loader: Knows rate and length of what the model hears.
 
     Returns:
-        Shot: With the middle of the sound.
+        With the middle of the sound.
 
     Raises:
         SampleError: Naming what cannot be used, and why.
@@ -123,14 +123,14 @@ def video_shots(
     """Pictures of a video, each with the sound around it.
 
     Args:
-        path (str or Path): The video.
-        number (int): Of the input.
-        wave (np.ndarray): (L,) its sound at the model's rate.
-        fps (float): Pictures a second.
-        loader (LoadAudioSegment): Knows rate and length of what the model hears.
+        path: The video.
+        number: Of the input.
+        wave: (L,) its sound at the model's rate.
+        fps: Pictures a second.
+        loader: Knows rate and length of what the model hears.
 
     Yields:
-        Shot: One after the other; at both ends of the video the sound is the first or last stretch of it.
+        One after the other; at both ends of the video the sound is the first or last stretch of it.
 
     Raises:
         SampleError: Naming the video, if it is damaged.
@@ -145,12 +145,12 @@ def sound_around(wave: np.ndarray, centre: float, length: int) -> np.ndarray:
     """The stretch of a recording around a place, moved inward where it would stick out; short ones repeat.
 
     Args:
-        wave (np.ndarray): (L,), L > 0.
-        centre (float): In samples.
-        length (int): Samples to give.
+        wave: (L,), L > 0.
+        centre: In samples.
+        length: Samples to give.
 
     Returns:
-        np.ndarray: (length,) float32.
+        (length,) float32.
     """
     start = min(max(int(centre - length / 2), 0), max(len(wave) - length, 0))
     return np.resize(wave[start : start + length], length).astype(np.float32, copy=False)

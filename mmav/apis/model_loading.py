@@ -22,16 +22,16 @@ def load_model(
     """Build a model and load its checkpoint, safely and strictly.
 
     Args:
-        cfg (ConfigDict): Config. An empty one is filled with that of the checkpoint, which is read as plain
+        cfg: Config. An empty one is filled with that of the checkpoint, which is read as plain
             values and not run.
-        weights (str, optional): Checkpoint. None: random weights.
-        device (str): Where the model goes.
-        allow_missing (Sequence[str]): Prefixes of parameters that the checkpoint may lack. Defaults to none.
-        left_out (Sequence[str]): Parts of the model's config that only training needs, as dotted keys; they
+        weights: Checkpoint. None: random weights.
+        device: Where the model goes.
+        allow_missing: Prefixes of parameters that the checkpoint may lack. Defaults to none.
+        left_out: Parts of the model's config that only training needs, as dotted keys; they
             become None where they occur. Defaults to none.
 
     Returns:
-        tuple: The model, in evaluation mode, with the config as ``cfg``; and the checkpoint's ``meta``.
+        The model, in evaluation mode, with the config as ``cfg``; and the checkpoint's ``meta``.
 
     Raises:
         ValueError: The checkpoint is damaged, or there is no config.

@@ -52,7 +52,7 @@ def parse_segment_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
         parser: Of :func:`make_segment_parser`, to which options may have been added.
 
     Returns:
-        argparse.Namespace: The options.
+        The options.
     """
     args = parser.parse_args()
     if not args.videos and not args.features:

@@ -1,6 +1,6 @@
 """What the inferencers of videos in segments share: from sources to features, through the model, to files.
 
-Letters: T segments (seconds).
+Shapes: T segments (seconds).
 """
 
 from abc import ABC, abstractmethod
@@ -34,16 +34,16 @@ class SegmentInferencer(ABC):
     A subclass checks its model and its features, and says what is predicted of a video and how it is drawn.
 
     Args:
-        model (str or Config, optional): Config file or config. None: the config within the checkpoint, read
+        model: Config file or config. None: the config within the checkpoint, read
             as plain values and not run.
-        weights (str, optional): Checkpoint, read safely and loaded strictly. None: random weights.
-        device (str, optional): Defaults to the GPU where there is one.
-        extractor (SegmentFeatureExtractor, optional): Makes features of videos, by the names of the model's
+        weights: Checkpoint, read safely and loaded strictly. None: random weights.
+        device: Defaults to the GPU where there is one.
+        extractor: Makes features of videos, by the names of the model's
             inputs. None: :meth:`use_extractor` with public weights, when the first video comes.
-        classes (Sequence[str], optional): Names. None: those in the checkpoint, or the data set's.
-        window (int): Seconds that the model takes at a time; longer videos are gone through in such
+        classes: Names. None: those in the checkpoint, or the data set's.
+        window: Seconds that the model takes at a time; longer videos are gone through in such
             stretches. Defaults to 10.
-        show_progress (bool): Whether to draw a progress bar. Defaults to True.
+        show_progress: Whether to draw a progress bar. Defaults to True.
 
     Raises:
         RuntimeError: The checkpoint does not fit the config; the message lists the parameters.
@@ -87,7 +87,7 @@ class SegmentInferencer(ABC):
         """Make features of videos by the networks that the published features come from.
 
         Args:
-            weights (Mapping[str, str], optional): Local weights by the networks' names; of others the public
+            weights: Local weights by the networks' names; of others the public
                 ones are downloaded.
         """
         features = {key: self.public_features[key] for key in self.channels}

@@ -41,11 +41,11 @@ class SoundLocalizationInferencer(BaseInferencer):
     config are left out.
 
     Args:
-        model (str or Config): Config file or config. None: the config within the checkpoint, read as plain
+        model: Config file or config. None: the config within the checkpoint, read as plain
             values and not run.
-        weights (str): Checkpoint, read safely and loaded strictly. None: random weights.
-        device (str, optional): Defaults to the GPU where there is one.
-        show_progress (bool): Whether to draw a progress bar. Defaults to True.
+        weights: Checkpoint, read safely and loaded strictly. None: random weights.
+        device: Defaults to the GPU where there is one.
+        show_progress: Whether to draw a progress bar. Defaults to True.
 
     Raises:
         RuntimeError: The checkpoint does not fit the config; the message lists the parameters.
@@ -105,21 +105,21 @@ class SoundLocalizationInferencer(BaseInferencer):
         """Localize.
 
         Args:
-            inputs (str, Path, dict or list): A pair: ``dict(image=..., audio=...)`` of paths or arrays, see
+            inputs: A pair: ``dict(image=..., audio=...)`` of paths or arrays, see
                 :func:`mmav.apis.localization_sources.pair_shot`. A video: its path. Or a list of these.
-            batch_size (int): Pictures that go through the model together. Defaults to 8.
-            fps (float): Pictures of a video that are taken, and shown, a second. Defaults to 10.
-            return_datasamples (bool): Whether predictions are ``DetDataSample``, one for each picture, with
+            batch_size: Pictures that go through the model together. Defaults to 8.
+            fps: Pictures of a video that are taken, and shown, a second. Defaults to 10.
+            return_datasamples: Whether predictions are ``DetDataSample``, one for each picture, with
                 ``pred_map``. Defaults to False.
-            return_vis (bool): Whether to return pictures with maps. Defaults to False.
-            alpha (float): Weight of the maps' colours in them. Defaults to 0.5.
-            value_range (tuple[float], optional): Of the colours; None: each map's own, so that there is
+            return_vis: Whether to return pictures with maps. Defaults to False.
+            alpha: Weight of the maps' colours in them. Defaults to 0.5.
+            value_range: Of the colours; None: each map's own, so that there is
                 always a maximum to see. Defaults to None.
-            out_dir (str, optional): Folder for ``predictions.json``, ``pictures/``, ``maps/`` (npy, (h, w)
+            out_dir: Folder for ``predictions.json``, ``pictures/``, ``maps/`` (npy, (h, w)
                 float32) and ``videos/``. None: nothing is written.
 
         Returns:
-            dict[str, list]: ``predictions``, one for each picture: a ``DetDataSample``, or a dict of
+            ``predictions``, one for each picture: a ``DetDataSample``, or a dict of
             ``input`` (name), ``time`` (seconds, of a video's pictures; else None), ``maximum`` of the map,
             not normalised, ``peak``, its place (x, y) in pixels of the picture, and ``map``, (h, w) float32;
             ``visualization``, RGB pictures (H, W, 3) of uint8.
@@ -182,10 +182,10 @@ class SoundLocalizationInferencer(BaseInferencer):
         """A batch of pictures and sounds through the test pipeline.
 
         Args:
-            inputs (Sequence[Shot]): The batch.
+            inputs: The batch.
 
         Returns:
-            dict: ``inputs`` and ``data_samples``, as the model's ``test_step`` takes them.
+            ``inputs`` and ``data_samples``, as the model's ``test_step`` takes them.
         """
         packed = []
         for number, shot in enumerate(inputs):
@@ -206,10 +206,10 @@ class SoundLocalizationInferencer(BaseInferencer):
         """Run the model.
 
         Args:
-            inputs (dict): A batch.
+            inputs: A batch.
 
         Returns:
-            list[DetDataSample]: Predictions, on the CPU.
+            Predictions, on the CPU.
         """
         return [sample.to('cpu') for sample in self.model.test_step(inputs)]
 
@@ -223,13 +223,13 @@ class SoundLocalizationInferencer(BaseInferencer):
         """Lay maps over their pictures.
 
         Args:
-            inputs (Sequence[Shot]): The pictures.
-            preds (Sequence[DetDataSample]): Their predictions.
-            alpha (float): Weight of the maps' colours. Defaults to 0.5.
-            value_range (tuple[float], optional): See :meth:`__call__`. Defaults to None.
+            inputs: The pictures.
+            preds: Their predictions.
+            alpha: Weight of the maps' colours. Defaults to 0.5.
+            value_range: See :meth:`__call__`. Defaults to None.
 
         Returns:
-            list[np.ndarray]: RGB pictures (H, W, 3).
+            RGB pictures (H, W, 3).
         """
         return [
             blend_heatmap(shot.image, sample.pred_map.float().numpy(), alpha, value_range)
@@ -245,12 +245,12 @@ class SoundLocalizationInferencer(BaseInferencer):
         """Pack predictions and pictures.
 
         Args:
-            preds (Sequence[tuple]): Pictures and their predictions.
-            visualization (list, optional): Pictures with maps. Defaults to None.
-            return_datasamples (bool): Whether to leave the predictions as they are. Defaults to False.
+            preds: Pictures and their predictions.
+            visualization: Pictures with maps. Defaults to None.
+            return_datasamples: Whether to leave the predictions as they are. Defaults to False.
 
         Returns:
-            dict: ``predictions`` and ``visualization``.
+            ``predictions`` and ``visualization``.
         """
         predictions = [
             sample if return_datasamples else self.pred2dict(shot, sample) for shot, sample in preds
@@ -262,11 +262,11 @@ class SoundLocalizationInferencer(BaseInferencer):
         """A prediction as plain values; see :meth:`__call__`.
 
         Args:
-            shot (Shot): The picture.
-            sample (DetDataSample): Its prediction.
+            shot: The picture.
+            sample: Its prediction.
 
         Returns:
-            dict: ``input``, ``time``, ``maximum``, ``peak`` and ``map``.
+            ``input``, ``time``, ``maximum``, ``peak`` and ``map``.
         """
         heatmap = sample.pred_map.float().numpy()
         row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)

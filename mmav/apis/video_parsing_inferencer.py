@@ -1,6 +1,6 @@
 """What happens in a video and when, to be heard, seen, or both.
 
-Letters: T segments (seconds), C classes, F frames, D channels.
+Shapes: T segments (seconds), C classes, F frames, D channels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,12 +65,12 @@ class VideoParsingInferencer(SegmentInferencer):
             inputs: A video's path; or a dict with ``video``, or with features by the names of the model's
                 inputs, arrays or paths of .npy files: ``audio`` (T, D), ``visual`` and ``visual_st`` (F, D),
                 F a multiple of T; with ``name``, if you like; or a list of these.
-            threshold (float): A second has an event where its probability is at least this. Defaults to 0.5.
-            out_dir (str, optional): Folder for ``predictions.json`` and ``timelines/*.png``. None: nothing is
+            threshold: A second has an event where its probability is at least this. Defaults to 0.5.
+            out_dir: Folder for ``predictions.json`` and ``timelines/*.png``. None: nothing is
                 written.
 
         Returns:
-            list[dict]: Of each input: ``input`` (name), ``duration`` (s), ``events``: dicts of ``modality``
+            Of each input: ``input`` (name), ``duration`` (s), ``events``: dicts of ``modality``
             ('audio', 'visual', or 'audio_visual' where an event of a class is heard and seen at once),
             ``label``, ``onset`` and ``offset`` (s), ``score`` (mean probability; of audio-visual events that
             of both); ``audio`` and ``visual``, probabilities (T, C) float32, which go to no file.

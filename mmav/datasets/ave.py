@@ -1,6 +1,6 @@
 """AVE (audio-visual events): features of videos and the event in each.
 
-Letters: N videos of the published files, T segments (seconds), C categories; class C is background.
+Shapes: N videos of the published files, T segments (seconds), C categories; class C is background.
 """
 
 from logging import INFO, WARNING
@@ -81,17 +81,17 @@ class AVEDataset(BaseDataset):
       (T, 1), 1 in the seconds of the event, which are asked for in one modality and searched in the other.
 
     Args:
-        split (str): 'train', 'val' or 'test': whose rows are read from ``{split}_order.h5``. Defaults to
+        split: 'train', 'val' or 'test': whose rows are read from ``{split}_order.h5``. Defaults to
             'train'.
-        supervision (str): 'fully', 'weakly' or 'cross_modality'. Defaults to 'fully'.
-        ann_file (str): AVE's ``Annotations.txt``, whose lines name the rows, or a text file with a name a
+        supervision: 'fully', 'weakly' or 'cross_modality'. Defaults to 'fully'.
+        ann_file: AVE's ``Annotations.txt``, whose lines name the rows, or a text file with a name a
             line. '': rows are named by their numbers. Defaults to ''.
-        files (dict, optional): Other names of files, by 'visual', 'audio', 'labels', 'video_labels',
+        files: Other names of files, by 'visual', 'audio', 'labels', 'video_labels',
             'background_visual', 'background_audio', 'background_labels' and 'order'.
-        append_background (bool): Whether weakly supervised training has the background videos. Defaults to
+        append_background: Whether weakly supervised training has the background videos. Defaults to
             True.
-        segment_duration (float): Seconds. Defaults to 1.
-        backend_args (dict, optional): Of mmengine's file backends.
+        segment_duration: Seconds. Defaults to 1.
+        backend_args: Of mmengine's file backends.
         **kwargs: Of mmengine's BaseDataset (data_root, pipeline, test_mode, metainfo, indices, ...).
 
     Raises:

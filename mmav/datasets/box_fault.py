@@ -7,9 +7,9 @@ def box_fault(annotation: dict, image_size: tuple[int, int], tolerance: float = 
     """Say why the box of a COCO annotation cannot be used.
 
     Args:
-        annotation (dict): With ``bbox`` [x, y, width, height] in pixels and ``area``.
-        image_size (tuple[int]): (width, height) in pixels.
-        tolerance (float): Pixels by which the box may stick out of the image.
+        annotation: With ``bbox`` [x, y, width, height] in pixels and ``area``.
+        image_size: (width, height) in pixels.
+        tolerance: Pixels by which the box may stick out of the image.
 
     Returns:
         str, optional: The reason; None for a usable box.

@@ -18,7 +18,7 @@ def read_clip_names(path: str | Path) -> list[str]:
             text file with a name in each line.
 
     Returns:
-        list[str]: Names without suffix.
+        Names without suffix.
 
     Raises:
         ValueError: If the list is empty or a line has no name.

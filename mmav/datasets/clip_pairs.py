@@ -1,6 +1,6 @@
 """What the data sets of sound localization have in common: clips of a picture and its sound.
 
-Letters: n boxes.
+Shapes: n boxes.
 """
 
 import csv
@@ -36,22 +36,22 @@ class ClipPairDataset(BaseDataset):
     relative to the picture (0..1), and ``annotator`` (n,) int or None.
 
     Args:
-        ann_file (str): Annotations, as the subclass says. Defaults to ''.
-        split_file (str, optional): List of clip stems: a text file with one a line, or a csv file with them
+        ann_file: Annotations, as the subclass says. Defaults to ''.
+        split_file: List of clip stems: a text file with one a line, or a csv file with them
             in its first column. None: every annotated clip or, without annotations, every pair in the
             folders.
-        data_prefix (dict, optional): Folders ``img``, ``audio`` and ``video``. Defaults to frames, audio,
+        data_prefix: Folders ``img``, ``audio`` and ``video``. Defaults to frames, audio,
             videos.
-        from_video (bool): The sound lies in the clip's video, not in a file of its own. Defaults to False.
-        on_missing (str): What becomes of clips that lack picture, sound or annotation: 'skip' leaves them
+        from_video: The sound lies in the clip's video, not in a file of its own. Defaults to False.
+        on_missing: What becomes of clips that lack picture, sound or annotation: 'skip' leaves them
             out, with their number in the log; 'raise' is an error. Defaults to 'skip', as few have every clip
             of the lists.
-        on_error (str): 'raise': a bad annotation is an error at start-up, a file that cannot be read is one
+        on_error: 'raise': a bad annotation is an error at start-up, a file that cannot be read is one
             when its turn comes. 'skip': they are left out at start-up, with their number and the first names
             in the log; for this every file is read once (see ``verify``). Defaults to 'raise'.
-        verify (bool, optional): Read every file at start-up; in distributed runs the first process does it
+        verify: Read every file at start-up; in distributed runs the first process does it
             for all. None: as ``on_error`` needs.
-        backend_args (dict, optional): Of mmengine's file backends.
+        backend_args: Of mmengine's file backends.
         **kwargs: Of mmengine's BaseDataset (data_root, pipeline, metainfo, filter_cfg, indices, ...).
             ``filter_cfg=dict(filter_empty_gt=True)`` leaves out annotated clips without a box.
 
@@ -99,10 +99,10 @@ class ClipPairDataset(BaseDataset):
         """What is known of clips.
 
         Args:
-            stems (Sequence[str], optional): The clips that ``split_file`` lists; others may be left out.
+            stems: The clips that ``split_file`` lists; others may be left out.
 
         Returns:
-            dict: Stem to ``category``, ``split``, ``gt_boxes``, ``annotator``, as far as known.
+            Stem to ``category``, ``split``, ``gt_boxes``, ``annotator``, as far as known.
         """
 
     def load_data_list(self) -> list[dict]:

@@ -1,6 +1,6 @@
 """From a folder of videos to one picture and one short sound of each: what the data sets of clips read.
 
-Letters: H, W height and width in pixels; L samples.
+Shapes: H, W height and width in pixels; L samples.
 """
 
 import io
@@ -32,13 +32,13 @@ class ClipSettings(NamedTuple):
     """What is kept of a clip.
 
     Attributes:
-        duration (float): Seconds of sound, from the clip's middle; a shorter clip keeps all it has.
-        sample_rate (int): Of the sound, in hertz. 32,000 serve a CNN14 teacher as well; the student's 22,050
+        duration: Seconds of sound, from the clip's middle; a shorter clip keeps all it has.
+        sample_rate: Of the sound, in hertz. 32,000 serve a CNN14 teacher as well; the student's 22,050
             are made of them when a clip is loaded.
-        audio_ext (str): 'wav' or 'flac', 16 bit, one channel.
-        short_side (int, optional): Larger pictures are made smaller until their shorter side has so many
+        audio_ext: 'wav' or 'flac', 16 bit, one channel.
+        short_side: Larger pictures are made smaller until their shorter side has so many
             pixels. None keeps the size.
-        jpeg_quality (int): 1..100.
+        jpeg_quality: 1..100.
     """
 
     duration: float = 3.0
@@ -52,9 +52,9 @@ def prepare_clip(video: str | Path, root: str | Path, settings: ClipSettings) ->
     """Write the middle picture and the middle of the sound of a video, each file whole or not at all.
 
     Args:
-        video (str or Path): The video.
-        root (str or Path): Its files become ``frames/<stem>.jpg`` and ``audio/<stem>.<audio_ext>`` there.
-        settings (ClipSettings): What is kept.
+        video: The video.
+        root: Its files become ``frames/<stem>.jpg`` and ``audio/<stem>.<audio_ext>`` there.
+        settings: What is kept.
 
     Raises:
         SampleError: If the video is missing or damaged, or lacks pictures or sound.
@@ -92,15 +92,15 @@ def prepare_clips(
     A clip with both files is done and not touched again; clips that failed are tried again.
 
     Args:
-        videos (str or Path): Folder of the videos.
-        root (str or Path): Folder of ``frames`` and ``audio``; ``failed.txt`` lists there what could not be
+        videos: Folder of the videos.
+        root: Folder of ``frames`` and ``audio``; ``failed.txt`` lists there what could not be
             prepared, a line ``<file name><tab><reason>`` each.
-        settings (ClipSettings): What is kept.
-        workers (int): Number of processes; 0 works in the calling process. Defaults to 1.
-        progress (bool): Whether to show a progress bar. Defaults to True.
+        settings: What is kept.
+        workers: Number of processes; 0 works in the calling process. Defaults to 1.
+        progress: Whether to show a progress bar. Defaults to True.
 
     Returns:
-        dict: File name of each video that failed, to the reason.
+        File name of each video that failed, to the reason.
 
     Raises:
         SampleError: If the folder holds no videos, or two of one stem.

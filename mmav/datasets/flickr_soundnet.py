@@ -1,6 +1,6 @@
 """Flickr-SoundNet: clips to train on, and those of which several people marked what sounds.
 
-Letters: n boxes.
+Shapes: n boxes.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class FlickrSoundNetDataset(ClipPairDataset):
     consensus.
 
     Args:
-        annotated (bool): Whether the clips have boxes; False for training lists (``flickr_10k.txt``).
+        annotated: Whether the clips have boxes; False for training lists (``flickr_10k.txt``).
             Defaults to True.
         data_prefix (dict, optional): Also ``ann``, the folder of xml files. Defaults to Annotations.
         **kwargs: Of :class:`ClipPairDataset`.

@@ -89,7 +89,7 @@ def labeled_sounds(
         min_score: Boxes of pseudo labels below this score are left out.
 
     Yields:
-        LabeledSound: A frame.
+        A frame.
 
     Raises:
         SampleError: If a frame's sound cannot be read, or the data set holds spectrograms.

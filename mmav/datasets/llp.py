@@ -1,6 +1,6 @@
 """LLP (look, listen and parse): features of videos and their events.
 
-Letters: T segments (seconds), C classes, F frames, D channels.
+Shapes: T segments (seconds), C classes, F frames, D channels.
 """
 
 import io
@@ -66,22 +66,22 @@ class LLPDataset(BaseDataset):
     labels ``pseudo_audio`` and ``pseudo_visual`` (T, C), 0..1.
 
     Args:
-        ann_file (str): The list. Defaults to ``AVVP_train.csv``.
-        data_prefix (dict, optional): Folder of each feature. Defaults to ``audio`` in feats/vggish,
+        ann_file: The list. Defaults to ``AVVP_train.csv``.
+        data_prefix: Folder of each feature. Defaults to ``audio`` in feats/vggish,
             ``visual`` in feats/res152, ``visual_st`` in feats/r2plus1d_18; what is not named is not read.
-        segment_labels (dict, optional): Files of ``audio`` and ``visual`` events, read in test mode; see
+        segment_labels: Files of ``audio`` and ``visual`` events, read in test mode; see
             :func:`read_event_table`. A video without rows has no events. None: they are not read. Defaults to
             ``AVVP_eval_audio.csv`` and ``AVVP_eval_visual.csv``.
-        pseudo_labels (dict, optional): Soft labels of seconds, ``audio`` and/or ``visual``: a table (.tsv,
+        pseudo_labels: Soft labels of seconds, ``audio`` and/or ``visual``: a table (.tsv,
             .csv) as ``segment_labels``, with a column ``score`` if it likes; or a folder of arrays
             ``<first 11 characters>.npy`` (T, C), 0..1. Defaults to None.
-        num_segments (int): T. Defaults to 10.
-        on_missing (str): What becomes of videos that lack a feature or an array of pseudo labels. 'raise':
+        num_segments: T. Defaults to 10.
+        on_missing: What becomes of videos that lack a feature or an array of pseudo labels. 'raise':
             an error that lists all missing files, before anything starts. 'skip': left out, with their number
             in the log. Defaults to 'raise'.
-        on_error (str): What becomes of broken rows: 'raise', or 'skip' to leave them out with their number in
+        on_error: What becomes of broken rows: 'raise', or 'skip' to leave them out with their number in
             the log. Defaults to 'raise'.
-        backend_args (dict, optional): Of mmengine's file backends.
+        backend_args: Of mmengine's file backends.
         **kwargs: Of mmengine's BaseDataset (data_root, pipeline, test_mode, metainfo, indices, ...).
 
     Raises:

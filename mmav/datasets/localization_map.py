@@ -1,6 +1,6 @@
 """Maps of where a picture sounds, from boxes.
 
-Letters: n boxes; H, W height and width of the map in pixels.
+Shapes: n boxes; H, W height and width of the map in pixels.
 """
 
 import numpy as np
@@ -15,14 +15,14 @@ def localization_map(
     evaluation programs' rounding. Boxes without area cover none.
 
     Args:
-        boxes (np.ndarray): (n, 4) x1 y1 x2 y2, relative (0..1); what sticks out is clipped.
-        size (tuple[int]): (H, W). Defaults to (224, 224).
-        consensus (bool): The boxes are of several annotators (Flickr-SoundNet): a pixel that one of them
+        boxes: (n, 4) x1 y1 x2 y2, relative (0..1); what sticks out is clipped.
+        size: (H, W). Defaults to (224, 224).
+        consensus: The boxes are of several annotators (Flickr-SoundNet): a pixel that one of them
             marked counts half, one that two or more marked is whole, min(1, count / 2). Otherwise the boxes'
             union is 1. Defaults to False.
 
     Returns:
-        np.ndarray: (H, W) of float32 in 0..1.
+        (H, W) of float32 in 0..1.
     """
     height, width = size
     count = np.zeros(size, np.float32)

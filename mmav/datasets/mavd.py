@@ -48,33 +48,33 @@ class MAVDDataset(CocoDataset):
     holds it as ``rig`` (:meth:`mmav.structures.Rig.to_dict`).
 
     Args:
-        ann_file (str): COCO file; '' takes the frames of ``split_file`` without labels. Defaults to ''.
-        split_file (str, optional): List of ``<drive>/<id>``; only these frames are taken. None: all of
+        ann_file: COCO file; '' takes the frames of ``split_file`` without labels. Defaults to ''.
+        split_file: List of ``<drive>/<id>``; only these frames are taken. None: all of
             ``ann_file``.
-        modalities (Sequence[str], optional): Visual modalities that samples offer. None: those that the
+        modalities: Visual modalities that samples offer. None: those that the
             pipeline loads.
-        time_of_day (str, optional): Only 'day' or 'night' frames: as the COCO file says, else the published
+        time_of_day: Only 'day' or 'night' frames: as the COCO file says, else the published
             lists.
-        motion (str, optional): Only 'static' or 'drive' frames (ego vehicle); likewise.
-        audio_layout (str): 'frame': files of a clip for each frame; 'drive': one recording per drive with
+        motion: Only 'static' or 'drive' frames (ego vehicle); likewise.
+        audio_layout: 'frame': files of a clip for each frame; 'drive': one recording per drive with
             ``timestamps.csv``. Defaults to 'frame'.
-        audio_ext (str, optional): 'wav', 'flac', 'npy', 'mp3' or 'pkl'. None: what each drive has, in this
+        audio_ext: 'wav', 'flac', 'npy', 'mp3' or 'pkl'. None: what each drive has, in this
             order.
-        num_microphones (int): Files of a frame's sound. Defaults to 8.
-        crop (tuple[int], optional): (x1, y1, x2, y2) of the camera image's part that the boxes refer to.
+        num_microphones: Files of a frame's sound. Defaults to 8.
+        crop: (x1, y1, x2, y2) of the camera image's part that the boxes refer to.
             Defaults to (200, 0, 1720, 650); None for pictures that are cropped already.
-        image_size (tuple[int], optional): (width, height) of unlabelled frames where ``crop`` is None.
-        box_tolerance (float): Pixels by which a box may stick out of the image (it is clipped later). A box
+        image_size: (width, height) of unlabelled frames where ``crop`` is None.
+        box_tolerance: Pixels by which a box may stick out of the image (it is clipped later). A box
             further out is an error: it usually means annotations in the uncropped image. Defaults to 2.
-        on_error (str): 'raise': a bad annotation is an error at start-up, a file that cannot be read is one
+        on_error: 'raise': a bad annotation is an error at start-up, a file that cannot be read is one
             when its turn comes. 'skip': bad boxes and frames are left out at start-up, with their number and
             the first names in the log; for this every file is read once (see ``verify``). So length and order
             are the same in every process and every epoch, and no other sample takes a bad one's place.
             Defaults to 'raise'.
-        verify (bool, optional): Run the pipeline's loading transforms on every frame at start-up, in threads;
+        verify: Run the pipeline's loading transforms on every frame at start-up, in threads;
             in distributed runs the first process does it for all. None: as ``on_error`` needs.
-        prepared (str, optional): Folder of a prepared store to read sound and pictures from.
-        modality_files (dict, optional): Further modalities: name to (folder in the drive, stem with ``{}``
+        prepared: Folder of a prepared store to read sound and pictures from.
+        modality_files: Further modalities: name to (folder in the drive, stem with ``{}``
             for the id).
         **kwargs: Of mmdet's CocoDataset (data_root, pipeline, filter_cfg, backend_args, metainfo, ...).
 

@@ -19,11 +19,11 @@ def find_condition_list(
     """Frames of a split under a condition, from the published lists.
 
     Args:
-        root (str): Root of the data set.
-        split (str): 'train', 'val' or 'test'.
-        time_of_day (str, optional): 'day' or 'night'; None for both.
-        motion (str, optional): 'static' or 'drive'; None for both.
-        backend_args (dict, optional): Of mmengine's file backends.
+        root: Root of the data set.
+        split: 'train', 'val' or 'test'.
+        time_of_day: 'day' or 'night'; None for both.
+        motion: 'static' or 'drive'; None for both.
+        backend_args: Of mmengine's file backends.
 
     Returns:
         set, optional: Frames (drive, id), or None where no published list tells.
@@ -45,10 +45,10 @@ def fill_conditions(data_list: list[dict], root: str, split: str, backend_args: 
     """Set ``time_of_day`` and ``motion`` of frames that lack them, as far as the published lists say them.
 
     Args:
-        data_list (list[dict]): Frames with ``drive``, ``frame_id`` and both keys; changed in place.
-        root (str): Root of the data set.
-        split (str): 'train', 'val' or 'test'.
-        backend_args (dict, optional): Of mmengine's file backends.
+        data_list: Frames with ``drive``, ``frame_id`` and both keys; changed in place.
+        root: Root of the data set.
+        split: 'train', 'val' or 'test'.
+        backend_args: Of mmengine's file backends.
     """
     for key, values in CONDITIONS.items():
         unknown = [info for info in data_list if info[key] is None]
@@ -65,13 +65,13 @@ def keep_condition(data_list: list[dict], key: str, value: str | None, source: s
     """Frames under a condition.
 
     Args:
-        data_list (list[dict]): Frames with ``drive``, ``frame_id`` and ``key``.
-        key (str): 'time_of_day' or 'motion'.
-        value (str, optional): Wanted value; None: any.
-        source (str): File of the frames, for the message.
+        data_list: Frames with ``drive``, ``frame_id`` and ``key``.
+        key: 'time_of_day' or 'motion'.
+        value: Wanted value; None: any.
+        source: File of the frames, for the message.
 
     Returns:
-        list[dict]: Those of the wanted value.
+        Those of the wanted value.
 
     Raises:
         SampleError: If a frame's value is unknown.

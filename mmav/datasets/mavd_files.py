@@ -13,12 +13,12 @@ class FrameFiles:
     """Finds the files of frames below a root; extensions are looked up once a drive.
 
     Args:
-        root (str): Folder of the drives.
-        audio_layout (str): 'frame' or 'drive'.
-        audio_ext (str, optional): Extension of sound files; None: the first of ``AUDIO_EXTENSIONS`` found.
-        num_microphones (int): Files of a frame's sound.
-        modality_files (dict, optional): Further modalities: name to (folder in the drive, stem with ``{}``).
-        backend_args (dict, optional): Of mmengine's file backends.
+        root: Folder of the drives.
+        audio_layout: 'frame' or 'drive'.
+        audio_ext: Extension of sound files; None: the first of ``AUDIO_EXTENSIONS`` found.
+        num_microphones: Files of a frame's sound.
+        modality_files: Further modalities: name to (folder in the drive, stem with ``{}``).
+        backend_args: Of mmengine's file backends.
     """
 
     def __init__(

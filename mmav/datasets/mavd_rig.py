@@ -12,9 +12,9 @@ def read_rig(root: str, crop: Sequence[int] | None, backend_args: dict | None = 
     """Plain values of ``rig.json``; None where there is none.
 
     Args:
-        root (str): Folder of the drives.
-        crop (Sequence[int], optional): (x1, y1, x2, y2) of the data set, with which the rig must agree.
-        backend_args (dict, optional): Arguments of mmengine's file backends.
+        root: Folder of the drives.
+        crop: (x1, y1, x2, y2) of the data set, with which the rig must agree.
+        backend_args: Arguments of mmengine's file backends.
 
     Raises:
         SampleError: If the file describes no possible rig, or one of another crop.

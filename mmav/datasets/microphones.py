@@ -18,11 +18,11 @@ def mirror_permutation(positions: np.ndarray, tolerance: float = 0.01) -> np.nda
     the microphone that sits at k's mirror image. So ``mirrored = audio[mirror_permutation(positions)]``.
 
     Args:
-        positions (np.ndarray): (M, 3) or (M, 2) microphone positions in metres, x to the right.
-        tolerance (float): How far, in metres, a microphone may be from the mirror image of its partner.
+        positions: (M, 3) or (M, 2) microphone positions in metres, x to the right.
+        tolerance: How far, in metres, a microphone may be from the mirror image of its partner.
 
     Returns:
-        np.ndarray: (M,) indices, an involution.
+        (M,) indices, an involution.
 
     Raises:
         ValueError: If the array is not mirror symmetric.

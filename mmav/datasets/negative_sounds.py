@@ -21,12 +21,12 @@ class NegativeSoundDataset:
         test_dataloader = dict(dataset=dict(type='NegativeSoundDataset', dataset=dict(type='VGGSSDataset')))
 
     Args:
-        dataset (dict or BaseDataset): The data set, or its config; its pipeline loads ``audio``.
-        kinds (Sequence[str]): Of 'silence', 'noise', 'other'. Defaults to all three.
-        own (bool): Whether to yield the clips with their own sound, too. Defaults to True.
-        level (float): Of the noise; see :class:`ReplaceAudio`. Defaults to 0.1.
-        seed (int): Chooses noise and other sounds. Defaults to 0.
-        lazy_init (bool): Whether to read the annotations on the first use. Defaults to False.
+        dataset: The data set, or its config; its pipeline loads ``audio``.
+        kinds: Of 'silence', 'noise', 'other'. Defaults to all three.
+        own: Whether to yield the clips with their own sound, too. Defaults to True.
+        level: Of the noise; see :class:`ReplaceAudio`. Defaults to 0.1.
+        seed: Chooses noise and other sounds. Defaults to 0.
+        lazy_init: Whether to read the annotations on the first use. Defaults to False.
 
     Raises:
         ValueError: If ``kinds`` names something else or nothing, or the pipeline loads no ``audio``.

@@ -1,6 +1,6 @@
 """Tables of events in time: tab-separated rows of video, onset, offset and class.
 
-Letters: T segments (seconds), C classes.
+Shapes: T segments (seconds), C classes.
 """
 
 import csv
@@ -42,7 +42,7 @@ def read_table(path: str, columns: Sequence[str], backend_args: dict | None = No
         backend_args: Of mmengine's file backends.
 
     Returns:
-        tuple: A list of (where, row): file and line for messages, and the cells by column; and the file's
+        A list of (where, row): file and line for messages, and the cells by column; and the file's
         bytes.
 
     Raises:
@@ -92,7 +92,7 @@ def read_event_table(
         backend_args: Of mmengine's file backends.
 
     Returns:
-        EventTable: The events.
+        The events.
 
     Raises:
         SampleError: Naming file and line: an unknown class, times that are no whole numbers or out of

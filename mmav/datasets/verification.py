@@ -13,11 +13,11 @@ def find_faults(data_list: Sequence[dict], read: Callable[[dict], object]) -> di
     """Read every sample in threads; in distributed runs the first process does it for all.
 
     Args:
-        data_list (Sequence[dict]): The samples.
-        read (Callable): Reads the files of one of them; what it returns is not used.
+        data_list: The samples.
+        read: Reads the files of one of them; what it returns is not used.
 
     Returns:
-        dict: Number of each sample for which ``read`` raised SampleError, with the reason.
+        Number of each sample for which ``read`` raised SampleError, with the reason.
     """
 
     def fault(info: dict) -> str | None:

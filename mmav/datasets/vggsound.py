@@ -19,7 +19,7 @@ class VGGSoundDataset(ClipPairDataset):
     and the start in seconds, ``zpWuikVorYg_000032``.
 
     Args:
-        class_file (str, optional): Classes of clips, as VGG-Sound publishes them: ``vggsound.csv`` with the
+        class_file: Classes of clips, as VGG-Sound publishes them: ``vggsound.csv`` with the
             columns YouTube id, start, label, split; or a csv file with the columns stem, label. Clips that it
             lacks have no category. The classes are all labels in it, sorted, unless ``metainfo`` names them.
         **kwargs: Of :class:`ClipPairDataset`.

@@ -21,7 +21,7 @@ class VGGSSDataset(ClipPairDataset):
     them.
 
     Args:
-        ann_file (str): The boxes. Defaults to 'vggss.json'.
+        ann_file: The boxes. Defaults to 'vggss.json'.
         **kwargs: Of :class:`ClipPairDataset`; ``split_file`` takes a part of the clips (heard, unheard).
 
     Raises:

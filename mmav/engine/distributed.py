@@ -20,8 +20,8 @@ def open_gloo(launcher: str, timeout: timedelta | None = None) -> None:
     """Open the process group that a launcher started, with gloo, unless it is open.
 
     Args:
-        launcher (str): 'pytorch', 'slurm' or 'mpi'.
-        timeout (timedelta, optional): How long processes wait for each other. None: PyTorch's 30 minutes.
+        launcher: 'pytorch', 'slurm' or 'mpi'.
+        timeout: How long processes wait for each other. None: PyTorch's 30 minutes.
 
     Raises:
         RuntimeError: The launcher's environment variables are missing.
@@ -45,9 +45,9 @@ def join_launcher(launcher: str, device: str, timeout: timedelta | None = None) 
     """Meet the launcher's other processes, with gloo, and choose this one's GPU; for tools without a runner.
 
     Args:
-        launcher (str): 'none': nothing happens; 'pytorch', 'slurm' or 'mpi'.
-        device (str): Where this process computes; 'cuda': each process of a machine takes its own GPU.
-        timeout (timedelta, optional): How long processes wait for each other. None: PyTorch's 30 minutes.
+        launcher: 'none': nothing happens; 'pytorch', 'slurm' or 'mpi'.
+        device: Where this process computes; 'cuda': each process of a machine takes its own GPU.
+        timeout: How long processes wait for each other. None: PyTorch's 30 minutes.
 
     Raises:
         RuntimeError: The launcher's environment variables are missing.
@@ -67,7 +67,7 @@ def prepare_launcher(cfg: Config) -> None:
     device. With CUDA, or without a launcher, nothing happens.
 
     Args:
-        cfg (Config): The run's config; ``model_wrapper_cfg`` is set in it unless it is there.
+        cfg: The run's config; ``model_wrapper_cfg`` is set in it unless it is there.
 
     Raises:
         RuntimeError: The launcher's environment variables are missing.

@@ -19,14 +19,14 @@ def evaluate_detections(
     """Evaluate detections on a COCO file as :class:`MAVDMetric` does in a test, and log its table.
 
     Args:
-        ann_file (str): COCO file with the ground truth. Conditions are read from its images.
-        predictions (Sequence[np.ndarray]): An array (n, 6) for each image, in the file's order: x1, y1, x2,
+        ann_file: COCO file with the ground truth. Conditions are read from its images.
+        predictions: An array (n, 6) for each image, in the file's order: x1, y1, x2,
             y2 in pixels, score, label (place of the category in the file's order of ids).
-        backend_args (dict, optional): File backend of ``ann_file``. Defaults to None.
+        backend_args: File backend of ``ann_file``. Defaults to None.
         **kwargs: Arguments of :class:`MAVDMetric`.
 
     Returns:
-        dict[str, float]: Metrics by name, see :class:`MAVDMetric`.
+        Metrics by name, see :class:`MAVDMetric`.
 
     Raises:
         ValueError: There are not as many predictions as images.
@@ -57,13 +57,13 @@ def evaluate_mean_box(
     """Evaluate the predictor that has not listened, see :func:`mean_box_predictions`.
 
     Args:
-        train_file (str): COCO file whose boxes are averaged.
-        test_file (str): COCO file to test on.
-        backend_args (dict, optional): File backend of both. Defaults to None.
+        train_file: COCO file whose boxes are averaged.
+        test_file: COCO file to test on.
+        backend_args: File backend of both. Defaults to None.
         **kwargs: Arguments of :class:`MAVDMetric`.
 
     Returns:
-        dict[str, float]: Metrics by name.
+        Metrics by name.
     """
     with get_local_path(train_file, backend_args=backend_args) as path:
         coco = COCO(path)

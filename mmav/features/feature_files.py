@@ -1,6 +1,6 @@
 """Files of features in the published layouts of AVE (HDF5) and LLP (a .npy file a clip).
 
-Letters: N clips, T seconds.
+Shapes: N clips, T seconds.
 """
 
 import io
@@ -111,7 +111,7 @@ def is_written(path: str | Path, parameters: Mapping) -> bool:
         parameters: What it should have been made with.
 
     Returns:
-        bool: False if there is no such file.
+        False if there is no such file.
 
     Raises:
         FileExistsError: If the file was made with other parameters, or by another program.

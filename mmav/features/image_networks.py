@@ -1,6 +1,6 @@
 """Features of pictures by torchvision's networks, as the published features of AVE and LLP were made.
 
-Letters: n pictures; T seconds; H, W height and width in pixels.
+Shapes: n pictures; T seconds; H, W height and width in pixels.
 """
 
 from collections.abc import Callable, Mapping
@@ -116,7 +116,7 @@ def read_keras_vgg19(path: str, net: nn.Module) -> dict[str, Tensor]:
         net: ``torchvision.models.vgg19().features``, whose names the result has.
 
     Returns:
-        dict: State dict.
+        State dict.
 
     Raises:
         ValueError: If the file cannot be read as HDF5 or holds other layers.

@@ -1,6 +1,6 @@
 """From a video to the features that models of events in time take.
 
-Letters: T seconds, L samples.
+Shapes: T seconds, L samples.
 """
 
 import math
@@ -152,7 +152,7 @@ class SegmentFeatureExtractor:
             only: Names of the features to extract; None: all.
 
         Returns:
-            dict: Features by their names, float32 arrays whose first axis is time.
+            Features by their names, float32 arrays whose first axis is time.
 
         Raises:
             ValueError: If pictures or sound come from nowhere.

@@ -1,6 +1,6 @@
 """Reading of one sound file: waveform or decibel spectrogram.
 
-Letters: C channels, L samples, M mel bands, T spectrogram frames.
+Shapes: C channels, L samples, M mel bands, T spectrogram frames.
 """
 
 import io
@@ -21,9 +21,9 @@ class AudioArray(NamedTuple):
     """Content of a sound file.
 
     Attributes:
-        values (np.ndarray): (C, L) waveform, int16, or float32 in -1..1; or (M, T) decibel, float32.
-        sample_rate (int, optional): In hertz; None where the file does not say (npy, pkl).
-        is_spectrogram (bool): Whether ``values`` is a spectrogram.
+        values: (C, L) waveform, int16, or float32 in -1..1; or (M, T) decibel, float32.
+        sample_rate: In hertz; None where the file does not say (npy, pkl).
+        is_spectrogram: Whether ``values`` is a spectrogram.
     """
 
     values: np.ndarray
@@ -55,11 +55,11 @@ def read_audio(path: str, backend_args: dict | None = None) -> AudioArray:
     pickles, pkl through a restricted unpickler. A 2-d npy or pkl array is a decibel spectrogram.
 
     Args:
-        path (str): The file.
-        backend_args (dict, optional): Of mmengine's file backends.
+        path: The file.
+        backend_args: Of mmengine's file backends.
 
     Returns:
-        AudioArray: Waveform (C, L) or spectrogram (M, T).
+        Waveform (C, L) or spectrogram (M, T).
 
     Raises:
         SampleError: If the file is missing, empty, damaged, of an unknown type, or holds NaN.
@@ -79,14 +79,14 @@ def read_audio_segment(
     """Read a stretch of a long recording without reading the rest.
 
     Args:
-        path (str): wav or flac file.
-        centre (float): Centre of the stretch in seconds from the recording's start.
-        duration (float): Its length in seconds.
-        backend_args (dict, optional): Of mmengine's file backends. A remote recording is fetched whole.
-        pad (bool): Fill with zeros what lies outside the recording, instead of raising.
+        path: wav or flac file.
+        centre: Centre of the stretch in seconds from the recording's start.
+        duration: Its length in seconds.
+        backend_args: Of mmengine's file backends. A remote recording is fetched whole.
+        pad: Fill with zeros what lies outside the recording, instead of raising.
 
     Returns:
-        AudioArray: Waveform (C, L) at the file's own sample rate.
+        Waveform (C, L) at the file's own sample rate.
 
     Raises:
         SampleError: If the file is missing or damaged, or the stretch lies outside of it.

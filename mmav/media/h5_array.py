@@ -20,9 +20,9 @@ class H5Array:
     open. Files of other than local backends are fetched then, and removed when the array is closed.
 
     Args:
-        path (str): The file.
-        key (str): Name of the array in it.
-        backend_args (dict, optional): Of mmengine's file backends.
+        path: The file.
+        key: Name of the array in it.
+        backend_args: Of mmengine's file backends.
 
     Attributes:
         shape (tuple[int]): Of the array.

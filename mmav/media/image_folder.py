@@ -17,10 +17,10 @@ def list_pictures(folder: str | Path) -> list[Path]:
     """Pictures of a folder, in the order of the numbers in their names: 10.jpg comes after 9.jpg.
 
     Args:
-        folder (str or Path): The folder.
+        folder: The folder.
 
     Returns:
-        list[Path]: At least one.
+        At least one.
 
     Raises:
         SampleError: If there is no such folder, or no picture in it.
@@ -42,13 +42,13 @@ def iter_picture_files(
     """Pictures of files at a steady rate, chosen as :func:`mmav.media.video.iter_video_frames` chooses them.
 
     Args:
-        files (Sequence[Path]): The pictures.
-        files_fps (float): How many of them are a second.
-        fps (float): Pictures a second to give.
-        end (float): Seconds, itself left out; pictures stop earlier where the files do.
+        files: The pictures.
+        files_fps: How many of them are a second.
+        fps: Pictures a second to give.
+        end: Seconds, itself left out; pictures stop earlier where the files do.
 
     Yields:
-        np.ndarray: (H, W, 3) of uint8, RGB; where a picture is repeated, the same array again.
+        (H, W, 3) of uint8, RGB; where a picture is repeated, the same array again.
 
     Raises:
         SampleError: If a file cannot be read as a picture.

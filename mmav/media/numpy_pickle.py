@@ -91,11 +91,11 @@ def load_numpy_pickle(data: bytes, source: str) -> np.ndarray:
     """Read one numeric numpy array from a pickle; anything else is refused unexecuted.
 
     Args:
-        data (bytes): The pickle, of any protocol.
-        source (str): Name of the file, for the message.
+        data: The pickle, of any protocol.
+        source: Name of the file, for the message.
 
     Returns:
-        np.ndarray: The array.
+        The array.
 
     Raises:
         SampleError: If the pickle is damaged or holds or refers to anything but one numeric array.

@@ -1,6 +1,6 @@
 """Videos by PyAV: pictures at any rate, sound at any sample rate, and files of both.
 
-Times are seconds from the file's start, which is the earliest of its streams. Letters: n pictures; H, W their
+Times are seconds from the file's start, which is the earliest of its streams. Shapes: n pictures; H, W their
 height and width in pixels; L samples.
 """
 
@@ -28,10 +28,10 @@ class VideoInfo(NamedTuple):
     """What a file says of itself.
 
     Attributes:
-        duration (float): Seconds, of the longest stream.
-        fps (float, optional): Mean pictures a second; None without pictures.
-        size (tuple[int], optional): Width and height in pixels as stored, not rotated; None without pictures.
-        sample_rate (int, optional): Of the sound, in hertz; None without sound.
+        duration: Seconds, of the longest stream.
+        fps: Mean pictures a second; None without pictures.
+        size: Width and height in pixels as stored, not rotated; None without pictures.
+        sample_rate: Of the sound, in hertz; None without sound.
     """
 
     duration: float
@@ -44,11 +44,11 @@ def read_video_info(path: str | Path, backend_args: dict | None = None) -> Video
     """Read what the header of a video or sound file tells.
 
     Args:
-        path (str or Path): The file.
-        backend_args (dict, optional): Of mmengine's file backends.
+        path: The file.
+        backend_args: Of mmengine's file backends.
 
     Returns:
-        VideoInfo: Duration, frame rate, size and sample rate.
+        Duration, frame rate, size and sample rate.
 
     Raises:
         SampleError: If the file is missing or no video, or does not tell its duration.
@@ -77,15 +77,15 @@ def iter_video_frames(
     first one where the video begins later. A rotation that the file asks for (phones) is applied.
 
     Args:
-        path (str or Path): The video.
-        fps (float): Pictures a second to give.
-        start (float): Seconds. Defaults to 0.
-        end (float, optional): Seconds, itself left out; pictures stop earlier where the video does. None: the
+        path: The video.
+        fps: Pictures a second to give.
+        start: Seconds. Defaults to 0.
+        end: Seconds, itself left out; pictures stop earlier where the video does. None: the
             video's end.
-        backend_args (dict, optional): Of mmengine's file backends.
+        backend_args: Of mmengine's file backends.
 
     Yields:
-        np.ndarray: (H, W, 3) of uint8, RGB; where a picture is repeated, the same array again.
+        (H, W, 3) of uint8, RGB; where a picture is repeated, the same array again.
 
     Raises:
         ValueError: If ``fps`` is not above 0, or ``start`` negative or not before ``end``.
@@ -120,7 +120,7 @@ def read_video_frames(
     """Pictures of a video at a steady rate; see :func:`iter_video_frames`, which needs less memory.
 
     Returns:
-        np.ndarray: (n, H, W, 3) of uint8, RGB; n = ceil((end - start) fps), or fewer where the video ends
+        (n, H, W, 3) of uint8, RGB; n = ceil((end - start) fps), or fewer where the video ends
         earlier.
     """
     return np.stack(list(iter_video_frames(path, fps, start, end, backend_args)))
@@ -133,12 +133,12 @@ def read_video_audio(path: str | Path, sample_rate: int, backend_args: dict | No
     and so stays with the pictures.
 
     Args:
-        path (str or Path): The file.
-        sample_rate (int): Rate of the result in hertz.
-        backend_args (dict, optional): Of mmengine's file backends.
+        path: The file.
+        sample_rate: Rate of the result in hertz.
+        backend_args: Of mmengine's file backends.
 
     Returns:
-        np.ndarray: (L,) of float32, in -1..1 but for overshoot of lossy codecs and of resampling.
+        (L,) of float32, in -1..1 but for overshoot of lossy codecs and of resampling.
 
     Raises:
         SampleError: If the file is missing or damaged, has no sound, or its sound holds NaN.

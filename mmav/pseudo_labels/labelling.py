@@ -48,7 +48,7 @@ def cut_batches(todo: Sequence[int], done: Container[int], batch_size: int) -> l
         batch_size: Frames of a batch.
 
     Returns:
-        list[list[int]]: What is left of each batch, without those of which nothing is.
+        What is left of each batch, without those of which nothing is.
     """
     batches = (todo[start : start + batch_size] for start in range(0, len(todo), batch_size))
     left = ([position for position in batch if position not in done] for batch in batches)

@@ -67,7 +67,7 @@ def build_frames(
         split_file: list of the frames, lines ``<drive>/<id>``.
 
     Returns:
-        Dataset: Yields every frame, labelled or not.
+        Yields every frame, labelled or not.
 
     Raises:
         ValueError: If the config's data set cannot list them.
@@ -203,7 +203,7 @@ def list_frames(teachers: Sequence[Teacher]) -> list[dict]:
         teachers: The teachers.
 
     Returns:
-        list[dict]: ``file_name`` and what else is known of each frame.
+        ``file_name`` and what else is known of each frame.
 
     Raises:
         ValueError: If there are none, one comes twice, or the teachers' data sets list different ones.

@@ -17,7 +17,7 @@ def make_simulator_parser(
         workers: Whether it works in several processes. Defaults to True.
 
     Returns:
-        argparse.ArgumentParser: To add options to, by the names of the configuration's values.
+        To add options to, by the names of the configuration's values.
     """
     parser = argparse.ArgumentParser(
         description=description,

@@ -29,7 +29,7 @@ def claim_data_set(root: str | os.PathLike, manifest: dict[str, Any], sort_keys:
         sort_keys: Whether its keys are sorted. Defaults to False.
 
     Returns:
-        Path: The folder.
+        The folder.
 
     Raises:
         FileExistsError: The folder holds something else, or a set made with other parameters.

@@ -1,6 +1,6 @@
 """From probabilities of seconds to events with a start and an end.
 
-Letters: T segments, C classes.
+Shapes: T segments, C classes.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def find_events(
         flags: Which segments have an event, (T, C) bool, where it is not the threshold that says so.
 
     Returns:
-        list[Event]: By class, then by time.
+        By class, then by time.
 
     Raises:
         ValueError: If the shapes do not fit.

@@ -1,6 +1,6 @@
 """What is known and predicted of the segments of one video.
 
-Letters: T segments (of a second each, as a rule), C classes.
+Shapes: T segments (of a second each, as a rule), C classes.
 """
 
 import numpy as np

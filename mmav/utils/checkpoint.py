@@ -81,7 +81,7 @@ def read_checkpoint(path: str, map_location: str | Callable = 'cpu') -> dict[str
         map_location: Device of the tensors.
 
     Returns:
-        dict: The checkpoint.
+        The checkpoint.
 
     Raises:
         FileNotFoundError: If a local file is missing.
@@ -139,7 +139,7 @@ def select_state_dict(
         source: What error messages call the checkpoint.
 
     Returns:
-        OrderedDict: Names without the prefix, with tensors.
+        Names without the prefix, with tensors.
 
     Raises:
         KeyError: If nothing has that prefix.

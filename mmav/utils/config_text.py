@@ -35,7 +35,7 @@ def parse_config_text(text: str, source: str = 'config') -> Config:
         source: What error messages call the text.
 
     Returns:
-        Config: The config.
+        The config.
 
     Raises:
         ValueError: If the text holds anything else.

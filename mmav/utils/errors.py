@@ -8,8 +8,8 @@ class SampleError(ValueError):
     fault of the program or its configuration and is never skipped.
 
     Args:
-        source (str): File, or file and entry, that is at fault.
-        reason (str): What is wrong with it and, where possible, what to do.
+        source: File, or file and entry, that is at fault.
+        reason: What is wrong with it and, where possible, what to do.
     """
 
     def __init__(self, source: str, reason: str) -> None:

@@ -93,8 +93,8 @@ class AtomicLocalBackend(LocalBackend):
         """Write bytes to a file.
 
         Args:
-            obj (bytes): The content.
-            filepath (str or Path): The file; its folder is made if missing.
+            obj: The content.
+            filepath: The file; its folder is made if missing.
 
         Raises:
             OSError: The disk is full, or the folder cannot be written. The previous file stays.
@@ -106,9 +106,9 @@ class AtomicLocalBackend(LocalBackend):
         """Write a text file; see :meth:`put`.
 
         Args:
-            obj (str): The content.
-            filepath (str or Path): The file.
-            encoding (str): Encoding of the text. Defaults to 'utf-8'.
+            obj: The content.
+            filepath: The file.
+            encoding: Encoding of the text. Defaults to 'utf-8'.
         """
         self.put(obj.encode(encoding), filepath)
 
@@ -117,10 +117,10 @@ class AtomicLocalBackend(LocalBackend):
         """Delete temporary files and folders that a killed process left in a folder.
 
         Args:
-            folder (str or Path): The folder; subfolders are not searched. It may be missing.
+            folder: The folder; subfolders are not searched. It may be missing.
 
         Returns:
-            list[str]: Names of what was deleted.
+            Names of what was deleted.
         """
         leftovers = sorted(Path(folder).glob(f'.*{TEMPORARY_SUFFIX}*'))
         for path in leftovers:

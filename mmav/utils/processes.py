@@ -82,7 +82,7 @@ def preloaded_processes(modules: Sequence[str] = ('mmav',)) -> BaseContext:
         modules: What to import beforehand. The first call of a program decides.
 
     Returns:
-        BaseContext: As of ``multiprocessing.get_context``.
+        As of ``multiprocessing.get_context``.
     """
     if sys.platform != 'linux':
         return multiprocessing.get_context('spawn')

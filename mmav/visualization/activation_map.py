@@ -1,6 +1,6 @@
 """Where in its input a detector finds its boxes: Score-CAM and Grad-CAM (MM-DistillNet, Figure 4).
 
-Letters: C channels, H, W height and width of the network's input, N boxes; H_o, W_o size of the camera image.
+Shapes: C channels, H, W height and width of the network's input, N boxes; H_o, W_o size of the camera image.
 """
 
 import sys
@@ -52,9 +52,9 @@ class BatchedScoreCAM(ScoreCAM):
     inputs that is 6.6 GB. The values are the same.
 
     Args:
-        model (nn.Module): Network.
-        target_layers (list[nn.Module]): Layers whose activations become masks.
-        batch_size (int): Masked inputs that run at once. Defaults to 16.
+        model: Network.
+        target_layers: Layers whose activations become masks.
+        batch_size: Masked inputs that run at once. Defaults to 16.
     """
 
     def __init__(self, model: nn.Module, target_layers: list[nn.Module], batch_size: int = 16) -> None:
@@ -85,8 +85,8 @@ class DetectorGradCAM(GradCAM):
     Gradients are asked for at the input, before any layer, so that frozen networks have them, too.
 
     Args:
-        model (nn.Module): Network.
-        target_layers (list[nn.Module]): Layers.
+        model: Network.
+        target_layers: Layers.
     """
 
     def __init__(self, model: nn.Module, target_layers: list[nn.Module]) -> None:
@@ -131,9 +131,9 @@ class TappedDetector(nn.Module):
     Use it as a context manager: at its end the detector is left as it was, but for its eval mode.
 
     Args:
-        detector (nn.Module): Detector with mmdet's ``predict``.
-        layer (str): See :func:`activation_map`.
-        metainfo (dict): Of the sample that inputs are made of.
+        detector: Detector with mmdet's ``predict``.
+        layer: See :func:`activation_map`.
+        metainfo: Of the sample that inputs are made of.
 
     Raises:
         ValueError: If the detector has no such layer, or, while it runs, the layer gives something else than
@@ -191,10 +191,10 @@ class TappedDetector(nn.Module):
         """Detect in preprocessed inputs (B, C, H, W).
 
         Args:
-            inputs (Tensor): Inputs.
+            inputs: Inputs.
 
         Returns:
-            list[dict]: For each, ``boxes`` (N, 4) in pixels of the input, ``scores`` and ``labels`` (N,).
+            For each, ``boxes`` (N, 4) in pixels of the input, ``scores`` and ``labels`` (N,).
 
         Raises:
             ValueError: If the layer does not run, or gradients are wanted and the scores have none.
@@ -242,7 +242,7 @@ def activation_map(
         batch_size: Passes of Score-CAM that run at once. Defaults to 16.
 
     Returns:
-        ActivationMap: The map, and the confident boxes.
+        The map, and the confident boxes.
 
     Raises:
         ValueError: If the method is neither, there is more than one input, or the layer does not fit.
@@ -278,7 +278,7 @@ def to_camera_image(found: ActivationMap, data_sample: DetDataSample) -> Activat
             ``scale_factor``.
 
     Returns:
-        ActivationMap: ``values`` (H_o, W_o), boxes in pixels of the camera image.
+        ``values`` (H_o, W_o), boxes in pixels of the camera image.
     """
     height, width = (int(value) for value in data_sample.img_shape[:2])
     original = (int(data_sample.ori_shape[1]), int(data_sample.ori_shape[0]))

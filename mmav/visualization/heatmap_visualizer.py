@@ -23,14 +23,14 @@ def blend_heatmap(
     """Lay a map over a picture, in colours from blue (low) to red (high).
 
     Args:
-        image (np.ndarray): (H, W, 3) of uint8, RGB. It stays as it is.
-        heatmap (np.ndarray): (h, w), resized bilinearly to the picture.
-        alpha (float): Weight of the map's colours, 0 to 1. Defaults to 0.5.
-        value_range (tuple[float], optional): Values of the ends of the colours; what lies beyond is cut off.
+        image: (H, W, 3) of uint8, RGB. It stays as it is.
+        heatmap: (h, w), resized bilinearly to the picture.
+        alpha: Weight of the map's colours, 0 to 1. Defaults to 0.5.
+        value_range: Values of the ends of the colours; what lies beyond is cut off.
             None: the map's own minimum and maximum, by which every map has red somewhere. Defaults to None.
 
     Returns:
-        np.ndarray: (H, W, 3) of uint8, RGB.
+        (H, W, 3) of uint8, RGB.
 
     Raises:
         ValueError: If ``alpha`` or ``value_range`` is out of order.
@@ -56,9 +56,9 @@ class HeatmapLocalVisualizer(MAVDLocalVisualizer):
     without it. Samples without a map are drawn as detections.
 
     Args:
-        name (str): Name of the instance. Defaults to ``'visualizer'``.
-        map_alpha (float): Weight of the map's colours. Defaults to 0.5.
-        map_range (tuple[float], optional): See :func:`blend_heatmap`; give it to compare clips, and to see
+        name: Name of the instance. Defaults to ``'visualizer'``.
+        map_alpha: Weight of the map's colours. Defaults to 0.5.
+        map_range: See :func:`blend_heatmap`; give it to compare clips, and to see
             whether a map stays on. Defaults to None, each map's own.
         **kwargs: Of ``DetLocalVisualizer``.
     """
@@ -91,17 +91,17 @@ class HeatmapLocalVisualizer(MAVDLocalVisualizer):
         """Draw a sample; see ``DetLocalVisualizer.add_datasample``.
 
         Args:
-            name (str): Identifier of the picture.
-            image (np.ndarray): RGB image of shape (H, W, 3) as in the file, of which the model's is a resized
+            name: Identifier of the picture.
+            image: RGB image of shape (H, W, 3) as in the file, of which the model's is a resized
                 copy.
-            data_sample (DetDataSample, optional): Prediction and metainfo.
-            draw_gt (bool): Whether to draw the true boxes. Defaults to True.
-            draw_pred (bool): Whether to draw the map. Defaults to True.
-            show (bool): Whether to open a window. Defaults to False.
-            wait_time (float): Seconds that it stays. Defaults to 0.
-            out_file (str, optional): File to write. Defaults to None.
-            pred_score_thr (float): Of detections. Defaults to 0.3.
-            step (int): Step to record. Defaults to 0.
+            data_sample: Prediction and metainfo.
+            draw_gt: Whether to draw the true boxes. Defaults to True.
+            draw_pred: Whether to draw the map. Defaults to True.
+            show: Whether to open a window. Defaults to False.
+            wait_time: Seconds that it stays. Defaults to 0.
+            out_file: File to write. Defaults to None.
+            pred_score_thr: Of detections. Defaults to 0.3.
+            step: Step to record. Defaults to 0.
         """
         if data_sample is None or 'pred_map' not in data_sample:
             super().add_datasample(

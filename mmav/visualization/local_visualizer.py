@@ -10,13 +10,13 @@ def crop_to_sample(image: np.ndarray, data_sample: DetDataSample | None) -> np.n
     """Cut a camera image as read from its file to the region that a sample's boxes refer to.
 
     Args:
-        image (np.ndarray): Image of shape (H, W, 3).
-        data_sample (DetDataSample, optional): Its metainfo ``crop`` is (x1, y1, x2, y2) in pixels of the
+        image: Image of shape (H, W, 3).
+        data_sample: Its metainfo ``crop`` is (x1, y1, x2, y2) in pixels of the
             file's image. Without it, or when the image has the cropped size ``ori_shape`` already, nothing is
             cut.
 
     Returns:
-        np.ndarray: The region, of shape (y2 - y1, x2 - x1, 3).
+        The region, of shape (y2 - y1, x2 - x1, 3).
 
     Raises:
         ValueError: The image is smaller than the crop.
@@ -55,9 +55,9 @@ class MAVDLocalVisualizer(DetLocalVisualizer):
         """Crop the image and draw; see ``DetLocalVisualizer.add_datasample``.
 
         Args:
-            name (str): Identifier of the picture.
-            image (np.ndarray): RGB image of shape (H, W, 3) as in the file, or already cropped.
-            data_sample (DetDataSample, optional): Ground truth, predictions and metainfo.
+            name: Identifier of the picture.
+            image: RGB image of shape (H, W, 3) as in the file, or already cropped.
+            data_sample: Ground truth, predictions and metainfo.
             *args: Passed on.
             **kwargs: Passed on.
 

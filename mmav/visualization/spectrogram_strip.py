@@ -1,6 +1,6 @@
 """Pictures of spectrograms.
 
-Letters: C microphones, M mel bands, T frames, H height, W width.
+Shapes: C microphones, M mel bands, T frames, H height, W width.
 """
 
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ def draw_spectrogram_strip(
     Low frequencies are at the bottom of each, time runs to the right.
 
     Args:
-        spectrogram (np.ndarray): (C, M, T) decibel.
-        size (tuple[int], optional): (width, height) of the whole picture in pixels; None: one pixel a cell.
-        value_range (tuple[float]): Decibels drawn darkest and brightest. Defaults to (-80, 0).
-        columns (int): Columns in which the microphones are laid out, row by row. Defaults to 1.
-        labels (Sequence[str], optional): Written into each; None: the microphone's number.
+        spectrogram: (C, M, T) decibel.
+        size: (width, height) of the whole picture in pixels; None: one pixel a cell.
+        value_range: Decibels drawn darkest and brightest. Defaults to (-80, 0).
+        columns: Columns in which the microphones are laid out, row by row. Defaults to 1.
+        labels: Written into each; None: the microphone's number.
 
     Returns:
-        np.ndarray: (H, W, 3) uint8, BGR.
+        (H, W, 3) uint8, BGR.
 
     Raises:
         ValueError: If the spectrogram has another shape, the range does not rise, or the size is too small.

@@ -1,6 +1,6 @@
 """Pictures of what happens when in a video: events, values and maps of its seconds, one below the other.
 
-Letters: T segments, H height and W width of a picture in pixels, h and w of a map.
+Shapes: T segments, H height and W width of a picture in pixels, h and w of a map.
 """
 
 import colorsys
@@ -139,7 +139,7 @@ def draw_timeline(bands: Sequence[Band], duration: float, width: int = 720) -> n
         width: W.
 
     Returns:
-        np.ndarray: (H, W, 3) uint8, RGB; H as the bands need.
+        (H, W, 3) uint8, RGB; H as the bands need.
 
     Raises:
         ValueError: If there are no bands, ``duration`` is not above 0, ``width`` leaves too little room, or

@@ -12,10 +12,10 @@ def track_colour(identity: int) -> tuple[int, int, int]:
     """The colour of a track: the same for the same id, always.
 
     Args:
-        identity (int): The track's id.
+        identity: The track's id.
 
     Returns:
-        tuple[int]: Blue, green, red, each 0..255.
+        Blue, green, red, each 0..255.
     """
     red, green, blue = colorsys.hsv_to_rgb(identity * _GOLDEN % 1, 0.75, 1.0)
     return round(255 * blue), round(255 * green), round(255 * red)
@@ -27,13 +27,13 @@ def draw_tracks(
     """Draw boxes in the colours of their tracks, with ids.
 
     Args:
-        image (np.ndarray): Picture (H, W, 3) of uint8, BGR. It stays as it is.
-        bboxes (np.ndarray): (n, 4): x1, y1, x2, y2 in pixels.
-        ids (np.ndarray): (n,).
-        truth (np.ndarray, optional): True boxes (m, 4), drawn in white below the others.
+        image: Picture (H, W, 3) of uint8, BGR. It stays as it is.
+        bboxes: (n, 4): x1, y1, x2, y2 in pixels.
+        ids: (n,).
+        truth: True boxes (m, 4), drawn in white below the others.
 
     Returns:
-        np.ndarray: The picture (H, W, 3).
+        The picture (H, W, 3).
     """
     image = image.copy()
     thick = max(1, round(image.shape[0] / 220))

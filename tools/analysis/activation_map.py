@@ -205,7 +205,7 @@ def draw_map(found: ActivationMap, sample: DetDataSample, visualizer, width: int
         width: Of the picture in pixels.
 
     Returns:
-        np.ndarray: (H, ``width``, 3) uint8, RGB.
+        (H, ``width``, 3) uint8, RGB.
     """
     found = to_camera_image(found, sample)
     image = cv2.cvtColor(crop_to_sample(read_image(sample.img_path), sample), cv2.COLOR_BGR2RGB)
@@ -269,7 +269,7 @@ def draw_row(networks: Sequence[Network], positions: dict, frame: str, visualize
     """One frame: a picture of each network, then the spectrograms.
 
     Returns:
-        np.ndarray: (H, W, 3) uint8, RGB.
+        (H, W, 3) uint8, RGB.
     """
     cells, sound, sample = [], None, None
     for network in networks:

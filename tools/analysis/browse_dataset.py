@@ -64,12 +64,12 @@ def draw_sample(sample: dict, log_mel: LogMelSpectrogram, value_range: tuple[flo
     """Picture of a packed sample.
 
     Args:
-        sample (dict): ``inputs`` and ``data_samples`` of PackAudioVisualInputs.
-        log_mel (LogMelSpectrogram): Makes spectrograms of waveforms.
-        value_range (tuple[float]): Decibels drawn darkest and brightest.
+        sample: ``inputs`` and ``data_samples`` of PackAudioVisualInputs.
+        log_mel: Makes spectrograms of waveforms.
+        value_range: Decibels drawn darkest and brightest.
 
     Returns:
-        np.ndarray: (H, W, 3) uint8, BGR.
+        (H, W, 3) uint8, BGR.
     """
     inputs, meta = sample['inputs'], sample['data_samples']
     boxes = meta.gt_instances.get('bboxes', torch.zeros(0, 4))

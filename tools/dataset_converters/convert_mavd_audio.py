@@ -25,8 +25,8 @@ def convert(path: Path, remove: bool = False) -> str | None:
     """Convert one file.
 
     Args:
-        path (Path): The pkl file.
-        remove (bool): Delete it afterwards. Defaults to False.
+        path: The pkl file.
+        remove: Delete it afterwards. Defaults to False.
 
     Returns:
         str, optional: Why it could not be converted; None if it was.

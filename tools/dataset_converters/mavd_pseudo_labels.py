@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> dict:
         argv: Command line, without the program's name.
 
     Returns:
-        dict: The statistics, in every process.
+        The statistics, in every process.
 
     Raises:
         ValueError: If what is there was made with other parameters.

@@ -76,7 +76,7 @@ def results_table(
         columns: By key in the metrics.
 
     Returns:
-        Table: The table.
+        The table.
     """
     rows = [
         Row(name, [cell(metrics[key], column) for column in columns], note, key in references)
@@ -144,7 +144,7 @@ def clips(data: str, detections: Path, finder: str, acoustic: bool = False) -> C
         acoustic: Whether to show the acoustic images, too.
 
     Returns:
-        Cards: Camera image, acoustic image, spectrograms, sound.
+        Camera image, acoustic image, spectrograms, sound.
     """
     dataset, found = open_frames(data), read_detections(detections)
     log_mel = LogMelSpectrogram(reference='clip')

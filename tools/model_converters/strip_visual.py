@@ -41,7 +41,7 @@ def strip_visual(checkpoint: dict, source: str = 'checkpoint') -> dict:
         source: What error messages call it.
 
     Returns:
-        dict: ``state_dict`` with what is deployed, and ``meta`` without the config, which describes the
+        ``state_dict`` with what is deployed, and ``meta`` without the config, which describes the
         whole model. Optimiser and schedules are left out.
 
     Raises:
@@ -70,7 +70,7 @@ def deployed_config(cfg: Config) -> Config:
         cfg: Config of an ``AudioVisualFasterRCNN`` or a ``MultiTeacherDistiller``; not changed.
 
     Returns:
-        Config: The same with mmdet's ``FasterRCNN`` on sound, or the student, and without training settings.
+        The same with mmdet's ``FasterRCNN`` on sound, or the student, and without training settings.
 
     Raises:
         ValueError: If the config's model is another one.

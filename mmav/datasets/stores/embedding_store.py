@@ -7,7 +7,7 @@ It is a store of ``shard_store.py`` that holds, of the teachers that there were:
 
 ``tools/extract_teacher_embeddings.py`` writes it, ``LoadTeacherEmbeddings`` reads it.
 
-Letters: C length of an embedding; h, w size of a feature map.
+Shapes: C length of an embedding; h, w size of a feature map.
 """
 
 import numpy as np
@@ -33,11 +33,11 @@ class EmbeddingStore(ShardStore):
         """A teacher's embedding of a clip.
 
         Args:
-            clip (str): File stem.
-            name (str): 'audio' or 'visual'.
+            clip: File stem.
+            name: 'audio' or 'visual'.
 
         Returns:
-            np.ndarray: (C,) or (C, h, w), float32.
+            (C,) or (C, h, w), float32.
 
         Raises:
             SampleError: If the clip is not there, or could not be read when the store was made.

@@ -31,17 +31,17 @@ class EmbeddingWriter:
     :meth:`finish` after all have called :meth:`write` with a share of the shards.
 
     Args:
-        path (str): Folder of the store; may hold an unfinished one of the same settings and clips.
-        dataset (BaseDataset): Clips with the key ``clip``; its pipeline packs what the teachers need.
-        teachers (nn.Module): :class:`AVCTeachers` with their weights, on the device where they compute.
-        data_preprocessor (nn.Module): Of the model that is to be trained, on the same device.
-        settings (Mapping): What the embeddings depend on besides teachers and clips, as json can hold it: the
+        path: Folder of the store; may hold an unfinished one of the same settings and clips.
+        dataset: Clips with the key ``clip``; its pipeline packs what the teachers need.
+        teachers: :class:`AVCTeachers` with their weights, on the device where they compute.
+        data_preprocessor: Of the model that is to be trained, on the same device.
+        settings: What the embeddings depend on besides teachers and clips, as json can hold it: the
             pipeline, the data preprocessor.
-        dtype (str): 'float32' or 'float16', which takes half the room. Defaults to 'float32'.
-        shard_size (int): Clips of a shard. Defaults to 512.
-        batch_size (int): Clips that the teachers see at a time. Defaults to 32.
-        num_workers (int): Processes that read files. Defaults to 2.
-        on_error (str): 'raise', or 'skip' to note clips that cannot be read in the index, where
+        dtype: 'float32' or 'float16', which takes half the room. Defaults to 'float32'.
+        shard_size: Clips of a shard. Defaults to 512.
+        batch_size: Clips that the teachers see at a time. Defaults to 32.
+        num_workers: Processes that read files. Defaults to 2.
+        on_error: 'raise', or 'skip' to note clips that cannot be read in the index, where
             ``LoadTeacherEmbeddings`` finds them. Defaults to 'raise'.
 
     Raises:
@@ -111,8 +111,8 @@ class EmbeddingWriter:
         """Embed and write shards.
 
         Args:
-            numbers (Sequence[int]): Which.
-            progress (tqdm): Told of every clip.
+            numbers: Which.
+            progress: Told of every clip.
 
         Raises:
             SampleError: If a clip cannot be read and ``on_error`` is 'raise'.

@@ -43,9 +43,9 @@ class PreparedFrame:
     """One frame of a prepared store, as loading transforms see it.
 
     Args:
-        store (PreparedStore): The store.
-        shard (int): Number of the shard.
-        row (int): Row in it.
+        store: The store.
+        shard: Number of the shard.
+        row: Row in it.
     """
 
     def __init__(self, store: PreparedStore, shard: int, row: int) -> None:

@@ -33,20 +33,20 @@ class StoreWriter:
     shards in work, and the same call carries on. The bytes do not depend on the number of processes.
 
     Args:
-        path (str): Folder of the store; may hold an unfinished one of the same settings and frames.
-        sources (Sequence[dict]): Arguments of :class:`MAVDDataset`, without pipeline, whose frames it holds.
-        resize (dict): Arguments of :class:`ResizeModalities`.
-        modalities (Sequence[str]): Visual modalities.
-        audio (str): 'int16': waveforms as 16-bit files hold them; 'float32': waveforms of other files;
+        path: Folder of the store; may hold an unfinished one of the same settings and frames.
+        sources: Arguments of :class:`MAVDDataset`, without pipeline, whose frames it holds.
+        resize: Arguments of :class:`ResizeModalities`.
+        modalities: Visual modalities.
+        audio: 'int16': waveforms as 16-bit files hold them; 'float32': waveforms of other files;
             'log_mel': spectrograms computed from waveforms, as float16 decibel; 'acoustic_image': acoustic
             images computed from waveforms, as float16; 'spectrogram': those that the files hold, as float16;
             'none'.
-        load_audio (dict, optional): Arguments of :class:`LoadMultichannelAudio`.
-        log_mel (dict, optional): Arguments of :class:`LogMelSpectrogram`, for audio='log_mel'.
-        acoustic_image (dict, optional): Arguments of :class:`AcousticImage`, for audio='acoustic_image'.
+        load_audio: Arguments of :class:`LoadMultichannelAudio`.
+        log_mel: Arguments of :class:`LogMelSpectrogram`, for audio='log_mel'.
+        acoustic_image: Arguments of :class:`AcousticImage`, for audio='acoustic_image'.
             Without ``rig`` it is that of the sources' ``rig.json``.
-        shard_size (int): Frames of a shard. Defaults to 1024.
-        on_error (str): 'raise', or 'skip' to note frames that cannot be read in the index, where the data set
+        shard_size: Frames of a shard. Defaults to 1024.
+        on_error: 'raise', or 'skip' to note frames that cannot be read in the index, where the data set
             finds them. Defaults to 'raise'.
 
     Raises:
@@ -128,7 +128,7 @@ class StoreWriter:
         """Write what is missing, then the index.
 
         Args:
-            workers (int): Processes; 1 works in this one. Defaults to 1.
+            workers: Processes; 1 works in this one. Defaults to 1.
 
         Raises:
             FileExistsError: If the folder holds a store of other settings or frames.
@@ -162,10 +162,10 @@ class StoreWriter:
         """Read and write the frames of one shard.
 
         Args:
-            number (int): Which.
+            number: Which.
 
         Returns:
-            int: The same number.
+            The same number.
 
         Raises:
             SampleError: If a frame cannot be read and ``on_error`` is 'raise'.

@@ -46,8 +46,8 @@ def is_whole(folder: Path, files: dict[str, dict]) -> bool:
     """Whether files have the sizes that they were written with.
 
     Args:
-        folder (Path): A shard.
-        files (dict): By name ``bytes`` and ``sha256``.
+        folder: A shard.
+        files: By name ``bytes`` and ``sha256``.
     """
     return all(
         (folder / name).is_file() and (folder / name).stat().st_size == entry['bytes']
@@ -59,7 +59,7 @@ class ShardStore:
     """A finished store on a local disk; what it holds is the subclass's.
 
     Args:
-        path (str): Its folder.
+        path: Its folder.
 
     Raises:
         SampleError: If it is missing, unfinished, of another kind or version, or a file of it is missing or

@@ -23,9 +23,9 @@ def claim_store(path: Path, settings: Mapping, kind: str) -> None:
     """Note the settings in a folder, or see that the ones in place are the same; remove what a kill left.
 
     Args:
-        path (Path): Folder of the store.
-        settings (Mapping): All that its bytes depend on, as json can hold it.
-        kind (str): What messages call it.
+        path: Folder of the store.
+        settings: All that its bytes depend on, as json can hold it.
+        kind: What messages call it.
 
     Raises:
         FileExistsError: If the folder holds something else.
@@ -42,11 +42,11 @@ def unfinished_shards(path: Path, count: int) -> list[int]:
     """Shards that are still to be written.
 
     Args:
-        path (Path): Folder of the store.
-        count (int): How many shards it is to have.
+        path: Folder of the store.
+        count: How many shards it is to have.
 
     Returns:
-        list[int]: Their numbers. A shard with a file that is missing or truncated is one of them.
+        Their numbers. A shard with a file that is missing or truncated is one of them.
     """
     numbers = []
     for number in range(count):
@@ -68,10 +68,10 @@ def write_shard(
     """Write a shard whole or not at all.
 
     Args:
-        folder (Path): See :func:`shard_folder`; one that is there is replaced.
-        names (Sequence[str]): Of its samples.
-        samples (Iterable): Arrays of each of them by name, of equal shapes and types; or why there are none.
-        on_error (str): 'raise', or 'skip' to note samples without arrays in the shard. Defaults to 'raise'.
+        folder: See :func:`shard_folder`; one that is there is replaced.
+        names: Of its samples.
+        samples: Arrays of each of them by name, of equal shapes and types; or why there are none.
+        on_error: 'raise', or 'skip' to note samples without arrays in the shard. Defaults to 'raise'.
 
     Raises:
         SampleError: If a sample has none, or they differ from those before, and ``on_error`` is 'raise'.
@@ -123,9 +123,9 @@ def write_index(path: Path, settings: Mapping, count: int) -> None:
     """Finish a store.
 
     Args:
-        path (Path): Its folder.
-        settings (Mapping): As in :func:`claim_store`.
-        count (int): Number of shards, all written.
+        path: Its folder.
+        settings: As in :func:`claim_store`.
+        count: Number of shards, all written.
     """
     shards, failures = [], {}
     for number in range(count):

@@ -1,6 +1,6 @@
 """Mixing of background sound into a clip at a chosen signal-to-noise ratio.
 
-Letters: C microphones, L samples.
+Shapes: C microphones, L samples.
 """
 
 import re
@@ -26,12 +26,12 @@ def mix_at_snr(signal: np.ndarray, background: np.ndarray, snr_db: float) -> np.
     """Add background so that the power ratio, taken over all microphones, is ``snr_db``.
 
     Args:
-        signal (np.ndarray): (C, L) float.
-        background (np.ndarray): (C, L) float.
-        snr_db (float): 10 log10 of signal power over background power.
+        signal: (C, L) float.
+        background: (C, L) float.
+        snr_db: 10 log10 of signal power over background power.
 
     Returns:
-        np.ndarray: (C, L) float32. One gain for all microphones, so level differences are kept.
+        (C, L) float32. One gain for all microphones, so level differences are kept.
 
     Raises:
         ValueError: If the background is silent.
@@ -56,12 +56,12 @@ class BackgroundMix(BaseTransform):
     ``background_path`` and ``background_snr`` (decibel).
 
     Args:
-        folder (str, optional): Take every wav, flac and mp3 file below it; files named
+        folder: Take every wav, flac and mp3 file below it; files named
             ``audio_<microphone>_<name>`` are taken together.
-        files (Sequence[str], optional): These backgrounds. Exactly one of folder and files.
-        snr_range (tuple[float]): Signal-to-noise ratio in decibel, drawn evenly. Defaults to (0, 20).
-        prob (float): Probability of mixing. Defaults to 0.5.
-        backend_args (dict, optional): Of mmengine's file backends.
+        files: These backgrounds. Exactly one of folder and files.
+        snr_range: Signal-to-noise ratio in decibel, drawn evenly. Defaults to (0, 20).
+        prob: Probability of mixing. Defaults to 0.5.
+        backend_args: Of mmengine's file backends.
 
     Raises:
         ValueError: If arguments are out of range.

@@ -16,9 +16,9 @@ class CountInstances(BaseTransform):
     Required keys: ``instances``, as data sets give them. Added key: ``gt_label`` (int).
 
     Args:
-        max_count (int): Greatest class.
-        score_thr (float): Labels that have a score (pseudo labels) count from it on. Defaults to 0.
-        labels (Sequence[int], optional): Labels that count; None: all. Defaults to None.
+        max_count: Greatest class.
+        score_thr: Labels that have a score (pseudo labels) count from it on. Defaults to 0.
+        labels: Labels that count; None: all. Defaults to None.
 
     Raises:
         ValueError: If ``max_count`` is below 1.

@@ -1,6 +1,6 @@
 """Loading of a clip's sound.
 
-Letters: C channels of the file, L samples.
+Shapes: C channels of the file, L samples.
 """
 
 import numpy as np
@@ -17,11 +17,11 @@ def middle_of(wave: np.ndarray, length: int) -> np.ndarray:
     """Middle of a sound along its last axis, or all of it where it is shorter.
 
     Args:
-        wave (np.ndarray): (..., L).
-        length (int): Samples to keep.
+        wave: (..., L).
+        length: Samples to keep.
 
     Returns:
-        np.ndarray: (..., min(L, length)), a view.
+        (..., min(L, length)), a view.
     """
     start = max((wave.shape[-1] - length) // 2, 0)
     return wave[..., start : start + length]
@@ -38,12 +38,12 @@ class LoadAudioSegment(BaseTransform):
     -1..1 but for overshoot of lossy codecs and of resampling; ``sample_rate`` in hertz, for the key 'audio'.
 
     Args:
-        sample_rate (int): Of the result, in hertz. Defaults to 22050.
-        duration (float): Seconds. Defaults to 3.
-        key (str): Where to put the sound: 'audio' for the student, 'teacher_waveform' for a teacher.
+        sample_rate: Of the result, in hertz. Defaults to 22050.
+        duration: Seconds. Defaults to 3.
+        key: Where to put the sound: 'audio' for the student, 'teacher_waveform' for a teacher.
             Defaults to 'audio'.
-        from_video (bool): Take the sound of the video. Defaults to False.
-        backend_args (dict, optional): Of mmengine's file backends.
+        from_video: Take the sound of the video. Defaults to False.
+        backend_args: Of mmengine's file backends.
 
     Raises:
         ValueError: If ``sample_rate`` or ``duration`` is not above 0.

@@ -17,7 +17,7 @@ class LoadClipFrame(BaseTransform):
     W).
 
     Args:
-        backend_args (dict, optional): Of mmengine's file backends.
+        backend_args: Of mmengine's file backends.
 
     Raises:
         SampleError: In use, if the file is missing, empty, truncated or no picture.

@@ -1,6 +1,6 @@
 """Loading of a frame's sound.
 
-Letters: C microphones, L samples, M mel bands, T spectrogram frames.
+Shapes: C microphones, L samples, M mel bands, T spectrogram frames.
 """
 
 import numpy as np
@@ -25,16 +25,16 @@ class LoadMultichannelAudio(BaseTransform):
     where a prepared store holds acoustic images, ``acoustic_image`` (C, rows, columns) float32.
 
     Args:
-        sample_rate (int): Expected sample rate in hertz. Defaults to 44100.
-        num_channels (int): Expected microphones. Defaults to 8.
-        duration (float): Length of a clip in seconds. Defaults to 1.
-        resample (bool): Convert other sample rates with soxr (the result is float32), instead of
+        sample_rate: Expected sample rate in hertz. Defaults to 44100.
+        num_channels: Expected microphones. Defaults to 8.
+        duration: Length of a clip in seconds. Defaults to 1.
+        resample: Convert other sample rates with soxr (the result is float32), instead of
             raising. Defaults to False.
-        length_tolerance (float): A clip file may be this much longer (its end is cut) or shorter (zeros
+        length_tolerance: A clip file may be this much longer (its end is cut) or shorter (zeros
             are appended), in seconds; mp3 encoders pad, so mp3 files may need it. Defaults to 0.
-        pad_edges (bool): Fill a stretch that sticks out of its recording with zeros, instead of raising.
+        pad_edges: Fill a stretch that sticks out of its recording with zeros, instead of raising.
             Defaults to False.
-        backend_args (dict, optional): Of mmengine's file backends.
+        backend_args: Of mmengine's file backends.
 
     Raises:
         SampleError: In use, naming the file: missing, empty, damaged or truncated, NaN, another sample

@@ -1,6 +1,6 @@
 """Loading of what teachers say of a clip, seen through the same crop and mirror as the picture.
 
-Letters: C length of an embedding; h, w size of a feature map; H, W size of a picture.
+Shapes: C length of an embedding; h, w size of a feature map; H, W size of a picture.
 """
 
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ def sample_map(
     centres of the map's cells. Nothing lies beyond the outermost centres: there the nearest value counts.
 
     Args:
-        values (np.ndarray): (C, h, w), float32.
-        homography (np.ndarray): (3, 3), from pixels of the whole picture to those of the augmented one;
+        values: (C, h, w), float32.
+        homography: (3, 3), from pixels of the whole picture to those of the augmented one;
             pixel coordinates count from the picture's corner.
-        ori_shape (tuple[int, int]): (H, W) of the whole picture.
-        img_shape (tuple[int, int]): (H, W) of the augmented picture.
+        ori_shape: (H, W) of the whole picture.
+        img_shape: (H, W) of the augmented picture.
 
     Returns:
-        np.ndarray: (C, h, w), float32; the values themselves if the picture was only resized.
+        (C, h, w), float32; the values themselves if the picture was only resized.
     """
     # from -1..1 of the augmented picture to -1..1 of the whole one, as grid_sample counts
     matrix = np.linalg.inv(np.asarray(homography, np.float64))
@@ -76,8 +76,8 @@ class LoadTeacherEmbeddings(BaseTransform):
     ``homography_matrix``. Added keys: ``teacher_audio`` (C,) and ``teacher_visual`` (C, h, w), float32.
 
     Args:
-        store (str): Folder of the store. It is opened with the first clip.
-        names (Sequence[str]): Which of 'audio' and 'visual' to load. Defaults to both.
+        store: Folder of the store. It is opened with the first clip.
+        names: Which of 'audio' and 'visual' to load. Defaults to both.
 
     Raises:
         ValueError: If a name is unknown.

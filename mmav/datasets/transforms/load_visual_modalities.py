@@ -18,12 +18,12 @@ def read_image(path: str, backend_args: dict | None = None, flags: int = cv2.IMR
     jpg and png files are looked for.
 
     Args:
-        path (str): The file.
-        backend_args (dict, optional): Of mmengine's file backends.
-        flags (int): Of cv2.imdecode; ``cv2.IMREAD_COLOR`` gives (H, W, 3) of 8 bits, turned as the file asks.
+        path: The file.
+        backend_args: Of mmengine's file backends.
+        flags: Of cv2.imdecode; ``cv2.IMREAD_COLOR`` gives (H, W, 3) of 8 bits, turned as the file asks.
 
     Returns:
-        np.ndarray: The picture.
+        The picture.
 
     Raises:
         SampleError: If the file is missing, empty, truncated or no image.
@@ -58,11 +58,11 @@ class LoadVisualModalities(BaseTransform):
     range); 8-bit ones are taken as they are.
 
     Args:
-        modalities (Sequence[str]): What to load. Defaults to ('rgb', 'thermal', 'depth').
-        crop (tuple[int] | str | None): (x1, y1, x2, y2) in the file's pixels; 'dataset' takes the data
+        modalities: What to load. Defaults to ('rgb', 'thermal', 'depth').
+        crop: (x1, y1, x2, y2) in the file's pixels; 'dataset' takes the data
             set's; None does not crop. Defaults to 'dataset'.
-        thermal_range (tuple[int]): Raw values that become 0 and 255. Defaults to (21800, 25000).
-        backend_args (dict, optional): Of mmengine's file backends.
+        thermal_range: Raw values that become 0 and 255. Defaults to (21800, 25000).
+        backend_args: Of mmengine's file backends.
 
     Raises:
         SampleError: In use, naming the file: missing, unreadable, truncated, or not of the size that the

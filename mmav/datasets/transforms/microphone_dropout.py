@@ -20,8 +20,8 @@ class MicrophoneDropout(BaseTransform):
     int).
 
     Args:
-        prob (float): Probability that a sample loses microphones. Defaults to 0.5.
-        max_microphones (int): At most so many, drawn evenly from 1. Defaults to 1.
+        prob: Probability that a sample loses microphones. Defaults to 0.5.
+        max_microphones: At most so many, drawn evenly from 1. Defaults to 1.
 
     Raises:
         ValueError: If an argument is out of range, or would leave no microphone.

@@ -25,7 +25,7 @@ class MirrorFlip(BaseTransform):
     octagon).
 
     Args:
-        prob (float): Probability of flipping. Defaults to 0.5.
+        prob: Probability of flipping. Defaults to 0.5.
 
     Raises:
         ValueError: In use, if the array is not mirror symmetric or has another number of microphones than

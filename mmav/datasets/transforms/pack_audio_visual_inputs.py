@@ -1,6 +1,6 @@
 """Packing of a sample for a model.
 
-Letters: C microphones, L samples, M mel bands, T frames, H height, W width.
+Shapes: C microphones, L samples, M mel bands, T frames, H height, W width.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class PackAudioVisualInputs(PackDetInputs):
     and metainfo.
 
     Args:
-        meta_keys (Sequence[str]): Keys that go to the metainfo, where the sample has them.
+        meta_keys: Keys that go to the metainfo, where the sample has them.
 
     Raises:
         KeyError: In use, if the sample holds neither sound nor pictures.
@@ -67,7 +67,7 @@ def pack_inputs(results: dict) -> dict[str, torch.Tensor]:
         results: The sample.
 
     Returns:
-        dict: ``audio``, ``spectrogram`` or ``acoustic_image``, and pictures.
+        ``audio``, ``spectrogram`` or ``acoustic_image``, and pictures.
 
     Raises:
         KeyError: If the sample holds neither sound nor pictures.

@@ -18,7 +18,7 @@ class PackClassInputs(BaseTransform):
     ``scale_factor`` are left out, and the pipeline needs no ``ResizeModalities`` for sound.
 
     Args:
-        meta_keys (Sequence[str]): Keys that go to the metainfo, where the sample has them.
+        meta_keys: Keys that go to the metainfo, where the sample has them.
 
     Raises:
         ImportError: mmpretrain is not installed.

@@ -1,6 +1,6 @@
 """Packing of a picture and its sound for a localizer.
 
-Letters: n boxes; H, W height and width of the packed picture; L samples.
+Shapes: n boxes; H, W height and width of the packed picture; L samples.
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ class PackLocalizationInputs(BaseTransform):
     which note what they do in ``homography_matrix``.
 
     Args:
-        meta_keys (Sequence[str]): Keys that go to the metainfo, where the sample has them. ``gt_boxes`` there
+        meta_keys: Keys that go to the metainfo, where the sample has them. ``gt_boxes`` there
             are those of the whole picture, relative (0..1).
-        input_keys (Sequence[str]): Arrays that go to the inputs beside the picture, where the sample has
+        input_keys: Arrays that go to the inputs beside the picture, where the sample has
             them.
 
     Raises:
@@ -88,11 +88,11 @@ def boxes_in_view(results: dict) -> np.ndarray:
     """Boxes of the whole picture as they lie in the packed one.
 
     Args:
-        results (dict): With ``gt_boxes`` (n, 4), relative to the whole picture of ``ori_shape``, and ``img``;
+        results: With ``gt_boxes`` (n, 4), relative to the whole picture of ``ori_shape``, and ``img``;
             ``homography_matrix`` (3, 3) from the former's pixels to the latter's, where anything was done.
 
     Returns:
-        np.ndarray: (n, 4) x1 y1 x2 y2, relative to the packed picture; may stick out of it.
+        (n, 4) x1 y1 x2 y2, relative to the packed picture; may stick out of it.
     """
     boxes = np.asarray(results['gt_boxes'], np.float64)
     matrix = results.get('homography_matrix')

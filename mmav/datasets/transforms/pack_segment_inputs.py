@@ -1,6 +1,6 @@
 """Packing of a video's features for a model.
 
-Letters: T segments, C classes.
+Shapes: T segments, C classes.
 """
 
 from collections.abc import Sequence

@@ -20,9 +20,9 @@ class RandomGain(BaseTransform):
     Required keys: ``audio`` (C, L) or ``spectrogram`` (C, M, T).
 
     Args:
-        gain_db (tuple[float]): Range of the common gain in decibel. Defaults to (-6, 6).
-        mismatch_db (float): Standard deviation of each microphone's own gain in decibel. Defaults to 0.
-        prob (float): Probability of a change. Defaults to 1.
+        gain_db: Range of the common gain in decibel. Defaults to (-6, 6).
+        mismatch_db: Standard deviation of each microphone's own gain in decibel. Defaults to 0.
+        prob: Probability of a change. Defaults to 1.
 
     Raises:
         ValueError: If an argument is out of range.

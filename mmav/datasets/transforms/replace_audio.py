@@ -1,6 +1,6 @@
 """Sounds that do not belong to the picture, to see whether a localizer listens.
 
-Letters: L samples.
+Shapes: L samples.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,12 +28,12 @@ class ReplaceAudio(BaseTransform):
     these. Added key: ``negative``, the kind.
 
     Args:
-        kind (str): ``'silence'``: zeros. ``'noise'``: white Gaussian noise. ``'other'``: the sound of one of
+        kind: ``'silence'``: zeros. ``'noise'``: white Gaussian noise. ``'other'``: the sound of one of
             ``sounds``, of another file and, where both categories are known, of another category.
-        sounds (Sequence[dict], optional): For 'other': ``audio_path`` or ``video_path`` of each, and
+        sounds: For 'other': ``audio_path`` or ``video_path`` of each, and
             ``category`` where known. Defaults to None.
-        level (float): Standard deviation of the noise, full scale being 1. Defaults to 0.1 (-20 dB).
-        seed (int): Defaults to 0.
+        level: Standard deviation of the noise, full scale being 1. Defaults to 0.1 (-20 dB).
+        seed: Defaults to 0.
 
     Raises:
         ValueError: For an unknown kind, 'other' without ``sounds``, or a level that is not above 0.

@@ -28,10 +28,10 @@ class ResizeModalities(BaseTransform):
     and ``scale_factor`` (w, h).
 
     Args:
-        scale (tuple[int]): (width, height) in pixels.
-        mode (str): 'stretch' or 'letterbox'. Defaults to 'stretch'.
-        interpolation (str): 'bilinear', 'nearest' or 'area'. Defaults to 'bilinear'.
-        pad_value (int | dict): Fills the rest of a letterboxed picture. A dict has values by modality, one
+        scale: (width, height) in pixels.
+        mode: 'stretch' or 'letterbox'. Defaults to 'stretch'.
+        interpolation: 'bilinear', 'nearest' or 'area'. Defaults to 'bilinear'.
+        pad_value: Fills the rest of a letterboxed picture. A dict has values by modality, one
             number or one per channel (in the file's order); modalities that it lacks are filled with 0.
             Defaults to 0.
 

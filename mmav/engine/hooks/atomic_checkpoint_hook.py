@@ -47,7 +47,7 @@ class AtomicCheckpointHook(CheckpointHook):
         """Choose the atomic backend for local folders, and clean up after a killed run.
 
         Args:
-            runner (Runner): The runner.
+            runner: The runner.
         """
         out_dir = self.out_dir or runner.work_dir
         if self.backend_args is None and self.file_client_args is None:
@@ -71,8 +71,8 @@ class AtomicCheckpointHook(CheckpointHook):
         """Save the best checkpoint, in training only.
 
         Args:
-            runner (Runner): The runner.
-            metrics (dict): Metrics of the validation.
+            runner: The runner.
+            metrics: Metrics of the validation.
         """
         if hasattr(self, 'file_backend'):  # set by before_train
             super().after_val_epoch(runner, metrics)

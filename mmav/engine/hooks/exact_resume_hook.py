@@ -31,7 +31,7 @@ class ExactResumeHook(Hook):
         """Note whether this run is resumed.
 
         Args:
-            runner (Runner): The runner.
+            runner: The runner.
         """
         self._check_validation = runner.iter > 0
 
@@ -41,7 +41,7 @@ class ExactResumeHook(Hook):
         Runs after all hooks' ``before_train``, which prepare the saving of the best checkpoint.
 
         Args:
-            runner (Runner): The runner.
+            runner: The runner.
         """
         if not self._check_validation:
             return
@@ -58,9 +58,9 @@ class ExactResumeHook(Hook):
         """Seed the generators of this process.
 
         Args:
-            runner (Runner): The runner.
-            batch_idx (int): Unused.
-            data_batch (Any): Unused.
+            runner: The runner.
+            batch_idx: Unused.
+            data_batch: Unused.
         """
         seed_generators(runner.seed, 0, get_rank(), runner.iter)
 
@@ -68,8 +68,8 @@ class ExactResumeHook(Hook):
         """Note the validation, for checkpoints saved after it.
 
         Args:
-            runner (Runner): The runner.
-            metrics (dict, optional): Unused.
+            runner: The runner.
+            metrics: Unused.
         """
         runner.message_hub.update_info(self._VALIDATED_AT, runner.iter)
 
@@ -92,7 +92,7 @@ def seed_generators(*key: int) -> None:
     """Seed the global generators of Python, NumPy and PyTorch (all devices) from integers.
 
     Args:
-        *key (int): Non-negative integers; each combination gives generators of its own.
+        *key: Non-negative integers; each combination gives generators of its own.
     """
     words = np.random.SeedSequence([value % 2**32 for value in key]).generate_state(4)
     random.seed(int(words[0]))

@@ -18,9 +18,9 @@ class ProgressBarHook(Hook):
     ``log_level``. Nothing is shown by processes other than the main one.
 
     Args:
-        name (str): Text before the bar. Defaults to none.
-        show_loss (bool): Whether the training bar shows the current total loss. Defaults to True.
-        position (int): Line of the bar, where several processes show theirs. Defaults to 0.
+        name: Text before the bar. Defaults to none.
+        show_loss: Whether the training bar shows the current total loss. Defaults to True.
+        position: Line of the bar, where several processes show theirs. Defaults to 0.
     """
 
     priority = 'VERY_LOW'

@@ -40,9 +40,9 @@ class CountedSampler(Sampler):
     """Numbers the indices of another sampler.
 
     Args:
-        sampler (dict): Config of the sampler: ``DefaultSampler``, ``InfiniteSampler``, ...
-        dataset (Sized): The dataset.
-        seed (int, optional): The sampler's seed. Defaults to None.
+        sampler: Config of the sampler: ``DefaultSampler``, ``InfiniteSampler``, ...
+        dataset: The dataset.
+        seed: The sampler's seed. Defaults to None.
     """
 
     def __init__(self, sampler: dict, dataset: Sized, seed: int | None = None) -> None:
@@ -76,7 +76,7 @@ class CountedSampler(Sampler):
         """Choose the epoch, as in ``DefaultSampler``.
 
         Args:
-            epoch (int): Number of the epoch, from 0.
+            epoch: Number of the epoch, from 0.
         """
         self._epoch = epoch
         if hasattr(self.sampler, 'set_epoch'):
@@ -86,7 +86,7 @@ class CountedSampler(Sampler):
         """Start the next iteration later, without loading what is skipped.
 
         Args:
-            num_samples (int): Number of indices of this process to skip, from the start of the epoch or
+            num_samples: Number of indices of this process to skip, from the start of the epoch or
                 stream.
         """
         self._skip = num_samples
@@ -99,8 +99,8 @@ class CountedDataset:
     The process's own generators are left as they were. All other attributes are those of the dataset.
 
     Args:
-        dataset (dict): Config of the dataset.
-        seed (int): Seed of the run.
+        dataset: Config of the dataset.
+        seed: Seed of the run.
     """
 
     def __init__(self, dataset: dict, seed: int) -> None:
@@ -138,11 +138,11 @@ def count_samples(dataloader: dict, seed: int) -> dict:
     """Make a training loader's config number its samples.
 
     Args:
-        dataloader (dict): Config of the loader; left as it is.
-        seed (int): Seed of the run.
+        dataloader: Config of the loader; left as it is.
+        seed: Seed of the run.
 
     Returns:
-        dict: A config whose sampler and dataset are wrapped.
+        A config whose sampler and dataset are wrapped.
     """
     dataloader = copy.deepcopy(dataloader)
     dataloader['dataset'] = dict(type=CountedDataset, dataset=dataloader['dataset'], seed=seed)

@@ -55,7 +55,7 @@ class StrictRunner(Runner):
         """Train; see ``Runner.train``.
 
         Returns:
-            nn.Module: The trained model.
+            The trained model.
         """
         if self._resume:
             self._adopt_seed()
@@ -68,7 +68,7 @@ class StrictRunner(Runner):
         """Validate; see ``Runner.val``.
 
         Returns:
-            dict: Metrics by name.
+            Metrics by name.
         """
         try:
             return super().val()
@@ -79,7 +79,7 @@ class StrictRunner(Runner):
         """Test; see ``Runner.test``.
 
         Returns:
-            dict: Metrics by name.
+            Metrics by name.
         """
         try:
             return super().test()
@@ -90,10 +90,10 @@ class StrictRunner(Runner):
         """Build the training loop around numbered data.
 
         Args:
-            loop (BaseLoop or dict): The loop or its config.
+            loop: The loop or its config.
 
         Returns:
-            BaseLoop: The loop.
+            The loop.
         """
         if isinstance(loop, dict):
             if isinstance(self._train_dataloader, dict):
@@ -109,8 +109,8 @@ class StrictRunner(Runner):
         """Register the config's hooks, :class:`ExactResumeHook` and :class:`RigCheckHook`.
 
         Args:
-            default_hooks (dict, optional): See ``Runner``.
-            custom_hooks (list, optional): See ``Runner``.
+            default_hooks: See ``Runner``.
+            custom_hooks: See ``Runner``.
         """
         super().register_hooks(default_hooks, custom_hooks)
         self.register_hook(ExactResumeHook())
@@ -127,10 +127,10 @@ class StrictRunner(Runner):
         """Resume a training run; see ``Runner.resume``.
 
         Args:
-            filename (str): The checkpoint.
-            resume_optimizer (bool): Whether to restore the optimizer. Defaults to True.
-            resume_param_scheduler (bool): Whether to restore the schedulers. Defaults to True.
-            map_location (str or Callable): As in ``torch.load``.
+            filename: The checkpoint.
+            resume_optimizer: Whether to restore the optimizer. Defaults to True.
+            resume_param_scheduler: Whether to restore the schedulers. Defaults to True.
+            map_location: As in ``torch.load``.
 
         Raises:
             ValueError: The checkpoint lacks the state of a training run, or holds a config as a program.
@@ -155,14 +155,14 @@ class StrictRunner(Runner):
         """Load the model's parameters.
 
         Args:
-            filename (str): The checkpoint: a path or URL.
-            map_location (str or Callable): As in ``torch.load``. Defaults to 'cpu'.
-            strict (bool): Whether parameters must fit, but for those that ``load_cfg`` allows. Defaults to
+            filename: The checkpoint: a path or URL.
+            map_location: As in ``torch.load``. Defaults to 'cpu'.
+            strict: Whether parameters must fit, but for those that ``load_cfg`` allows. Defaults to
                 True.
-            revise_keys (list): (pattern, replacement) pairs applied to the parameters' names.
+            revise_keys: (pattern, replacement) pairs applied to the parameters' names.
 
         Returns:
-            dict: The checkpoint.
+            The checkpoint.
 
         Raises:
             RuntimeError: Parameters are missing, unexpected or of another shape; the message lists them.

@@ -33,14 +33,14 @@ def center_distance(
       a box of size 0, averages within each frame that has ground truth, then over these frames.
 
     Args:
-        predictions (Sequence[np.ndarray]): F arrays (n, 6): x1, y1, x2, y2 in pixels, score, label.
-        ground_truths (Sequence[np.ndarray]): F arrays (m, 5): x1, y1, x2, y2 in pixels, label.
-        image_size (Sequence[float]): Width and height in pixels, or an array (F, 2) of them.
-        protocol (str): ``'paper'`` or ``'official'``. Defaults to ``'paper'``.
-        score_thr (float): Lowest score of a detection that counts. Defaults to 0.3.
+        predictions: F arrays (n, 6): x1, y1, x2, y2 in pixels, score, label.
+        ground_truths: F arrays (m, 5): x1, y1, x2, y2 in pixels, label.
+        image_size: Width and height in pixels, or an array (F, 2) of them.
+        protocol: ``'paper'`` or ``'official'``. Defaults to ``'paper'``.
+        score_thr: Lowest score of a detection that counts. Defaults to 0.3.
 
     Returns:
-        dict[str, float]: ``cd_x``, ``cd_y`` and ``miss_rate``, in percent. NaN where nothing is averaged.
+        ``cd_x``, ``cd_y`` and ``miss_rate``, in percent. NaN where nothing is averaged.
 
     Raises:
         ValueError: Unknown protocol, numbers of frames that differ, or arrays of another shape.

@@ -29,15 +29,15 @@ def ciou(heatmaps: Maps, gt_maps: Maps, threshold: str | float = 'median') -> di
     Where the truth is empty, cIoU is 0.
 
     Args:
-        heatmaps (np.ndarray or torch.Tensor): (N, H, W), of any scale.
-        gt_maps (np.ndarray or torch.Tensor): (N, H, W) from 0 to 1: 1 within a box, or the annotators'
+        heatmaps: (N, H, W), of any scale.
+        gt_maps: (N, H, W) from 0 to 1: 1 within a box, or the annotators'
             consensus.
-        threshold (str or float): ``'median'``: the value at rank P // 2 of each map's sorted pixels, so half
+        threshold: ``'median'``: the value at rank P // 2 of each map's sorted pixels, so half
             of the pixels or a little more are on (the papers'); or one value from 0 to 1 for all maps.
             Defaults to ``'median'``.
 
     Returns:
-        dict: ``ciou``, float64 (N,), of each map; ``ciou_at_50``, the share of maps whose cIoU is at least
+        ``ciou``, float64 (N,), of each map; ``ciou_at_50``, the share of maps whose cIoU is at least
         0.5 (what the papers' tables call cIoU); ``auc``, the area below that share as a function of the
         required cIoU, 0, 0.05 ... 1, by trapezoids. All from 0 to 1; the latter two are NaN for N = 0.
 
@@ -64,12 +64,12 @@ def ciou_at_thresholds(heatmaps: Maps, gt_maps: Maps, thresholds: Sequence[float
     """Consensus IoU of each map at each of some fixed thresholds; see :func:`ciou`.
 
     Args:
-        heatmaps (np.ndarray or torch.Tensor): (N, H, W), of any scale.
-        gt_maps (np.ndarray or torch.Tensor): (N, H, W) from 0 to 1.
-        thresholds (Sequence[float]): K values from 0 to 1, compared with the maps scaled to 0..1.
+        heatmaps: (N, H, W), of any scale.
+        gt_maps: (N, H, W) from 0 to 1.
+        thresholds: K values from 0 to 1, compared with the maps scaled to 0..1.
 
     Returns:
-        np.ndarray: (N, K) float64 from 0 to 1.
+        (N, K) float64 from 0 to 1.
 
     Raises:
         ValueError: As :func:`ciou`.
@@ -88,11 +88,11 @@ def region_ciou(region: np.ndarray, gt_maps: Maps) -> np.ndarray:
     """Consensus IoU of one region that is given for every picture: a yardstick that neither sees nor hears.
 
     Args:
-        region (np.ndarray): (H, W) bool, the pixels that are on.
-        gt_maps (np.ndarray or torch.Tensor): (N, H, W) from 0 to 1.
+        region: (H, W) bool, the pixels that are on.
+        gt_maps: (N, H, W) from 0 to 1.
 
     Returns:
-        np.ndarray: (N,) float64 from 0 to 1.
+        (N,) float64 from 0 to 1.
 
     Raises:
         ValueError: As :func:`ciou`.
@@ -108,10 +108,10 @@ def summarize_ciou(scores: np.ndarray) -> dict[str, float]:
     """Summaries of the consensus IoU of many maps.
 
     Args:
-        scores (np.ndarray): (N,) from 0 to 1.
+        scores: (N,) from 0 to 1.
 
     Returns:
-        dict[str, float]: ``ciou_at_50`` and ``auc``, see :func:`ciou`, and ``mean_ciou``; from 0 to 1, NaN
+        ``ciou_at_50`` and ``auc``, see :func:`ciou`, and ``mean_ciou``; from 0 to 1, NaN
         for N = 0.
     """
     if not len(scores):

@@ -7,10 +7,10 @@ def count_scores(confusion: np.ndarray) -> dict[str, float]:
     """Scores of counting from a confusion table.
 
     Args:
-        confusion (np.ndarray): (C, C) frames by true (row) and predicted number (column).
+        confusion: (C, C) frames by true (row) and predicted number (column).
 
     Returns:
-        dict[str, float]: ``mean_absolute_error`` in objects (the last class taken at its number), ``bias``:
+        ``mean_absolute_error`` in objects (the last class taken at its number), ``bias``:
         mean of predicted less true number, and ``most_frequent``: percent of frames with the most frequent
         true number, which is the accuracy of a classifier that hears nothing. NaN without frames.
     """

@@ -1,6 +1,6 @@
 """How often segments of videos, and stretches of them, are named rightly.
 
-Letters: N videos, T segments of a video, C categories; class C is background.
+Shapes: N videos, T segments of a video, C categories; class C is background.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ def segment_counts(pred: np.ndarray, gt: np.ndarray, num_classes: int) -> np.nda
         num_classes: C + 1.
 
     Returns:
-        np.ndarray: (C + 1, C + 1) int64: true class, predicted class.
+        (C + 1, C + 1) int64: true class, predicted class.
 
     Raises:
         ValueError: If the shapes differ or a class is out of 0..C.
@@ -38,7 +38,7 @@ def segment_accuracy(pred: np.ndarray, gt: np.ndarray) -> float:
         gt: True classes, of the same shape.
 
     Returns:
-        float: Percent.
+        Percent.
 
     Raises:
         ValueError: If the shapes differ or there are no segments.
@@ -62,7 +62,7 @@ def window_accuracy(pred_starts: np.ndarray, gt_starts: np.ndarray, tolerance: i
         tolerance: Segments that the answer may be off. Defaults to 0, as published.
 
     Returns:
-        float: Percent.
+        Percent.
 
     Raises:
         ValueError: If the shapes differ or there are no queries.
@@ -83,7 +83,7 @@ def window_chance(lengths: np.ndarray, num_segments: np.ndarray) -> float:
         num_segments: T of each video, (N,).
 
     Returns:
-        float: Percent: the mean of 1 / (T - length + 1).
+        Percent: the mean of 1 / (T - length + 1).
 
     Raises:
         ValueError: If a query is empty or longer than its video.

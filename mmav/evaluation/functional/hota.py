@@ -21,12 +21,12 @@ def hota_counts(
     alignment of an object and a track is the share of their boxes that go together over the whole sequence.
 
     Args:
-        object_ids (Sequence[np.ndarray]): (m,) for each frame, no id twice in a frame.
-        track_ids (Sequence[np.ndarray]): (n,) for each frame, likewise.
-        similarities (Sequence[np.ndarray]): (m, n) for each frame, in 0..1, e.g. IoU.
+        object_ids: (m,) for each frame, no id twice in a frame.
+        track_ids: (n,) for each frame, likewise.
+        similarities: (m, n) for each frame, in 0..1, e.g. IoU.
 
     Returns:
-        dict[str, np.ndarray]: Arrays (A,): ``true_positives``, ``false_negatives``, ``false_positives`` and
+        Arrays (A,): ``true_positives``, ``false_negatives``, ``false_positives`` and
         ``association``, the sum over the true positives of their association score A(c).
     """
     objects, object_index = np.unique(np.concatenate([*object_ids, []]), return_inverse=True)
@@ -85,10 +85,10 @@ def hota(counts: dict[str, np.ndarray]) -> dict[str, float]:
     """HOTA and its two parts, averaged over the thresholds.
 
     Args:
-        counts (dict[str, np.ndarray]): Sums of :func:`hota_counts` over the sequences.
+        counts: Sums of :func:`hota_counts` over the sequences.
 
     Returns:
-        dict[str, float]: ``hota``, ``det_a`` (detection accuracy) and ``ass_a`` (association accuracy) in
+        ``hota``, ``det_a`` (detection accuracy) and ``ass_a`` (association accuracy) in
         percent; NaN where there are neither objects nor tracks.
 
     Source: Luiten et al., "HOTA: A Higher Order Metric for Evaluating Multi-Object Tracking" (IJCV 2021),

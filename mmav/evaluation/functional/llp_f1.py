@@ -1,6 +1,6 @@
 """F1 of parsed videos, by segment and by event, as the look, listen and parse (LLP) benchmark counts it.
 
-Letters: V videos, C classes, T segments (seconds), R = V C rows of segments.
+Shapes: V videos, C classes, T segments (seconds), R = V C rows of segments.
 """
 
 from typing import NamedTuple
@@ -47,7 +47,7 @@ def llp_f1(
         gt_visual: True visual events, likewise.
 
     Returns:
-        dict[str, float]: ``{segment,event}_{audio,visual,audio_visual,type_av,event_av}``.
+        ``{segment,event}_{audio,visual,audio_visual,type_av,event_av}``.
 
     Raises:
         ValueError: If shapes differ or are not (V, C, T), there is no video, or values are not 0 or 1.
@@ -65,7 +65,7 @@ def llp_counts(
     """What :func:`llp_f1` forms F1 of; arguments and errors are the same.
 
     Returns:
-        dict[str, F1Counts]: ``{segment,event}_{audio,visual,audio_visual}``.
+        ``{segment,event}_{audio,visual,audio_visual}``.
     """
     arrays = dict(pred_audio=pred_audio, pred_visual=pred_visual, gt_audio=gt_audio, gt_visual=gt_visual)
     pred_audio, pred_visual, gt_audio, gt_visual = _check(arrays)

@@ -12,14 +12,14 @@ def maps_on(
     A map is on if its maximum, not normalised, reaches the level.
 
     Args:
-        own (np.ndarray): (n,) maximum of the map of each clip with its own sound, n > 0.
-        negatives (np.ndarray): (m,) maximum of the map of each clip with another sound, m > 0.
-        level (float, optional): In the maps' units. None: the greatest that the share ``recall`` of ``own``
+        own: (n,) maximum of the map of each clip with its own sound, n > 0.
+        negatives: (m,) maximum of the map of each clip with another sound, m > 0.
+        level: In the maps' units. None: the greatest that the share ``recall`` of ``own``
             reaches. Defaults to None.
-        recall (float): From 0 to 1. Defaults to 0.95.
+        recall: From 0 to 1. Defaults to 0.95.
 
     Returns:
-        dict[str, float]: ``level``; in percent ``own_on`` and ``stays_on``, the shares of ``own`` and of
+        ``level``; in percent ``own_on`` and ``stays_on``, the shares of ``own`` and of
         ``negatives`` that are on, and ``auroc``, the area under the curve of these two shares over all
         levels: how often a clip with its own sound has the larger maximum, equal ones counted half; and the
         numbers ``own_clips`` and ``clips``.

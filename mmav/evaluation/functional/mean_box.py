@@ -10,12 +10,12 @@ def mean_box_predictions(ground_truths: Sequence[np.ndarray], num_frames: int) -
     pass.
 
     Args:
-        ground_truths (Sequence[np.ndarray]): Training frames, arrays (m, 5): x1, y1, x2, y2 in pixels, label.
+        ground_truths: Training frames, arrays (m, 5): x1, y1, x2, y2 in pixels, label.
             Boxes of the most frequent label are averaged, and the prediction carries that label.
-        num_frames (int): Number of frames to predict.
+        num_frames: Number of frames to predict.
 
     Returns:
-        list[np.ndarray]: ``num_frames`` arrays (1, 6): x1, y1, x2, y2, score, label.
+        ``num_frames`` arrays (1, 6): x1, y1, x2, y2, score, label.
 
     Raises:
         ValueError: The training frames hold no box.

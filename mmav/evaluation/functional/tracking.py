@@ -44,12 +44,12 @@ def sequence_counts(frames: Sequence[Frame], iou_thr: float = 0.5, name: str = '
     """Compare the tracks of one sequence with the truth; see :func:`tracking_metrics`.
 
     Args:
-        frames (Sequence[tuple]): In order of time: truth (m, 6) and tracks (n, 6).
-        iou_thr (float): Lowest IoU of a match. Defaults to 0.5.
-        name (str): What messages call the sequence.
+        frames: In order of time: truth (m, 6) and tracks (n, 6).
+        iou_thr: Lowest IoU of a match. Defaults to 0.5.
+        name: What messages call the sequence.
 
     Returns:
-        dict: ``clear`` and ``hota``, what :func:`combine_counts` needs.
+        ``clear`` and ``hota``, what :func:`combine_counts` needs.
 
     Raises:
         ValueError: An array of another shape, or an id that comes twice in a frame.
@@ -77,10 +77,10 @@ def combine_counts(counts: Sequence[dict]) -> dict[str, float]:
     """Figures over several sequences from their :func:`sequence_counts`.
 
     Args:
-        counts (Sequence[dict]): One for each sequence.
+        counts: One for each sequence.
 
     Returns:
-        dict[str, float]: See :func:`tracking_metrics`.
+        See :func:`tracking_metrics`.
     """
     clear = _host().compute_overall(
         [part['clear'] for part in counts], metrics=_METRICS, return_dataframe=False
@@ -101,12 +101,12 @@ def tracking_metrics(sequences: Sequence[Sequence[Frame]], iou_thr: float = 0.5)
     HOTA has its own thresholds from 0.05 to 0.95, and is ours, as motmetrics 1.4 has none.
 
     Args:
-        sequences (Sequence): Sequences of frames in order of time, each a pair of arrays: truth (m, 6) and
+        sequences: Sequences of frames in order of time, each a pair of arrays: truth (m, 6) and
             tracks (n, 6), both x1, y1, x2, y2 in pixels, label, id. Ids hold within a sequence.
-        iou_thr (float): Lowest IoU of a match. Defaults to 0.5.
+        iou_thr: Lowest IoU of a match. Defaults to 0.5.
 
     Returns:
-        dict[str, float]: ``mota``, ``idf1``, ``hota`` and its parts ``det_a`` and ``ass_a`` in percent, NaN
+        ``mota``, ``idf1``, ``hota`` and its parts ``det_a`` and ``ass_a`` in percent, NaN
         where nothing can be divided by; ``num_switches``, ``num_fragmentations``, ``num_false_positives``,
         ``num_misses`` (false negatives); ``num_frames``, ``num_objects`` (true boxes), ``num_tracks`` (true
         tracks).

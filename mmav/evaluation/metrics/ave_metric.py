@@ -1,6 +1,6 @@
 """Accuracy of audio-visual event localization, with a table by category.
 
-Letters: T segments, C categories; class C is background.
+Shapes: T segments, C categories; class C is background.
 """
 
 from collections.abc import Sequence
@@ -33,10 +33,10 @@ class AVEMetric(BaseMetric):
     - ``ave/class/<category>`` with ``classwise``: of the segments of each class that occurs.
 
     Args:
-        classwise (bool): Whether to report each class; the table in the log has them in any case. Defaults
+        classwise: Whether to report each class; the table in the log has them in any case. Defaults
             to False.
-        collect_device (str): ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
-        prefix (str, optional): Prefix of the names. Defaults to ``'ave'``.
+        collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
+        prefix: Prefix of the names. Defaults to ``'ave'``.
 
     Raises:
         SampleError: In use, naming the video: predictions or truth are missing or of another shape.
@@ -54,8 +54,8 @@ class AVEMetric(BaseMetric):
         """Keep the labels of one batch.
 
         Args:
-            data_batch (dict): Unused.
-            data_samples (Sequence[dict]): See the class.
+            data_batch: Unused.
+            data_samples: See the class.
 
         Raises:
             SampleError: See the class.
@@ -81,10 +81,10 @@ class AVEMetric(BaseMetric):
         """Compute all figures and log the table.
 
         Args:
-            results (list[dict]): Labels of each video.
+            results: Labels of each video.
 
         Returns:
-            dict[str, float]: Figures by name, in percent.
+            Figures by name, in percent.
 
         Raises:
             ValueError: If the videos differ in their number of classes, or the data set has another.

@@ -20,13 +20,13 @@ def coco_ground_truth(
     """True boxes of one image of a COCO file, without crowds and ignored ones.
 
     Args:
-        coco (COCO): The loaded annotation file.
-        img_id (int): Image id.
-        cat_ids (Sequence[int]): Category ids; a box's label is the place of its category here.
-        keys (Sequence[str]): Further numbers of an annotation that are wanted. Defaults to none.
+        coco: The loaded annotation file.
+        img_id: Image id.
+        cat_ids: Category ids; a box's label is the place of its category here.
+        keys: Further numbers of an annotation that are wanted. Defaults to none.
 
     Returns:
-        np.ndarray: Array (m, 5 + number of keys): x1, y1, x2, y2 in pixels, label, and the keys.
+        Array (m, 5 + number of keys): x1, y1, x2, y2 in pixels, label, and the keys.
 
     Raises:
         SampleError: An annotation lacks one of the keys.
@@ -55,15 +55,15 @@ class CenterDistanceMetric(BaseMetric):
     :class:`MAVDMetric` holds this one and the average precisions in one table.
 
     Args:
-        protocol (str): ``'paper'`` (distance of centres) or ``'official'`` (the released program's figure).
+        protocol: ``'paper'`` (distance of centres) or ``'official'`` (the released program's figure).
             Defaults to ``'paper'``.
-        score_thr (float): Lowest score of a detection that counts. Defaults to 0.3.
-        ann_file (str, optional): COCO file with the ground truth. Without it, ``gt_instances`` of the data
+        score_thr: Lowest score of a detection that counts. Defaults to 0.3.
+        ann_file: COCO file with the ground truth. Without it, ``gt_instances`` of the data
             samples are used, which must be in the pixels of ``ori_shape``: load annotations after resizing,
             as MMDetection's test pipelines do. Defaults to None.
-        backend_args (dict, optional): File backend of ``ann_file``. Defaults to None.
-        collect_device (str): ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
-        prefix (str, optional): Prefix of the names. Defaults to ``'center_distance'``.
+        backend_args: File backend of ``ann_file``. Defaults to None.
+        collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
+        prefix: Prefix of the names. Defaults to ``'center_distance'``.
     """
 
     default_prefix = 'center_distance'
@@ -105,8 +105,8 @@ class CenterDistanceMetric(BaseMetric):
         """Keep the boxes of one batch.
 
         Args:
-            data_batch (dict): Unused.
-            data_samples (Sequence[dict]): Predictions, with ``pred_instances``, ``img_id`` and ``ori_shape``.
+            data_batch: Unused.
+            data_samples: Predictions, with ``pred_instances``, ``img_id`` and ``ori_shape``.
         """
         for data_sample in data_samples:
             pred = data_sample['pred_instances']
@@ -118,10 +118,10 @@ class CenterDistanceMetric(BaseMetric):
         """Compute the center distances over all frames.
 
         Args:
-            results (list): (detections, ground truth, image size) of each frame.
+            results: (detections, ground truth, image size) of each frame.
 
         Returns:
-            dict[str, float]: ``CDx``, ``CDy``, ``miss_rate`` in percent.
+            ``CDx``, ``CDy``, ``miss_rate`` in percent.
         """
         dets, gts, sizes = zip(*results)
         values = center_distance(dets, gts, np.asarray(sizes), self.protocol, self.score_thr)

@@ -49,23 +49,23 @@ class CIoUMetric(BaseMetric):
     normalised one by one, such as an object-guided model's: what the sound does to their maximum is lost.
 
     Args:
-        protocol (str): How a map is cut into on and off. ``'median'``: at its own median; the papers'.
+        protocol: How a map is cut into on and off. ``'median'``: at its own median; the papers'.
             ``'fixed'``: at ``threshold``, the same for every map scaled to 0..1. ``'best'``: at the threshold
             of ``sweep`` that gives the clips of ``validation_split`` the highest share; only the other clips
             count. Evaluate both splits in one loader, e.g. by mmengine's ``ConcatDataset``. Defaults to
             ``'median'``.
-        threshold (float, optional): For ``'fixed'``, from 0 to 1; required there. Defaults to None.
-        sweep (Sequence[float]): Fixed thresholds to report. Defaults to 0.05, 0.1 ... 0.95.
-        validation_split (str): For ``'best'``: value of the metainfo ``split`` of the clips that choose the
+        threshold: For ``'fixed'``, from 0 to 1; required there. Defaults to None.
+        sweep: Fixed thresholds to report. Defaults to 0.05, 0.1 ... 0.95.
+        validation_split: For ``'best'``: value of the metainfo ``split`` of the clips that choose the
             threshold. Defaults to ``'val'``.
-        classwise (bool): Whether to report each class. Defaults to False.
-        center_area (float): Share of the picture that the centred box covers; it has the picture's aspect
+        classwise: Whether to report each class. Defaults to False.
+        center_area: Share of the picture that the centred box covers; it has the picture's aspect
             ratio. Defaults to 0.5, the pixels that the median leaves on.
-        on_level (float, optional): Level at which a map is on, in the units of the map (AVC: cosine). None:
+        on_level: Level at which a map is on, in the units of the map (AVC: cosine). None:
             by ``on_recall``. Defaults to None.
-        on_recall (float): Share of clips with their own sound that are on, from 0 to 1. Defaults to 0.95.
-        collect_device (str): ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
-        prefix (str, optional): Prefix of the names. Defaults to ``'ciou'``.
+        on_recall: Share of clips with their own sound that are on, from 0 to 1. Defaults to 0.95.
+        collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
+        prefix: Prefix of the names. Defaults to ``'ciou'``.
 
     Raises:
         ValueError: In construction, for arguments out of their range; in use, if there are no clips with
@@ -117,8 +117,8 @@ class CIoUMetric(BaseMetric):
         """Keep the scores of one batch; the maps themselves are not kept.
 
         Args:
-            data_batch (dict): Unused.
-            data_samples (Sequence[dict]): With ``pred_map``, ``gt_map`` and metainfo.
+            data_batch: Unused.
+            data_samples: With ``pred_map``, ``gt_map`` and metainfo.
 
         Raises:
             SampleError: See the class.
@@ -172,10 +172,10 @@ class CIoUMetric(BaseMetric):
         """Compute all figures and log the tables.
 
         Args:
-            results (list[dict]): Scores of each sample.
+            results: Scores of each sample.
 
         Returns:
-            dict[str, float]: Figures by name, in percent, and ``threshold`` where one was chosen.
+            Figures by name, in percent, and ``threshold`` where one was chosen.
 
         Raises:
             ValueError: See the class.
@@ -279,11 +279,11 @@ def centered_box(shape: tuple[int, int], area: float) -> np.ndarray:
     """A box in the middle of a picture, of its aspect ratio.
 
     Args:
-        shape (tuple[int]): (H, W) in pixels.
-        area (float): Share of the picture that it covers, above 0 up to 1.
+        shape: (H, W) in pixels.
+        area: Share of the picture that it covers, above 0 up to 1.
 
     Returns:
-        np.ndarray: (H, W) bool, true within.
+        (H, W) bool, true within.
     """
     region = np.zeros(shape, bool)
     bounds = []

@@ -7,11 +7,11 @@ def rows_by_condition(conditions: Sequence[dict], keys: Sequence[str]) -> dict[s
     """Group frames into a row for all of them, and one for each value of each condition.
 
     Args:
-        conditions (Sequence[dict]): Of each frame: value by key, None where unknown.
-        keys (Sequence[str]): Conditions that give rows, in this order.
+        conditions: Of each frame: value by key, None where unknown.
+        keys: Conditions that give rows, in this order.
 
     Returns:
-        dict[str, list[int]]: Row to the indices of its frames: 'all', then the values, each key's sorted. A
+        Row to the indices of its frames: 'all', then the values, each key's sorted. A
         value that an earlier key has already becomes ``<key>=<value>``.
     """
     rows = {'all': list(range(len(conditions)))}

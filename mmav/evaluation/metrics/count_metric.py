@@ -30,10 +30,10 @@ class CountMetric(ConfusionMatrix):
         """Compute the scores and log the table.
 
         Args:
-            results (list[dict]): ``gt_label`` and ``pred_label`` of each frame.
+            results: ``gt_label`` and ``pred_label`` of each frame.
 
         Returns:
-            dict: Figures by name.
+            Figures by name.
         """
         confusion = super().compute_metrics(results)['result'].cpu()
         last = len(confusion) - 1

@@ -1,6 +1,6 @@
 """Accuracy of cross-modality localization, with a table by the length of the query.
 
-Letters: T segments, K segments of a query.
+Shapes: T segments, K segments of a query.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ class CrossModalityMetric(BaseMetric):
     - ``cross_modality/first``: what it would be if every answer began with the video.
 
     Args:
-        collect_device (str): ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
-        prefix (str, optional): Prefix of the names, such as 'a2v'. Defaults to ``'cross_modality'``.
+        collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
+        prefix: Prefix of the names, such as 'a2v'. Defaults to ``'cross_modality'``.
 
     Raises:
         SampleError: In use, naming the video: prediction or truth is missing or makes no sense.
@@ -46,8 +46,8 @@ class CrossModalityMetric(BaseMetric):
         """Keep the answers of one batch.
 
         Args:
-            data_batch (dict): Unused.
-            data_samples (Sequence[dict]): See the class.
+            data_batch: Unused.
+            data_samples: See the class.
 
         Raises:
             SampleError: See the class.
@@ -79,10 +79,10 @@ class CrossModalityMetric(BaseMetric):
         """Compute all figures and log the table.
 
         Args:
-            results (list[dict]): Answers.
+            results: Answers.
 
         Returns:
-            dict[str, float]: Figures by name, in percent.
+            Figures by name, in percent.
         """
         columns = {key: np.array([result[key] for result in results]) for key in results[0]}
         rows = [['seconds of the query', 'right', 'at most 1 off', 'chance', 'queries']]

@@ -1,6 +1,6 @@
 """How well videos are parsed into events that sound, show, or both.
 
-Letters: T segments (seconds), C classes, V videos.
+Shapes: T segments (seconds), C classes, V videos.
 """
 
 from collections.abc import Sequence
@@ -36,10 +36,10 @@ class LLPMetric(BaseMetric):
     evaluation, is the parser's part (``video_threshold`` of ``HybridAttentionParser``).
 
     Args:
-        threshold (float): A segment has an event where its probability is at least this. Defaults to 0.5.
-        classwise (bool): Whether to report each class. Defaults to False.
-        collect_device (str): ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
-        prefix (str, optional): Prefix of the names. Defaults to ``'llp'``.
+        threshold: A segment has an event where its probability is at least this. Defaults to 0.5.
+        classwise: Whether to report each class. Defaults to False.
+        collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
+        prefix: Prefix of the names. Defaults to ``'llp'``.
 
     Raises:
         ValueError: In construction, if ``threshold`` is not above 0 up to 1: at 0 every event is everywhere.
@@ -65,8 +65,8 @@ class LLPMetric(BaseMetric):
         """Keep the events of one batch.
 
         Args:
-            data_batch (dict): Unused.
-            data_samples (Sequence[dict]): See the class.
+            data_batch: Unused.
+            data_samples: See the class.
 
         Raises:
             SampleError: See the class.
@@ -89,10 +89,10 @@ class LLPMetric(BaseMetric):
         """Compute all figures and log the tables.
 
         Args:
-            results (list[dict]): Events of each video.
+            results: Events of each video.
 
         Returns:
-            dict[str, float]: Figures by name, in percent.
+            Figures by name, in percent.
         """
         # Shorter videos go on without events, which changes no count.
         longest = max(len(result['gt_audio']) for result in results)

@@ -34,13 +34,13 @@ def coco_average_precision(
     """Average precision over some images, in percent and unrounded, by MMDetection's ``COCOeval``.
 
     Args:
-        coco (COCO): The ground truth.
-        coco_dets (Sequence[dict]): Detections in COCO's result format.
-        cat_ids (Sequence[int]): Categories to average over.
-        img_ids (Sequence[int]): Images to evaluate on; detections on others are left out.
+        coco: The ground truth.
+        coco_dets: Detections in COCO's result format.
+        cat_ids: Categories to average over.
+        img_ids: Images to evaluate on; detections on others are left out.
 
     Returns:
-        dict[str, float]: ``mAP`` over IoU 0.50:0.05:0.95, ``mAP_50``, ``mAP_75``. NaN without ground truth.
+        ``mAP`` over IoU 0.50:0.05:0.95, ``mAP_50``, ``mAP_75``. NaN without ground truth.
     """
     wanted = set(img_ids)
     coco_dets = [det for det in coco_dets if det['image_id'] in wanted]
@@ -76,9 +76,9 @@ class MAVDMetric(CocoMetric):
     etc., fractions).
 
     Args:
-        protocol (str): Of the center distance, ``'paper'`` or ``'official'``. Defaults to ``'paper'``.
-        score_thr (float): Lowest score of a detection that counts for the center distance. Defaults to 0.3.
-        conditions (Sequence[str]): Metainfo keys that give a row to each of their values. Samples where a key
+        protocol: Of the center distance, ``'paper'`` or ``'official'``. Defaults to ``'paper'``.
+        score_thr: Lowest score of a detection that counts for the center distance. Defaults to 0.3.
+        conditions: Metainfo keys that give a row to each of their values. Samples where a key
             is missing or None are in none of its rows. Defaults to time of day, motion and condition.
         **kwargs: Arguments of ``CocoMetric``: ``ann_file``, ``classwise``, ``outfile_prefix``,
         ``backend_args``, ...
@@ -103,8 +103,8 @@ class MAVDMetric(CocoMetric):
         """Keep one batch's predictions and conditions.
 
         Args:
-            data_batch (dict): Unused.
-            data_samples (Sequence[dict]): Predictions with metainfo.
+            data_batch: Unused.
+            data_samples: Predictions with metainfo.
         """
         start = len(self.results)
         super().process(data_batch, data_samples)
@@ -115,10 +115,10 @@ class MAVDMetric(CocoMetric):
         """Compute all figures and log the table.
 
         Args:
-            results (list): (ground truth, prediction) of each frame.
+            results: (ground truth, prediction) of each frame.
 
         Returns:
-            dict[str, float]: Metrics by name.
+            Metrics by name.
         """
         metrics = super().compute_metrics(results)
         if self.format_only:

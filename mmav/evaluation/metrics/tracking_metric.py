@@ -43,25 +43,25 @@ class TrackingMetric(BaseMetric):
     :func:`mmav.evaluation.tracking_metrics`.
 
     Args:
-        ann_file (str, optional): COCO file whose annotations have a ``track_id``. Without it, metainfo
+        ann_file: COCO file whose annotations have a ``track_id``. Without it, metainfo
             ``instances`` of the data samples is used (``bbox``, ``bbox_label``, ``track_id``): put it into
             the ``meta_keys`` of the packing transform. Defaults to None.
-        tracker (dict, optional): Config of the tracker that makes tracks of the detections of each sequence,
+        tracker: Config of the tracker that makes tracks of the detections of each sequence,
             with ``reset()`` and ``step(bboxes, scores, labels)``. Defaults to
             :class:`mmav.models.trackers.IoUTracker` with the paper's settings.
-        predicted_ids (bool): Run no tracker: predictions bring ``instances_id`` (negative: no track).
+        predicted_ids: Run no tracker: predictions bring ``instances_id`` (negative: no track).
             Defaults to False.
-        iou_thr (float): Lowest IoU of a track's box with the object it follows. Defaults to 0.5.
-        single_vehicle_only (bool or str): Leave scenes with several vehicles out, as Table 3 does. True or
+        iou_thr: Lowest IoU of a track's box with the object it follows. Defaults to 0.5.
+        single_vehicle_only: Leave scenes with several vehicles out, as Table 3 does. True or
             'stretches': scenes are the stretches of a drive between frames with several true vehicles, each
             tracked by itself. 'drives': scenes are whole drives. Defaults to False.
-        max_gap (float, optional): Seconds between frames above which a drive is cut in two sequences.
+        max_gap: Seconds between frames above which a drive is cut in two sequences.
             Defaults to None: never.
-        conditions (Sequence[str]): Metainfo keys that give a row to each of their values. Tracks are made of
+        conditions: Metainfo keys that give a row to each of their values. Tracks are made of
             whole drives first. Defaults to time of day, motion and condition.
-        backend_args (dict, optional): File backend of ``ann_file``. Defaults to None.
-        collect_device (str): ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
-        prefix (str, optional): Prefix of the names. Defaults to ``'tracking'``.
+        backend_args: File backend of ``ann_file``. Defaults to None.
+        collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
+        prefix: Prefix of the names. Defaults to ``'tracking'``.
 
     Raises:
         ValueError: An argument out of its range; a frame that comes twice.
@@ -104,8 +104,8 @@ class TrackingMetric(BaseMetric):
         """Keep one batch's boxes.
 
         Args:
-            data_batch (dict): Unused.
-            data_samples (Sequence[dict]): Predictions, with ``pred_instances``, ``img_id``, ``drive`` and
+            data_batch: Unused.
+            data_samples: Predictions, with ``pred_instances``, ``img_id``, ``drive`` and
                 ``timestamp``; the last two may stand in the COCO file instead.
         """
         for sample in data_samples:
@@ -155,10 +155,10 @@ class TrackingMetric(BaseMetric):
         """Track, compare and log the table.
 
         Args:
-            results (list): Of each frame, as :meth:`process` keeps them.
+            results: Of each frame, as :meth:`process` keeps them.
 
         Returns:
-            dict[str, float]: Metrics by name.
+            Metrics by name.
         """
         scenes = list(self._scenes(results))
         tracked = [

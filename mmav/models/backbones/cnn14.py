@@ -1,6 +1,6 @@
 """CNN14 of the pretrained audio neural networks (PANNs), Kong et al., TASLP 2020.
 
-Letters: B clips, L samples, M mel bands, T frames, D width of the embedding.
+Shapes: B clips, L samples, M mel bands, T frames, D width of the embedding.
 """
 
 from collections.abc import Mapping
@@ -135,7 +135,7 @@ class CNN14(BaseModule):
             waveform: (B, L) mono at ``sample_rate``, in -1..1.
 
         Returns:
-            Tensor: (B, D), not negative, D = 32 x ``base_channels`` (2048).
+            (B, D), not negative, D = 32 x ``base_channels`` (2048).
 
         Raises:
             ValueError: If the waveform has another shape or fewer than 32 frames.

@@ -1,6 +1,6 @@
 """Features of a trained DETR, Carion et al., ECCV 2020: what it knows of objects, place by place.
 
-Letters: B pictures of H x W pixels; C, h, w channels and size of a feature map; Q queries.
+Shapes: B pictures of H x W pixels; C, h, w channels and size of a feature map; Q queries.
 """
 
 import copy
@@ -85,7 +85,7 @@ class DETRFeatures(BaseModule):
             image: (B, 3, H, W), normalised as the detector's own were; no padding.
 
         Returns:
-            Tensor: (B, C, h, w), see ``source``.
+            (B, C, h, w), see ``source``.
         """
         if self.source == 'backbone':
             return self.detector.backbone(image)[-1]

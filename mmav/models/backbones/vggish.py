@@ -1,6 +1,6 @@
 """VGGish, Hershey et al., *CNN architectures for large-scale audio classification*, ICASSP 2017.
 
-Letters: B clips, L samples, S segments (seconds), N examples.
+Shapes: B clips, L samples, S segments (seconds), N examples.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def pca_quantize(embeddings: Tensor, eigen_vectors: Tensor, means: Tensor, quant
         quantize: Cut to -2..2, scale to 0..255 and round; else the whitened values.
 
     Returns:
-        Tensor: (..., 128) of the embeddings' type.
+        (..., 128) of the embeddings' type.
     """
     whitened = (embeddings - means.flatten()) @ eigen_vectors.t()
     return ((whitened.clamp(-2.0, 2.0) + 2.0) * (255.0 / 4.0)).round() if quantize else whitened
@@ -159,7 +159,7 @@ class VGGish(BaseModule):
                 has, see :meth:`num_segments`.
 
         Returns:
-            Tensor: (B, S, 96, 64) of float32.
+            (B, S, 96, 64) of float32.
 
         Raises:
             ValueError: If the waveform has another shape or is too short.
@@ -179,7 +179,7 @@ class VGGish(BaseModule):
             examples: (N, 96, 64) or, as the port has them, (N, 1, 96, 64).
 
         Returns:
-            Tensor: (N, 128).
+            (N, 128).
         """
         examples = examples[:, None] if examples.dim() == 3 else examples
         # time, frequency, channel: the order in which TensorFlow flattens
@@ -193,7 +193,7 @@ class VGGish(BaseModule):
             num_segments: S; see :meth:`examples`.
 
         Returns:
-            Tensor: (B, S, 128), or (S, 128) of one clip.
+            (B, S, 128), or (S, 128) of one clip.
 
         Raises:
             ValueError: If the waveform has another shape or is too short.

@@ -1,6 +1,6 @@
 """From a batch of samples to what a detector eats, on the model's device.
 
-Letters: B samples, C microphones, L samples of sound, M mel bands, T frames, H height, W width.
+Shapes: B samples, C microphones, L samples of sound, M mel bands, T frames, H height, W width.
 """
 
 import math
@@ -42,32 +42,32 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
     right and bottom to ``pad_size_divisor``; ``batch_input_shape`` and ``pad_shape`` are set as mmdet does.
 
     Args:
-        log_mel (dict, optional): Arguments of :class:`LogMelSpectrogram`. None: samples hold spectrograms.
-        acoustic_image (dict, optional): Arguments of :class:`AcousticImage`. Samples may hold its images,
+        log_mel: Arguments of :class:`LogMelSpectrogram`. None: samples hold spectrograms.
+        acoustic_image: Arguments of :class:`AcousticImage`. Samples may hold its images,
             from a prepared store, instead of waveforms.
-        acoustic_mean (float | Sequence[float]): Subtracted from the acoustic image, one for all channels or
+        acoustic_mean: Subtracted from the acoustic image, one for all channels or
             one per channel. Defaults to 0.
-        acoustic_std (float | Sequence[float]): Divides it. Defaults to 1.
-        acoustic_stride (int): Acoustic images are resized to ``audio_size`` over this, and padded likewise,
+        acoustic_std: Divides it. Defaults to 1.
+        acoustic_stride: Acoustic images are resized to ``audio_size`` over this, and padded likewise,
             for a backbone of that ``input_stride``: their grid is coarse, so a larger image says no more.
             Defaults to 1.
-        audio_size (tuple[int], optional): (H, W) that spectrograms are resized to; the size to which the
+        audio_size: (H, W) that spectrograms are resized to; the size to which the
             pipeline's ResizeModalities brings pictures and boxes. None: no resizing.
-        db_range (tuple[float]): Decibels that become 0 and 1. Defaults to (-80, 0).
-        audio_mean (float | Sequence[float]): Subtracted from the 0..1 sound, one for all channels or one per
+        db_range: Decibels that become 0 and 1. Defaults to (-80, 0).
+        audio_mean: Subtracted from the 0..1 sound, one for all channels or one per
             channel. Defaults to 0.
-        audio_std (float | Sequence[float]): Divides it. Defaults to 1.
-        modalities (dict, optional): Per visual modality ``dict(mean=, std=, bgr_to_rgb=)``: mean and std of
+        audio_std: Divides it. Defaults to 1.
+        modalities: Per visual modality ``dict(mean=, std=, bgr_to_rgb=)``: mean and std of
             0..255 values, one or one per channel, in the order after ``bgr_to_rgb`` (Defaults to 0, 1,
             False).
-        modality (str, optional): None: ``inputs`` is the dict of whatever the batch holds, ``audio`` (B, C,
+        modality: None: ``inputs`` is the dict of whatever the batch holds, ``audio`` (B, C,
             H, W), ``rgb`` (B, 3, H, W), ...; 'audio', 'rgb', ...: ``inputs`` is that tensor, as stock mmdet
             detectors want it.
-        spec_augment (dict, optional): Arguments of
+        spec_augment: Arguments of
             :func:`mmav.models.layers.spec_augment.mask_spectrogram`, used in training alone.
-        phase_channels (bool): Shorthand for ``log_mel=dict(phase_channels=True)``. Defaults to False.
-        pad_size_divisor (int): Defaults to 1.
-        non_blocking (bool): Whether copies to the device may overlap with work. Defaults to False.
+        phase_channels: Shorthand for ``log_mel=dict(phase_channels=True)``. Defaults to False.
+        pad_size_divisor: Defaults to 1.
+        non_blocking: Whether copies to the device may overlap with work. Defaults to False.
 
     Raises:
         ValueError: In construction, for bad arguments; in use, for NaN in the sound, samples of different
@@ -161,13 +161,13 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
         """Prepare a batch.
 
         Args:
-            data (dict): ``inputs``: dict of lists (or stacked tensors) by modality; where ``modality`` is
+            data: ``inputs``: dict of lists (or stacked tensors) by modality; where ``modality`` is
                 set, the list or tensor of that modality will do. ``data_samples``: list of DetDataSample or
                 missing.
-            training (bool): Whether to mask spectrograms. Defaults to False.
+            training: Whether to mask spectrograms. Defaults to False.
 
         Returns:
-            dict: ``inputs`` (see ``modality``) and ``data_samples``.
+            ``inputs`` (see ``modality``) and ``data_samples``.
         """
         inputs, data_samples = data['inputs'], data.get('data_samples')
         if not isinstance(inputs, Mapping):

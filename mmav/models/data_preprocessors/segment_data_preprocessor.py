@@ -1,6 +1,6 @@
 """From a batch of videos' features to what a model of segments eats, on the model's device.
 
-Letters: B videos.
+Shapes: B videos.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ class SegmentDataPreprocessor(StackingDataPreprocessor):
             training: Not used.
 
         Returns:
-            dict: ``inputs``, dict of tensors (B, ...), and ``data_samples``.
+            ``inputs``, dict of tensors (B, ...), and ``data_samples``.
         """
         inputs, samples = data['inputs'], data.get('data_samples')
         if not isinstance(inputs, Mapping):

@@ -1,6 +1,6 @@
 """From a batch of pictures and sounds to what a sound localizer eats, on the model's device.
 
-Letters: B samples, L samples of sound, F frequency bins, T frames, H, W size of a picture.
+Shapes: B samples, L samples of sound, F frequency bins, T frames, H, W size of a picture.
 """
 
 from collections.abc import Mapping, Sequence
@@ -84,7 +84,7 @@ class SoundLocalizationDataPreprocessor(StackingDataPreprocessor):
             training: Not used: pictures are augmented by the pipeline, sounds are not.
 
         Returns:
-            dict: ``inputs``: dict of ``image`` (B, 3, H, W), ``spectrogram`` (B, 1, F, T) and the others
+            ``inputs``: dict of ``image`` (B, 3, H, W), ``spectrogram`` (B, 1, F, T) and the others
             (B, ...), or what ``modality`` names of them; ``data_samples``.
         """
         inputs, samples = data['inputs'], data.get('data_samples')

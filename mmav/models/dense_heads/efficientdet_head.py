@@ -1,6 +1,6 @@
 """Class and box head of EfficientDet (Tan, Pang and Le, CVPR 2020, section 4.1).
 
-Shape letters: N pictures, C pyramid channels, A anchors of a cell, K classes, H, W rows and columns.
+Shapes: N pictures, C pyramid channels, A anchors of a cell, K classes, H, W rows and columns.
 """
 
 from collections.abc import Sequence
@@ -99,7 +99,7 @@ class EfficientDetHead(AnchorHead):
             x: Levels (N, C, H, W), fine to coarse.
 
         Returns:
-            tuple: By level, class logits (N, A * K, H, W) and box deltas (N, A * 4, H, W).
+            By level, class logits (N, A * K, H, W) and box deltas (N, A * 4, H, W).
         """
         levels = self.prior_generator.num_levels
         if len(x) != levels:
@@ -114,7 +114,7 @@ class EfficientDetHead(AnchorHead):
             level: Its index.
 
         Returns:
-            tuple: Class logits (N, A * K, H, W) and box deltas (N, A * 4, H, W).
+            Class logits (N, A * K, H, W) and box deltas (N, A * 4, H, W).
         """
         cls_feat = reg_feat = x
         for conv, norm in zip(self.cls_convs, self.cls_norms[level], strict=True):

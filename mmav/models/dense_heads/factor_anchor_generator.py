@@ -50,7 +50,7 @@ class FactorAnchorGenerator(AnchorGenerator):
             center: (x, y) of the cell's centre in pixels. Defaults to ``center_offset`` base sizes.
 
         Returns:
-            Tensor: (A, 4), x1 y1 x2 y2 in pixels.
+            (A, 4), x1 y1 x2 y2 in pixels.
         """
         if center is None:
             center = (self.center_offset * base_size, self.center_offset * base_size)

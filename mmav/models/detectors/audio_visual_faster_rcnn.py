@@ -1,6 +1,6 @@
 """Faster R-CNN that learns from sound and pictures and detects by sound: Kim and Kim, ICASSP 2023.
 
-Shape letters: B samples of a batch; H, W size of the network's input, the same for sound and pictures.
+Shapes: B samples of a batch; H, W size of the network's input, the same for sound and pictures.
 """
 
 from mmdet.models.detectors import FasterRCNN
@@ -116,7 +116,7 @@ class AudioVisualFasterRCNN(FasterRCNN):
             batch_inputs: Audio (B, 8, H, W), or a dict of it and visual modalities.
 
         Returns:
-            AudioVisualPyramid: Levels of the audio pyramid, with the visual ones in ``visual``.
+            Levels of the audio pyramid, with the visual ones in ``visual``.
 
         Raises:
             KeyError: If there is no audio.
@@ -140,7 +140,7 @@ class AudioVisualFasterRCNN(FasterRCNN):
             batch_data_samples: Data samples with ground truth.
 
         Returns:
-            dict: ``loss_rpn_cls``, ``loss_rpn_bbox`` and those of ``AudioVisualRoIHead.bbox_loss``.
+            ``loss_rpn_cls``, ``loss_rpn_bbox`` and those of ``AudioVisualRoIHead.bbox_loss``.
 
         Raises:
             KeyError: If a modality is missing.
@@ -159,7 +159,7 @@ class AudioVisualFasterRCNN(FasterRCNN):
             rescale: Whether boxes are in pixels of the original image rather than of the network's input.
 
         Returns:
-            list[DetDataSample]: The samples with ``pred_instances``.
+            The samples with ``pred_instances``.
 
         Raises:
             KeyError: If 'audio_visual' is asked for and a modality is missing.

@@ -1,6 +1,6 @@
 """Several detectors that see teach one that hears: MM-DistillNet, Rivera Valverde et al., CVPR 2021.
 
-Letters: B samples of a batch; H, W size of the network's input, the same for all modalities.
+Shapes: B samples of a batch; H, W size of the network's input, the same for all modalities.
 """
 
 import copy
@@ -181,7 +181,7 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
             batch_data_samples: Data samples, with ground truth unless ``pseudo_labels`` are made here.
 
         Returns:
-            dict: The student's own losses times ``detection_weight``, ``loss_<name>`` of each distillation
+            The student's own losses times ``detection_weight``, ``loss_<name>`` of each distillation
             loss times its weight and, with ``pseudo_labels``, ``pseudo_labels_per_frame``.
 
         Raises:
@@ -233,7 +233,7 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
             samples: Data samples with ``scale_factor`` and ``img_shape``; not changed.
 
         Returns:
-            list[DetDataSample]: New samples with ``gt_instances`` in pixels of the network's input.
+            New samples with ``gt_instances`` in pixels of the network's input.
         """
         labelled = []
         for number, sample in enumerate(samples):
@@ -258,7 +258,7 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
             rescale: Whether boxes are in pixels of the original image rather than of the network's input.
 
         Returns:
-            list[DetDataSample]: The samples with ``pred_instances``.
+            The samples with ``pred_instances``.
         """
         return self.student.predict(self._student_inputs(batch_inputs), batch_data_samples, rescale)
 

@@ -1,7 +1,7 @@
 """Attentive multimodal multiple instance learning (MMIL) pooling of HAN: Tian, Li and Xu, "Unified
 multisensory perception: weakly-supervised audio-visual video parsing" (ECCV 2020).
 
-Shape letters: B videos, T segments, 2 modalities (sound, picture), D channels, C classes.
+Shapes: B videos, T segments, 2 modalities (sound, picture), D channels, C classes.
 """
 
 import torch
@@ -19,7 +19,7 @@ def attentive_mmil_pooling(
         modality_logits: (B, T, 2, C); their softmax over the modalities weighs these.
 
     Returns:
-        tuple[Tensor, Tensor, Tensor]: Probabilities of the video, of its sound, of its picture, (B, C) each.
+        Probabilities of the video, of its sound, of its picture, (B, C) each.
     """
     weighted = temporal_logits.softmax(1) * frame_prob
     global_prob = (weighted * modality_logits.softmax(2)).sum((1, 2))
@@ -51,7 +51,7 @@ class AttentiveMMILPooling(nn.Module):
             visual: Features of the picture's segments, (B, T, D).
 
         Returns:
-            dict[str, Tensor]: Probabilities ``global_prob``, ``audio_prob``, ``visual_prob`` (B, C) and
+            Probabilities ``global_prob``, ``audio_prob``, ``visual_prob`` (B, C) and
             ``frame_prob`` (B, T, 2, C).
         """
         features = torch.stack((audio, visual), dim=2)

@@ -1,7 +1,7 @@
 """Audio-guided triplet attention (AGTA): eq. (1)-(8) of Liu, Quan, Wang, Liu, Liu and Yan, "Dense modality
 interaction network for audio-visual event localization".
 
-Shape letters: B videos, T segments, H and W height and width of a segment's feature map, L = H W locations,
+Shapes: B videos, T segments, H and W height and width of a segment's feature map, L = H W locations,
 C_v and C_a visual and audio channels, d_o = 256 channels of the correlations, k factors of the bilinear
 pooling.
 
@@ -39,7 +39,7 @@ def factorized_bilinear_pooling(
         protocol: Where to drop: 'paper', the pooled channels, as eq. (3); 'official', the products.
 
     Returns:
-        Tensor: (..., d_o), of length 1.
+        (..., d_o), of length 1.
     """
     product = visual * audio
     if protocol == 'official':

@@ -1,7 +1,7 @@
 """Fusion of both modalities: eq. (14) of Liu, Quan, Wang, Liu, Liu and Yan, "Dense modality interaction
 network for audio-visual event localization".
 
-Shape letters: B videos, T segments, D channels.
+Shapes: B videos, T segments, D channels.
 """
 
 import torch
@@ -31,7 +31,7 @@ class AudioVisualFusion(nn.Module):
             visual: v_cross, (B, T, D).
 
         Returns:
-            Tensor: F_o, (B, T, D).
+            F_o, (B, T, D).
         """
         product = audio * visual
         memory = torch.cat([audio, visual], dim=1)

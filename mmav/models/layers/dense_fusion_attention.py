@@ -1,7 +1,7 @@
 """Dense fusion attention (DFA): eq. (12)-(13) of Liu, Quan, Wang, Liu, Liu and Yan, "Dense modality
 interaction network for audio-visual event localization".
 
-Shape letters: B samples (and heads), T queries, S keys, d channels.
+Shapes: B samples (and heads), T queries, S keys, d channels.
 
 A score is not the dot product of query and key but a weighted sum over all d x d pairs of their channels,
 
@@ -29,7 +29,7 @@ def dense_fusion_attention(query: Tensor, key: Tensor, alpha: float = 0.5, proto
         protocol: 'paper': the sum over the pairs; 'official': that divided by d.
 
     Returns:
-        Tensor: (B, T, S).
+        (B, T, S).
 
     Raises:
         ValueError: If query and key have different channels, or a single one, or ``protocol`` is unknown.

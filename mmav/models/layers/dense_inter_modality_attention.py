@@ -1,7 +1,7 @@
 """Dense inter-modality attention (DIMA): eq. (11) of Liu, Quan, Wang, Liu, Liu and Yan, "Dense modality
 interaction network for audio-visual event localization".
 
-Shape letters: B videos, T segments of the querying modality, S of the other, D channels, n heads,
+Shapes: B videos, T segments of the querying modality, S of the other, D channels, n heads,
 d = D / n channels of a head.
 """
 
@@ -74,7 +74,7 @@ class DenseInterModalityAttention(nn.MultiheadAttention):
             other_valid: (B, S), bool.
 
         Returns:
-            tuple: (B, T, D), and the weights of [other ; own] averaged over the heads, (B, T, S + T).
+            (B, T, D), and the weights of [other ; own] averaged over the heads, (B, T, S + T).
         """
         w_q, w_kv = self.in_proj_weight.split([self.embed_dim, 2 * self.embed_dim])
         b_q, b_kv = self.in_proj_bias.split([self.embed_dim, 2 * self.embed_dim])

@@ -2,7 +2,7 @@
 IV-B and IV-C of Liu, Quan, Wang, Liu, Liu and Yan, "Dense modality interaction network for audio-visual
 event localization".
 
-Shape letters: B videos, T segments, C_v and C_a visual and audio channels, D channels of the embeddings.
+Shapes: B videos, T segments, C_v and C_a visual and audio channels, D channels of the embeddings.
 """
 
 from collections.abc import Mapping
@@ -83,7 +83,7 @@ class DenseModalityInteraction(nn.Module):
             audio_valid: (B, T), bool.
 
         Returns:
-            dict: ``v_self``, ``a_self``, ``v_cross``, ``a_cross``, each (B, T, D); with DIMA also
+            ``v_self``, ``a_self``, ``v_cross``, ``a_cross``, each (B, T, D); with DIMA also
             ``v_attention`` and ``a_attention``, its weights averaged over the heads, (B, T, 2 T): of visual
             queries on [audio ; visual] and of audio queries on [visual ; audio].
         """

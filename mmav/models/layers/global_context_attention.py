@@ -4,7 +4,7 @@ The latter is that of Lamba et al., "Cross-modal learning for audio-visual video
 section 3.1, after Xuan et al., "Cross-modal attention network for temporal inconsistent audio-visual event
 localization" (AAAI 2020).
 
-Shape letters: B videos, T segments that ask, S segments that are asked, D channels.
+Shapes: B videos, T segments that ask, S segments that are asked, D channels.
 """
 
 import torch
@@ -31,7 +31,7 @@ class SegmentAttention(nn.MultiheadAttention):
             source: Segments that give keys and values, (B, S, D); the same for self-attention.
 
         Returns:
-            Tensor: (B, T, D).
+            (B, T, D).
         """
         return super().forward(query, source, source, need_weights=False)[0]
 
@@ -63,7 +63,7 @@ class GlobalContextAttention(SegmentAttention):
             segments: x, (B, T, D).
 
         Returns:
-            Tensor: (B, T, D).
+            (B, T, D).
         """
         mean = segments.mean(1, keepdim=True).expand_as(segments)
         return self.norm(segments + self.context(torch.cat((segments, mean), dim=2)))

@@ -23,7 +23,7 @@ def reverse_gradient(x: Tensor, weight: float = 1.0) -> Tensor:
         weight: Factor lambda of the reversed gradient.
 
     Returns:
-        Tensor: The values of ``x``.
+        The values of ``x``.
     """
     return _Reverse.apply(x, weight)
 

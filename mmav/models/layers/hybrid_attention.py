@@ -2,7 +2,7 @@
 weakly-supervised audio-visual video parsing", ECCV 2020) and the changes to it by Lamba et al.,
 "Cross-modal learning for audio-visual video parsing" (Interspeech 2021).
 
-Shape letters: B videos, T segments, D channels.
+Shapes: B videos, T segments, D channels.
 
 For a modality x and the other one o, before the feed-forward part:
 
@@ -73,7 +73,7 @@ class HybridAttentionLayer(nn.Module):
             visual: (B, T, D).
 
         Returns:
-            tuple[Tensor, Tensor]: Sound and picture, (B, T, D) each.
+            Sound and picture, (B, T, D) each.
         """
         if not self.base:
             attend = self.self_attention['shared']

@@ -1,6 +1,6 @@
 """Log-mel spectrograms of many microphones.
 
-Letters: B clips, C microphones, L samples, F frequency bins, M mel bands, T frames.
+Shapes: B clips, C microphones, L samples, F frequency bins, M mel bands, T frames.
 """
 
 from itertools import pairwise
@@ -28,24 +28,24 @@ class LogMelSpectrogram(nn.Module):
     of clips and microphones. Computed in full precision under autocast, too; differentiable.
 
     Args:
-        sample_rate (int): Of the waveform, in hertz. Defaults to 44100.
-        n_fft (int): Length of the transform, and of its Hann window, in samples. Defaults to 1024.
-        hop_length (int): Samples between frames. Defaults to 256.
-        n_mels (int): Mel bands. Defaults to 80.
-        reference (str | float): Power that becomes 0 dB. 'channel': each microphone's own maximum, as in
+        sample_rate: Of the waveform, in hertz. Defaults to 44100.
+        n_fft: Length of the transform, and of its Hann window, in samples. Defaults to 1024.
+        hop_length: Samples between frames. Defaults to 256.
+        n_mels: Mel bands. Defaults to 80.
+        reference: Power that becomes 0 dB. 'channel': each microphone's own maximum, as in
             MM-DistillNet's released data (level differences between microphones are lost); 'clip': the
             maximum over all microphones of a clip; a number: that power. Defaults to 'channel'.
-        f_min (float): Lowest frequency of the filters in hertz. Defaults to 0.
-        f_max (float, optional): Highest; half the sample rate by default.
-        amin (float): Least power, which guards the logarithm. Defaults to 1e-10.
-        top_db (float, optional): Values lie at most this far below the maximum of the microphone
+        f_min: Lowest frequency of the filters in hertz. Defaults to 0.
+        f_max: Highest; half the sample rate by default.
+        amin: Least power, which guards the logarithm. Defaults to 1e-10.
+        top_db: Values lie at most this far below the maximum of the microphone
             (reference 'channel') or of the clip (else). Defaults to 80; None: no limit.
-        phase_channels (bool): Append, for each pair of neighbouring microphones (k, k + 1), the cosine
+        phase_channels: Append, for each pair of neighbouring microphones (k, k + 1), the cosine
             and the sine of their phase difference, averaged over each mel band: 2 (C - 1) channels in
             -1..1, all cosines first. Defaults to False.
-        double_precision (bool): Take the Fourier transform in float64, as librosa does. False (float32): half
+        double_precision: Take the Fourier transform in float64, as librosa does. False (float32): half
             as much again as fast, and up to 0.01 dB off in cells 80 dB below a strong tone. Defaults to True.
-        pad_mode (str): What the frames at the edges see beyond the clip: 'constant': silence; 'reflect': its
+        pad_mode: What the frames at the edges see beyond the clip: 'constant': silence; 'reflect': its
             mirror image, as PANNs do. Defaults to 'constant'.
 
     Raises:
@@ -125,10 +125,10 @@ class LogMelSpectrogram(nn.Module):
         """Compute the spectrograms.
 
         Args:
-            waveform (Tensor): (B, C, L), float in -1..1.
+            waveform: (B, C, L), float in -1..1.
 
         Returns:
-            Tensor: (B, C, M, T) float32 decibel, T = 1 + L // hop_length; with ``phase_channels``
+            (B, C, M, T) float32 decibel, T = 1 + L // hop_length; with ``phase_channels``
             (B, C + 2 (C - 1), M, T).
 
         Raises:

@@ -1,6 +1,6 @@
 """Log spectrograms as scipy computes them.
 
-Letters: L samples, N length of a frame in samples, F frequency bins, T frames.
+Shapes: L samples, N length of a frame in samples, F frequency bins, T frames.
 """
 
 import torch
@@ -24,11 +24,11 @@ class LogSpectrogram(nn.Module):
     257 x 276). Computed in full precision under autocast, too; differentiable.
 
     Args:
-        sample_rate (int): Of the waveform, in hertz. Defaults to 22050.
-        n_fft (int): N, samples of a frame and of its transform. Defaults to 512.
-        hop_length (int): Samples between frames. Defaults to 238, an overlap of 274.
-        floor (float): Density added before the logarithm. Defaults to 1e-7.
-        double_precision (bool): Take the Fourier transform in float64. False (float32): faster, and a few
+        sample_rate: Of the waveform, in hertz. Defaults to 22050.
+        n_fft: N, samples of a frame and of its transform. Defaults to 512.
+        hop_length: Samples between frames. Defaults to 238, an overlap of 274.
+        floor: Density added before the logarithm. Defaults to 1e-7.
+        double_precision: Take the Fourier transform in float64. False (float32): faster, and a few
             1e-5 off in quiet bins beside loud ones. Defaults to True.
 
     Raises:
@@ -81,10 +81,10 @@ class LogSpectrogram(nn.Module):
         """Compute the spectrograms.
 
         Args:
-            waveform (Tensor): (..., L), float, in -1..1.
+            waveform: (..., L), float, in -1..1.
 
         Returns:
-            Tensor: (..., F, T), F = N // 2 + 1; float64 for a waveform of float64, else float32.
+            (..., F, T), F = N // 2 + 1; float64 for a waveform of float64, else float32.
 
         Raises:
             ValueError: If the waveform is shorter than a frame.

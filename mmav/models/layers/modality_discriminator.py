@@ -1,7 +1,7 @@
 """Modality discriminator of Lamba et al., "Cross-modal learning for audio-visual video parsing" (Interspeech
 2021), section 3.1.
 
-Shape letters: B videos, T segments, D channels.
+Shapes: B videos, T segments, D channels.
 """
 
 import torch
@@ -35,7 +35,7 @@ class ModalityDiscriminator(nn.Module):
             visual: (B, T, D).
 
         Returns:
-            tuple[Tensor, Tensor]: Logits of being sound, (B, T) each, of either input.
+            Logits of being sound, (B, T) each, of either input.
         """
         logits = self.layers(self.reversal(torch.stack((audio, visual)))).squeeze(-1)
         return logits[0], logits[1]

@@ -1,7 +1,7 @@
 """Cross matching of DCMR: eq. (19) of Liu, Quan, Wang, Liu, Liu and Yan, "Dense modality interaction network
 for audio-visual event localization".
 
-Shape letters: B videos, T segments, D channels, K segments of a video's query (not the same in every video),
+Shapes: B videos, T segments, D channels, K segments of a video's query (not the same in every video),
 W = T - K + 1 windows.
 
 The query's segments are averaged over their channels to K scalars q_j. Window w of the other modality, whose
@@ -24,7 +24,7 @@ def gather_query(features: Tensor, query_mask: Tensor) -> tuple[Tensor, Tensor]:
         query_mask: (B, T), bool; the query's segments.
 
     Returns:
-        tuple: The K numbers of each video's query, in order, then zeros, (B, T); and K, (B,).
+        The K numbers of each video's query, in order, then zeros, (B, T); and K, (B,).
     """
     lengths = query_mask.sum(1)
     # a stable sort brings the query's segments to the front and leaves them in order
@@ -41,7 +41,7 @@ def window_positions(lengths: Tensor, segments: int) -> tuple[Tensor, Tensor]:
         segments: T.
 
     Returns:
-        tuple: ``position`` (T, T): w + j for window w and place j, at most T - 1; ``valid`` (B, T, T), bool:
+        ``position`` (T, T): w + j for window w and place j, at most T - 1; ``valid`` (B, T, T), bool:
         whether window w exists and has a place j.
     """
     start = torch.arange(segments, device=lengths.device)[:, None]
@@ -60,7 +60,7 @@ def match_windows(query: Tensor, projected: Tensor, bias: Tensor, lengths: Tenso
         lengths: K, (B,).
 
     Returns:
-        tuple: Logits (B, T, T) of window w and place j, 0 where there is none; and ``valid``, see
+        Logits (B, T, T) of window w and place j, 0 where there is none; and ``valid``, see
         :func:`window_positions`.
     """
     position, valid = window_positions(lengths, query.shape[1])
@@ -78,7 +78,7 @@ def match_cumulatively(query: Tensor, projected: Tensor, bias: Tensor, lengths: 
         lengths: K, (B,).
 
     Returns:
-        Tensor: (B, T).
+        (B, T).
     """
     segments = query.shape[1]
     segment = torch.arange(segments, device=query.device)[:, None]
@@ -97,7 +97,7 @@ def sum_windows(segments: Tensor, lengths: Tensor) -> Tensor:
         lengths: K, (B,).
 
     Returns:
-        Tensor: (B, T); minus infinity where there is no such window.
+        (B, T); minus infinity where there is no such window.
     """
     position, valid = window_positions(lengths, segments.shape[1])
     if segments.dim() == 2:

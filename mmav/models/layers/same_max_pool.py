@@ -1,6 +1,6 @@
 """Max pooling whose output has ceil(size / stride) cells.
 
-Shape letters: N pictures, C channels, H, W rows and columns.
+Shapes: N pictures, C channels, H, W rows and columns.
 """
 
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ def same_padding(size: int, kernel_size: int, stride: int) -> tuple[int, int]:
         stride: Cells between windows.
 
     Returns:
-        tuple[int, int]: Before and after.
+        Before and after.
     """
     total = max((-(-size // stride) - 1) * stride + kernel_size - size, 0)
     return total // 2, total - total // 2
@@ -48,7 +48,7 @@ class SameMaxPool2d(nn.Module):
             x: (N, C, H, W).
 
         Returns:
-            Tensor: (N, C, ceil(H / stride), ceil(W / stride)).
+            (N, C, ceil(H / stride), ceil(W / stride)).
         """
         top, bottom = same_padding(x.shape[-2], self.kernel_size, self.stride)
         left, right = same_padding(x.shape[-1], self.kernel_size, self.stride)

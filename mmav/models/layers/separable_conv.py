@@ -1,6 +1,6 @@
 """EfficientDet's depthwise separable convolution.
 
-Shape letters: N pictures, C, D channels in and out, H, W rows and columns.
+Shapes: N pictures, C, D channels in and out, H, W rows and columns.
 """
 
 from mmcv.cnn import build_norm_layer
@@ -39,6 +39,6 @@ class SeparableConv(nn.Module):
             x: (N, C, H, W).
 
         Returns:
-            Tensor: (N, D, H, W).
+            (N, D, H, W).
         """
         return self.bn(self.pointwise(self.depthwise(x)))

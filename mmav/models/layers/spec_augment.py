@@ -22,16 +22,16 @@ def mask_spectrogram(
     numbers come from torch's global generator.
 
     Args:
-        spectrogram (Tensor): (B, C, M, T) decibel.
-        num_freq_masks (int): Masks over mel bands. Defaults to 2.
-        freq_mask_width (int): Their greatest width in bands (drawn evenly from 0). Defaults to 8.
-        num_time_masks (int): Masks over frames. Defaults to 2.
-        time_mask_width (int): Their greatest width in frames. Defaults to 20.
-        fill (float, optional): Value of masked cells; None: the clip's minimum. Defaults to None.
-        prob (float): Probability that a clip is masked. Defaults to 1.
+        spectrogram: (B, C, M, T) decibel.
+        num_freq_masks: Masks over mel bands. Defaults to 2.
+        freq_mask_width: Their greatest width in bands (drawn evenly from 0). Defaults to 8.
+        num_time_masks: Masks over frames. Defaults to 2.
+        time_mask_width: Their greatest width in frames. Defaults to 20.
+        fill: Value of masked cells; None: the clip's minimum. Defaults to None.
+        prob: Probability that a clip is masked. Defaults to 1.
 
     Returns:
-        Tensor: (B, C, M, T), a new tensor.
+        (B, C, M, T), a new tensor.
     """
     if min(num_freq_masks, freq_mask_width, num_time_masks, time_mask_width) < 0 or not 0 <= prob <= 1:
         raise ValueError('numbers and widths of masks must be 0 or more, and prob in 0..1')

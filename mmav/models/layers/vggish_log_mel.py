@@ -1,6 +1,6 @@
 """The log-mel spectrogram that VGGish was trained on.
 
-Letters: B clips, L samples, T frames.
+Shapes: B clips, L samples, T frames.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def mel_filters() -> np.ndarray:
     librosa's and torchaudio's HTK filters have the same corners, but are straight over hertz.
 
     Returns:
-        np.ndarray: (257, 64) of float64: weight of each bin of the transform in each band.
+        (257, 64) of float64: weight of each bin of the transform in each band.
     """
 
     def mel(hertz: np.ndarray) -> np.ndarray:
@@ -69,7 +69,7 @@ class VGGishLogMel(nn.Module):
             waveform: (B, L) mono at 16 kHz, float in -1..1.
 
         Returns:
-            Tensor: (B, T, 64) of float32, T = 1 + (L - 400) // 160.
+            (B, T, 64) of float32, T = 1 + (L - 400) // 160.
 
         Raises:
             ValueError: If the waveform has another shape or fewer than 400 samples.

@@ -1,7 +1,7 @@
 """Which pixels make the sound: the audio-visual correspondence (AVC) model of Yaghoubi, Kelm, Gerkmann and
 Frintrop, "Acoustic and visual knowledge distillation for contrastive audio-visual localization" (ICMI 2023).
 
-Letters: B samples; C length of an embedding; H, W size of a picture, h, w of its feature map (1/32 of it);
+Shapes: B samples; C length of an embedding; H, W size of a picture, h, w of its feature map (1/32 of it);
 F, T frequency bins and frames of a spectrogram.
 """
 
@@ -114,7 +114,7 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
             inputs: ``image`` (B, 3, H, W), normalised; ``spectrogram`` (B, 1, F, T), log spectrograms / 12.
 
         Returns:
-            tuple[Tensor, Tensor]: (B, C) of the sounds and (B, C, h, w) of the pictures, of any length.
+            (B, C) of the sounds and (B, C, h, w) of the pictures, of any length.
 
         Raises:
             KeyError: If one of them is missing.
@@ -160,7 +160,7 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
             data_samples: Not read: nothing is labelled.
 
         Returns:
-            dict: ``loss_similarity`` and, of the hints, ``loss_audio_hint`` and ``loss_visual_hint``,
+            ``loss_similarity`` and, of the hints, ``loss_audio_hint`` and ``loss_visual_hint``,
             weighted scalars.
 
         Raises:
@@ -194,7 +194,7 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
                 input. None: new ones do.
 
         Returns:
-            list[DetDataSample]: With ``pred_map``, (H, W) float32: the cosine in -1..1 of the sound with each
+            With ``pred_map``, (H, W) float32: the cosine in -1..1 of the sound with each
             pixel, resized bilinearly (corners aligned); not normalised.
         """
         maps = paired_cosine_maps(*(embeds.float() for embeds in self.embed(inputs)))
@@ -213,7 +213,7 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
             inputs: ``image`` and ``spectrogram``, see :meth:`embed`.
 
         Returns:
-            dict: ``audio_embeds`` (B, C), ``visual_embeds`` (B, C, h, w); ``similarity`` S (B, B), of each
+            ``audio_embeds`` (B, C), ``visual_embeds`` (B, C, h, w); ``similarity`` S (B, B), of each
             sound (row) with each picture; ``similarity_loss``, scalar, eq. (1); ``localization_maps``
             (B, h, w), the cosines of the pairs, and ``localization_maps_over_tau``.
         """
@@ -237,6 +237,6 @@ def resize_map(values: Tensor, shape: tuple[int, int]) -> Tensor:
         shape: (H, W).
 
     Returns:
-        Tensor: (H, W).
+        (H, W).
     """
     return F.interpolate(values[None, None], size=shape, mode='bilinear', align_corners=True)[0, 0]

@@ -1,6 +1,6 @@
 """The two teachers of the audio-visual correspondence model, Yaghoubi et al., ICMI 2023, section 3.4.
 
-Letters: B samples; C length of an embedding; h, w size of a feature map.
+Shapes: B samples; C length of an embedding; h, w size of a feature map.
 """
 
 from collections.abc import Mapping
@@ -119,7 +119,7 @@ class AVCTeachers(FrozenModule, nn.ModuleDict):
             inputs: What ``visual_input`` and ``audio_input`` name.
 
         Returns:
-            dict: ``teacher_visual`` (B, C, h, w) and ``teacher_audio`` (B, C), of those that there are.
+            ``teacher_visual`` (B, C, h, w) and ``teacher_audio`` (B, C), of those that there are.
 
         Raises:
             KeyError: If an input is missing.

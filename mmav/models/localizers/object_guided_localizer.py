@@ -2,7 +2,7 @@
 Yaghoubi, Kelm, Gerkmann and Frintrop, "Acoustic and visual knowledge distillation for contrastive
 audio-visual localization" (ICMI 2023); the idea is that of EZ-VSL (Mo and Morgado, ECCV 2022).
 
-Letters: B samples; H, W size of a picture, h, w of a map.
+Shapes: B samples; H, W size of a picture, h, w of a map.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ def min_max_normalize(values: Tensor) -> Tensor:
         values: (H, W).
 
     Returns:
-        Tensor: (H, W).
+        (H, W).
     """
     low, high = values.aminmax()
     return (values - low) / torch.where(high > low, high - low, 1)
@@ -108,7 +108,7 @@ class ObjectGuidedLocalizer(HiddenSubmodules, BaseModel):
             data_samples: Receive the maps, see :meth:`AVCLocalizer.predict`.
 
         Returns:
-            list[DetDataSample]: With ``pred_map``, (H, W) float32 in 0..sum of the weights.
+            With ``pred_map``, (H, W) float32 in 0..sum of the weights.
         """
         results = self.localizer(inputs, data_samples, mode='predict')
         object_maps = [guide(inputs['image']).float() for guide in self.guides.values()]

@@ -1,7 +1,7 @@
 """Trained networks that show where objects are, whatever sounds: section 3.5 of Yaghoubi, Kelm, Gerkmann and
 Frintrop, "Acoustic and visual knowledge distillation for contrastive audio-visual localization" (ICMI 2023).
 
-Letters: B pictures; H, W their size, h, w that of a feature map; Q queries of a DETR, K classes.
+Shapes: B pictures; H, W their size, h, w that of a feature map; Q queries of a DETR, K classes.
 """
 
 from abc import abstractmethod
@@ -71,7 +71,7 @@ class ObjectMap(FrozenModule):
             image: (B, 3, H, W), normalised as ImageNet's.
 
         Returns:
-            Tensor: (B, h, w), >= 0, of any scale.
+            (B, h, w), >= 0, of any scale.
 
         Raises:
             ValueError: If the network has no weights.
@@ -154,7 +154,7 @@ def confident_mean(maps: Tensor, confidence: Tensor, score_thr: float) -> Tensor
         score_thr: Least confidence.
 
     Returns:
-        Tensor: (B, h w); 0 where no query is confident.
+        (B, h w); 0 where no query is confident.
     """
     kept = (confidence >= score_thr).to(maps.dtype)
     return torch.einsum('bq,bqp->bp', kept, maps) / kept.sum(1, keepdim=True).clamp_min(1)

@@ -1,7 +1,7 @@
 """Attentive feature distillation (AFD), a rival in Table 2 of MM-DistillNet: Wang, Gao, Zhao, Li, Dou and
 Xu, "Pay attention to features, transfer learn faster CNNs" (ICLR 2020).
 
-Shape letters: B samples, C channels, H and W height and width of a level's map.
+Shapes: B samples, C channels, H and W height and width of a level's map.
 
 In the form taken here (docs/deviations.md), with x^c the map of channel c divided by its L2 norm, s the
 student's, t the teacher's features, and rho^c the learned importance of channel c of this teacher's features,
@@ -29,7 +29,7 @@ def afd_loss(student: Tensor, teacher: Tensor, attention: Tensor) -> Tensor:
         attention: rho, (B, C), not negative, of sum 1 over the channels.
 
     Returns:
-        Tensor: Scalar in 0..4, the mean over the batch.
+        Scalar in 0..4, the mean over the batch.
     """
     student, teacher = (F.normalize(m.flatten(2), dim=2) for m in resize_to_smallest((student, teacher)))
     return (attention * (student - teacher).square().sum(2)).sum(1).mean()

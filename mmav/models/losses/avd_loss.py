@@ -1,7 +1,7 @@
 """The audio-visual distillation (AVD) loss: eq. (3)-(7) of Kim and Kim, "Towards robust audio-based
 vehicle detection via importance-aware audio-visual learning" (ICASSP 2023).
 
-Shape letters: N sampled RoIs, P positives among them, d length of an embedding.
+Shapes: N sampled RoIs, P positives among them, d length of an embedding.
 
 q_i, eq. (3), is a share of one sum of exponentials in a larger one, so it is handled by its log-odds
 z_i = log(q_i / (1 - q_i)) = logsumexp(group) - logsumexp(rest): log q_i = logsigmoid(z_i) and
@@ -66,7 +66,7 @@ def gcl_loss(log_odds: Tensor) -> Tensor:
         log_odds: log(q / (1 - q)), (P,), P > 0.
 
     Returns:
-        Tensor: Scalar; exactly 0 where every q is 1.
+        Scalar; exactly 0 where every q is 1.
     """
     return F.softplus(-log_odds).mean()
 
@@ -82,7 +82,7 @@ def avkd_loss(audio_log_odds: Tensor, audiovisual_log_odds: Tensor) -> Tensor:
             ``audio_log_odds``.
 
     Returns:
-        Tensor: Scalar; a positive with q_a = q_av = 1 adds exactly 0.
+        Scalar; a positive with q_a = q_av = 1 adds exactly 0.
     """
     bounded = torch.isfinite(audio_log_odds) & torch.isfinite(audiovisual_log_odds)
     z_a = torch.where(bounded, audio_log_odds, 0.0)
@@ -144,7 +144,7 @@ class AVDLoss(nn.Module):
             labels: Classes (N,), for a group per class; None for one group.
 
         Returns:
-            dict: ``loss_gcl`` and ``loss_avkd``, scalars, weighted.
+            ``loss_gcl`` and ``loss_avkd``, scalars, weighted.
 
         Raises:
             ValueError: If the shapes do not agree or ``is_positive`` is not bool.

@@ -1,7 +1,7 @@
 """Audio-visual grounding (AVG) losses, eq. (3)-(5) of Lamba et al., "Cross-modal learning for audio-visual
 video parsing" (Interspeech 2021).
 
-Shape letters: N snippets (seconds of videos), D channels.
+Shapes: N snippets (seconds of videos), D channels.
 
 Over all pairs of snippets i, j, with <., .> the cosine similarity of their embeddings and [x]+ = max(x, 0),
 
@@ -40,7 +40,7 @@ def pair_hinge_loss(
         reduction: 'sum' as printed; 'mean': the mean over the positives plus that over the negatives.
 
     Returns:
-        Tensor: Scalar.
+        Scalar.
     """
     similarity = F.normalize(first, dim=1) @ F.normalize(second, dim=1).t()
     positives = (positive_margin - similarity).clamp_min(0) * is_positive
@@ -62,7 +62,7 @@ def unimodal_avg_loss(audio: Tensor, visual: Tensor, is_positive: Tensor, **opti
         **options: Of :func:`pair_hinge_loss`.
 
     Returns:
-        Tensor: Scalar.
+        Scalar.
     """
     return pair_hinge_loss(audio, audio, is_positive, **options) + pair_hinge_loss(
         visual, visual, is_positive, **options
@@ -121,7 +121,7 @@ class AVGLoss(nn.Module):
             is_positive: Which pairs are positive, (N, N) bool.
 
         Returns:
-            dict[str, Tensor]: ``loss_unimodal`` and/or ``loss_cross_modal``.
+            ``loss_unimodal`` and/or ``loss_cross_modal``.
         """
         return {
             f'loss_{name}': _LOSSES[name](audio, visual, is_positive, **self.options)

@@ -1,7 +1,7 @@
 """Losses of audio-visual event localization: eq. (15)-(18) of Liu, Quan, Wang, Liu, Liu and Yan, "Dense
 modality interaction network for audio-visual event localization".
 
-Shape letters: B videos, T segments, C event categories; where C + 1 is said, the last is background.
+Shapes: B videos, T segments, C event categories; where C + 1 is said, the last is background.
 """
 
 import torch
@@ -20,7 +20,7 @@ def event_relevance_loss(logits: Tensor, segments: Tensor) -> Tensor:
         segments: Labels of the segments, (B, T, C + 1), 1 where a class is present.
 
     Returns:
-        Tensor: Scalar.
+        Scalar.
     """
     relevant = segments[..., :-1].amax(-1).to(logits)
     return F.binary_cross_entropy_with_logits(logits, relevant)
@@ -35,7 +35,7 @@ def event_category_loss(logits: Tensor, segments: Tensor) -> Tensor:
             that of most segments counts.
 
     Returns:
-        Tensor: Scalar; 0 with a graph if no video holds an event.
+        Scalar; 0 with a graph if no video holds an event.
     """
     present = segments[..., :-1].sum(1)
     has_event = present.amax(1) > 0
@@ -54,7 +54,7 @@ def multiple_instance_loss(scores: Tensor, events: Tensor) -> Tensor:
         events: Labels of the videos, (B, C + 1), 1 where a class is present.
 
     Returns:
-        Tensor: Scalar.
+        Scalar.
     """
     return F.multilabel_soft_margin_loss(scores, events.to(scores))
 
@@ -94,7 +94,7 @@ class SupervisedEventLoss(_WeightedEventLoss):
             segments: Labels, (B, T, C + 1).
 
         Returns:
-            dict: ``loss_relevance``, ``loss_category`` and, with ``unimodal``, ``loss_unimodal``; weighted.
+            ``loss_relevance``, ``loss_category`` and, with ``unimodal``, ``loss_unimodal``; weighted.
         """
         losses = dict(
             loss_relevance=event_relevance_loss(relevance, segments),
@@ -128,7 +128,7 @@ class WeaklySupervisedEventLoss(_WeightedEventLoss):
             events: Labels, (B, C + 1).
 
         Returns:
-            dict: ``loss_category`` and, with ``unimodal``, ``loss_unimodal``; weighted.
+            ``loss_category`` and, with ``unimodal``, ``loss_unimodal``; weighted.
         """
         losses = dict(loss_category=(1 - self.unimodal_weight) * multiple_instance_loss(scores, events))
         if unimodal is not None:

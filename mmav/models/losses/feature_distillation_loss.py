@@ -1,7 +1,7 @@
 """What every loss between a student's and its teachers' feature maps shares: the walk over levels and
 teachers, the resizing to a common size, single precision.
 
-Shape letters: B samples, C channels, H and W height and width of a level's map.
+Shapes: B samples, C channels, H and W height and width of a level's map.
 """
 
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ def resize_to_smallest(maps: Sequence[Tensor], limit: int | None = None) -> list
         limit: The common size has at most so many rows and columns. None: no limit.
 
     Returns:
-        list[Tensor]: Maps (B, C_i, H, W); those that already have the size as they came.
+        Maps (B, C_i, H, W); those that already have the size as they came.
     """
     sizes = [tuple(m.shape[-2:]) for m in maps]
     size = tuple(min(sides) if limit is None else min(*sides, limit) for sides in zip(*sizes, strict=True))
@@ -72,7 +72,7 @@ class FeatureDistillationLoss(nn.Module, ABC):
             teacher_index: Place of the teacher in the list; 0 for the mean of the teachers' features.
 
         Returns:
-            Tensor: Scalar, a mean over the batch.
+            Scalar, a mean over the batch.
         """
 
     def level_loss(self, student: Tensor, teachers: Sequence[Tensor], level: int) -> Tensor:
@@ -84,7 +84,7 @@ class FeatureDistillationLoss(nn.Module, ABC):
             level: Place of the level in the lists.
 
         Returns:
-            Tensor: Scalar.
+            Scalar.
 
         Raises:
             ValueError: If the channels of features to be averaged differ.
@@ -109,7 +109,7 @@ class FeatureDistillationLoss(nn.Module, ABC):
                 student's: the smaller one counts.
 
         Returns:
-            Tensor: Scalar, weighted; 0 with a graph for an empty batch.
+            Scalar, weighted; 0 with a graph for an empty batch.
 
         Raises:
             ValueError: If there is no teacher or no level, or if levels, batch sizes or dimensions do

@@ -1,7 +1,7 @@
 """Hints of a teacher's features: eq. (2) and (3) of Yaghoubi, Kelm, Gerkmann and Frintrop, "Acoustic and
 visual knowledge distillation for contrastive audio-visual localization" (ICMI 2023).
 
-Letters: B samples, C length of a feature, h, w size of a map (vectors have none).
+Shapes: B samples, C length of a feature, h, w size of a map (vectors have none).
 """
 
 import torch
@@ -25,7 +25,7 @@ def feature_hint_loss(student: Tensor, teacher: Tensor, normalize: str = 'channe
             each sample. The same for vectors. Defaults to 'channels'.
 
     Returns:
-        Tensor: Scalar, the mean over all numbers: with 'channels' 2 (1 - cosine) / C, averaged over samples
+        Scalar, the mean over all numbers: with 'channels' 2 (1 - cosine) / C, averaged over samples
         and pixels; with 'map' 2 (1 - cosine) / (C h w), averaged over samples.
     """
     teacher = teacher.detach().to(student.dtype)
@@ -78,7 +78,7 @@ class FeatureHintLoss(nn.Module):
             teacher: Of the same shape, but for C where there is a projection.
 
         Returns:
-            Tensor: Scalar, weighted.
+            Scalar, weighted.
 
         Raises:
             ValueError: If the shapes do not agree.

@@ -2,7 +2,7 @@
 Gerkmann and Frintrop, "Acoustic and visual knowledge distillation for contrastive audio-visual localization"
 (ICMI 2023), after EZ-VSL (Mo and Morgado, ECCV 2022).
 
-Letters: B pairs of a batch, A sounds, V pictures, C length of an embedding, h, w size of a feature map.
+Shapes: B pairs of a batch, A sounds, V pictures, C length of an embedding, h, w size of a feature map.
 """
 
 import torch
@@ -23,7 +23,7 @@ def cosine_maps(audio_embeds: Tensor, visual_embeds: Tensor) -> Tensor:
         visual_embeds: (V, C, h, w).
 
     Returns:
-        Tensor: (A, V, h, w), in -1..1.
+        (A, V, h, w), in -1..1.
     """
     audio = F.normalize(audio_embeds, dim=1)
     visual = F.normalize(visual_embeds, dim=1)
@@ -38,7 +38,7 @@ def paired_cosine_maps(audio_embeds: Tensor, visual_embeds: Tensor) -> Tensor:
         visual_embeds: (B, C, h, w).
 
     Returns:
-        Tensor: (B, h, w), in -1..1: the diagonal of :func:`cosine_maps`.
+        (B, h, w), in -1..1: the diagonal of :func:`cosine_maps`.
     """
     audio = F.normalize(audio_embeds, dim=1)
     visual = F.normalize(visual_embeds, dim=1)
@@ -64,7 +64,7 @@ def max_similarity_contrastive_loss(
         first: Place of the first pair among the V pictures and the A sounds. Defaults to 0.
 
     Returns:
-        Tensor: Scalar.
+        Scalar.
     """
     if reverse_similarity is None:
         reverse_similarity = similarity.t()
@@ -126,7 +126,7 @@ class MaxSimilarityContrastiveLoss(nn.Module):
             visual_embeds: (B, C, h, w).
 
         Returns:
-            Tensor: Scalar, weighted.
+            Scalar, weighted.
 
         Raises:
             ValueError: If the shapes do not agree, the batch is empty or, with ``gather``, the processes have

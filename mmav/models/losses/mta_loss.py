@@ -2,7 +2,7 @@
 than meets the eye: self-supervised multi-object detection and tracking with sound by distilling
 multimodal knowledge" (CVPR 2021).
 
-Shape letters: B samples, C channels, H and W height and width of a level's map, M teachers.
+Shapes: B samples, C channels, H and W height and width of a level's map, M teachers.
 
 protocol='paper' is eq. (2) read as a divergence of distributions: KL(softmax(Q_t / T) || softmax(Q_s / T)),
 which is 0 where the maps agree. protocol='official' is what the released program computes: it hands
@@ -29,7 +29,7 @@ def attention_map(feat: Tensor, exponent: float = 2.0) -> Tensor:
         exponent: r, a whole number; with an odd one the map is signed.
 
     Returns:
-        Tensor: (B, 1, H, W).
+        (B, 1, H, W).
     """
     return feat.pow(exponent).mean(1, keepdim=True)
 
@@ -43,7 +43,7 @@ def multi_teacher_attention(maps: Sequence[Tensor], protocol: str = 'paper') -> 
             and for a single teacher, by its L2 norm.
 
     Returns:
-        Tensor: (B, H * W); 0 where no position is common to all teachers.
+        (B, H * W); 0 where no position is common to all teachers.
     """
     product = F.normalize(maps[0], dim=1)
     for teacher in maps[1:]:
@@ -73,7 +73,7 @@ def mta_loss(
         protocol: 'paper' or 'official', see above.
 
     Returns:
-        Tensor: Scalar, the mean over the batch, in the student's precision.
+        Scalar, the mean over the batch, in the student's precision.
     """
     maps = resize_to_smallest([attention_map(feat, exponent) for feat in (student, *teachers)])
     # At T = 9 the divergence of unit vectors is 1e-5, the difference of logarithms of 1e-6 precision in

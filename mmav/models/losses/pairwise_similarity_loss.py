@@ -2,7 +2,7 @@
 Liu, Qin, Luo and Wang, "Structured knowledge distillation for semantic segmentation" (CVPR 2019), and
 its journal version "... for dense prediction" (TPAMI).
 
-Shape letters: B samples, C channels, H and W height and width of a level's map, P positions.
+Shapes: B samples, C channels, H and W height and width of a level's map, P positions.
 
 With f_i the feature at position i and a_ij = <f_i, f_j> / (|f_i| |f_j|), the similarity of two positions,
 
@@ -27,7 +27,7 @@ def position_similarity(feat: Tensor) -> Tensor:
         feat: (B, C, H, W).
 
     Returns:
-        Tensor: (B, P, P), P = H * W; rows and columns of a feature of length 0 are 0.
+        (B, P, P), P = H * W; rows and columns of a feature of length 0 are 0.
     """
     positions = F.normalize(feat.flatten(2), dim=1)
     return positions.transpose(1, 2) @ positions
@@ -42,7 +42,7 @@ def pairwise_similarity_loss(student: Tensor, teacher: Tensor, grid_size: int = 
         grid_size: The grid has at most so many rows and columns, and no more than the smaller map.
 
     Returns:
-        Tensor: Scalar in 0..4, the mean over the batch and the P^2 pairs of positions.
+        Scalar in 0..4, the mean over the batch and the P^2 pairs of positions.
     """
     student, teacher = resize_to_smallest((student, teacher), limit=grid_size)
     return F.mse_loss(position_similarity(student), position_similarity(teacher))

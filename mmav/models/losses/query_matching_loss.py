@@ -1,7 +1,7 @@
 """Loss of cross-modality localization: eq. (15) over what eq. (19) gives, of Liu, Quan, Wang, Liu, Liu and
 Yan, "Dense modality interaction network for audio-visual event localization".
 
-Shape letters: B videos, T segments, W windows.
+Shapes: B videos, T segments, W windows.
 """
 
 import torch
@@ -23,7 +23,7 @@ def window_relevance_loss(logits: Tensor, relevant: Tensor, lengths: Tensor) -> 
         lengths: K, the query's segments, (B,).
 
     Returns:
-        Tensor: Scalar.
+        Scalar.
     """
     position, valid = window_positions(lengths, relevant.shape[1])
     losses = F.binary_cross_entropy_with_logits(logits, relevant[:, position].to(logits), reduction='none')

@@ -1,7 +1,7 @@
 """The ranking loss of StereoSoundNet, a rival in Tables 1 and 2 of MM-DistillNet: Gan, Zhao, Chen, Cox and
 Torralba, "Self-supervised moving vehicle tracking with stereo sound" (ICCV 2019).
 
-Shape letters: B samples, C channels, H and W height and width of a level's map.
+Shapes: B samples, C channels, H and W height and width of a level's map.
 
 In the form taken here (docs/deviations.md), with a_i the pooled features of the student for sample i, v_i
 the teacher's, both of length 1, and d(a, v) = 1 - <a, v>, a sound shall lie nearer to its own picture
@@ -37,7 +37,7 @@ def ranking_loss(
         bidirectional: Whether l' is counted beside l.
 
     Returns:
-        Tensor: Scalar, the mean of l (and l') over the B (B - 1) pairs of samples; 0 with a graph if there
+        Scalar, the mean of l (and l') over the B (B - 1) pairs of samples; 0 with a graph if there
         are none.
     """
     student, teacher = (

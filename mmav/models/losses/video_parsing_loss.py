@@ -1,7 +1,7 @@
 """Losses of audio-visual video parsing: those of HAN (Tian, Li and Xu, ECCV 2020) and eq. (1) and (2) of
 Lamba et al., "Cross-modal learning for audio-visual video parsing" (Interspeech 2021).
 
-Shape letters: B videos, T segments, C classes.
+Shapes: B videos, T segments, C classes.
 
 Only the set of events of a video is known, y. The loss is L_wsl + lambda_g L_g, with
 
@@ -28,7 +28,7 @@ def smooth_labels(labels: Tensor, confidence: float) -> Tensor:
         confidence: Share of the labels that is kept, 0..1; 1 changes nothing.
 
     Returns:
-        Tensor: The same shape.
+        The same shape.
     """
     return confidence * labels + (1 - confidence) * 0.5
 
@@ -44,7 +44,7 @@ def clamped_bce(prob: Tensor, target: Tensor, eps: float = 1e-7) -> Tensor:
         eps: Probabilities are clamped to eps..1-eps; beyond there is no gradient.
 
     Returns:
-        Tensor: Scalar.
+        Scalar.
     """
     with torch.autocast(prob.device.type, enabled=False):
         prob = full_precision(prob)
@@ -61,7 +61,7 @@ def modality_adversarial_loss(audio_logits: Tensor, visual_logits: Tensor) -> Te
         visual_logits: The same of features of the picture, of the same shape.
 
     Returns:
-        Tensor: Scalar, the mean over the features of both.
+        Scalar, the mean over the features of both.
     """
     return (F.softplus(-audio_logits).mean() + F.softplus(visual_logits).mean()) / 2
 
@@ -115,7 +115,7 @@ class VideoParsingLoss(nn.Module):
             visual_labels: y_v where it is known, (B, C); None: y, smoothed.
 
         Returns:
-            dict[str, Tensor]: ``loss_video``, ``loss_audio``, ``loss_visual``; the last two with lambda_g.
+            ``loss_video``, ``loss_audio``, ``loss_visual``; the last two with lambda_g.
         """
         if audio_labels is None:
             audio_labels = smooth_labels(labels, self.audio_confidence)
@@ -156,7 +156,7 @@ class SegmentPseudoLabelLoss(nn.Module):
             pseudo_visual: Soft labels of the picture's segments, (B, T, C), in 0..1.
 
         Returns:
-            dict[str, Tensor]: ``loss_pseudo_audio`` and ``loss_pseudo_visual``.
+            ``loss_pseudo_audio`` and ``loss_pseudo_visual``.
         """
         audio, visual = frame_prob.unbind(2)
         return dict(

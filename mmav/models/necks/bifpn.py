@@ -1,6 +1,6 @@
 """Bidirectional feature pyramid of EfficientDet (Tan, Pang and Le, CVPR 2020, section 3).
 
-Shape letters: N pictures, C pyramid channels, H, W rows and columns of a level. Level 0 is the finest
+Shapes: N pictures, C pyramid channels, H, W rows and columns of a level. Level 0 is the finest
 (P3 behind EfficientNet).
 """
 
@@ -29,7 +29,7 @@ def fast_fusion(weight: Tensor, maps: Sequence[Tensor], eps: float) -> Tensor:
         eps: Keeps the quotient finite.
 
     Returns:
-        Tensor: (N, C, H, W).
+        (N, C, H, W).
     """
     weight = F.relu(weight)
     weight = weight / (weight.sum() + eps)
@@ -73,7 +73,7 @@ class BiFPNCell(nn.Module):
                 cell. The first one is not used.
 
         Returns:
-            list[Tensor]: Levels of the same shapes.
+            Levels of the same shapes.
         """
         last = len(inputs) - 1
         down = list(inputs)
@@ -153,7 +153,7 @@ class BiFPN(BaseModule):
             inputs: Maps of the backbone, fine to coarse, (N, in_channels[i], H, W).
 
         Returns:
-            tuple[Tensor]: ``num_outs`` levels (N, C, H, W), fine to coarse.
+            ``num_outs`` levels (N, C, H, W), fine to coarse.
         """
         self._check(inputs)
         levels = [conv(x) for conv, x in zip(self.lateral_convs, inputs, strict=True)]

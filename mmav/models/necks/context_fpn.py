@@ -1,6 +1,6 @@
 """FPN for inputs whose axes are not those of the image that boxes live in.
 
-Shape letters: N clips, C pyramid channels, D channels of the coarsest backbone map,
+Shapes: N clips, C pyramid channels, D channels of the coarsest backbone map,
 H, W rows and columns of a pyramid level.
 """
 

@@ -1,6 +1,6 @@
 """The RoI head of the AVD detector: section 2 of Kim and Kim, ICASSP 2023.
 
-Shape letters: B samples of a batch, N sampled RoIs of the whole batch, C channels, h and w size of a
+Shapes: B samples of a batch, N sampled RoIs of the whole batch, C channels, h and w size of a
 RoI's feature, K classes, d length of an embedding. Subscripts a, v and av stand for the audio, the visual
 and the fused audio-visual feature; H_a and H_v are the audio and the visual box head.
 """
@@ -118,7 +118,7 @@ class AudioVisualRoIHead(StandardRoIHead):
             rois: (N, 5): sample index, x1, y1, x2, y2 in pixels of the network's input.
 
         Returns:
-            dict: ``cls_score`` (N, K + 1), ``bbox_pred`` (N, 4 K) and ``bbox_feats`` (N, C, h, w) that
+            ``cls_score`` (N, K + 1), ``bbox_pred`` (N, 4 K) and ``bbox_feats`` (N, C, h, w) that
             predictions are made from; with visual pyramids (then those are H_a's on f_av) also ``audio``
             and ``visual``, the (cls_score, bbox_pred) of H_a on f_a and of H_v on f_v, and
             ``audio_embeds`` and ``audiovisual_embeds``, l_a and l_av, (N, d).
@@ -174,7 +174,7 @@ class AudioVisualRoIHead(StandardRoIHead):
             sampling_results: The sampled RoIs of each sample.
 
         Returns:
-            dict: What :meth:`_bbox_forward` returns and ``loss_bbox``, a dict of ``loss_cls``,
+            What :meth:`_bbox_forward` returns and ``loss_bbox``, a dict of ``loss_cls``,
             ``loss_bbox`` (H_a on f_a), ``loss_cls_av``, ``loss_bbox_av`` (H_a on f_av), ``loss_cls_v``,
             ``loss_bbox_v`` (H_v, unless its weight is 0), ``loss_gcl``, ``loss_avkd`` and the accuracies
             ``acc``, ``acc_av``, ``acc_v`` (percent).
@@ -231,7 +231,7 @@ def vehicle_score(bbox_head: BBoxHead, cls_score: Tensor) -> Tensor:
         cls_score: Logits, (N, K + 1), background last.
 
     Returns:
-        Tensor: (N,), 0..1.
+        (N,), 0..1.
     """
     if bbox_head.custom_activation:
         return 1 - bbox_head.loss_cls.get_activation(cls_score)[:, -1]

@@ -1,6 +1,6 @@
 """Importance-weighted fusion of audio and visual RoI features: eq. (1)-(2) of Kim and Kim, ICASSP 2023.
 
-Shape letters: N RoIs, C channels, h and w size of a RoI's feature.
+Shapes: N RoIs, C channels, h and w size of a RoI's feature.
 """
 
 import torch
@@ -16,7 +16,7 @@ def score_weights(score_audio: Tensor, score_visual: Tensor) -> tuple[Tensor, Te
         score_visual: p_v, the visual head's, (N,).
 
     Returns:
-        tuple: W_a and W_v, (N,) each; both 0.5 where both scores are 0.
+        W_a and W_v, (N,) each; both 0.5 where both scores are 0.
     """
     total = score_audio + score_visual
     informed = total > 0

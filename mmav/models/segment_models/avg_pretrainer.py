@@ -1,7 +1,7 @@
 """Audio-visual grounding (AVG): pretraining of Lamba et al., "Cross-modal learning for audio-visual video
 parsing" (Interspeech 2021), section 3.2.
 
-Shape letters: B videos, T segments (seconds; a segment's sound or picture is a snippet), F frames, D
+Shapes: B videos, T segments (seconds; a segment's sound or picture is a snippet), F frames, D
 channels, N = B * T.
 """
 
@@ -104,7 +104,7 @@ class AVGPretrainer(SegmentModel):
             inputs: See the class.
 
         Returns:
-            dict[str, Tensor]: ``audio_embeds`` and ``visual_embeds``, (B, T, D) each.
+            ``audio_embeds`` and ``visual_embeds``, (B, T, D) each.
         """
         audio, visual = self._embed(*self._features(inputs))
         return dict(audio_embeds=audio, visual_embeds=visual)
@@ -117,7 +117,7 @@ class AVGPretrainer(SegmentModel):
             data_samples: Not used.
 
         Returns:
-            dict[str, Tensor]: Losses of eq. (3)-(5); ``components``, the number of components of the graph,
+            Losses of eq. (3)-(5); ``components``, the number of components of the graph,
             and ``positive_share``, the share of positive pairs among those of different videos: near 0 or 1
             the thresholds do not suit the features.
         """
@@ -142,7 +142,7 @@ class AVGPretrainer(SegmentModel):
             data_samples: Receive the embeddings; None: new ones do.
 
         Returns:
-            list[SegmentDataSample]: One for each video.
+            One for each video.
         """
         embeds = self.outputs(inputs)
         audio, visual = embeds['audio_embeds'], embeds['visual_embeds']

@@ -1,7 +1,7 @@
 """DCMR: section V of Liu, Quan, Wang, Liu, Liu and Yan, "Dense modality interaction network for audio-visual
 event localization".
 
-Shape letters: B videos, T segments, D channels of the embeddings, K segments of a video's query,
+Shapes: B videos, T segments, D channels of the embeddings, K segments of a video's query,
 W = T - K + 1 windows.
 """
 
@@ -174,7 +174,7 @@ def query_segments(inputs: Inputs, shape: tuple[int, int]) -> Tensor:
         shape: B and T.
 
     Returns:
-        Tensor: (B, T), bool.
+        (B, T), bool.
 
     Raises:
         KeyError: If there is no mask.

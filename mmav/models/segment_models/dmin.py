@@ -1,7 +1,7 @@
 """DMIN: Liu, Quan, Wang, Liu, Liu and Yan, "Dense modality interaction network for audio-visual event
 localization".
 
-Shape letters: B videos, T segments, H and W height and width of a segment's feature map, D channels of the
+Shapes: B videos, T segments, H and W height and width of a segment's feature map, D channels of the
 embeddings, C event categories; class C is background.
 """
 
@@ -239,7 +239,7 @@ def pool_instances(relevance: Tensor, category: Tensor) -> Tensor:
         category: Logits of the videos, (B, C + 1).
 
     Returns:
-        Tensor: (B, C + 1).
+        (B, C + 1).
     """
     return (relevance.sigmoid() * category[:, None]).amax(1).softmax(-1)
 
@@ -254,7 +254,7 @@ def assign_labels(relevance: Tensor, category: Tensor, background: int, threshol
         threshold: Least relevance.
 
     Returns:
-        Tensor: (B, T), int64.
+        (B, T), int64.
     """
     best = category.argmax(-1, keepdim=True)
     return torch.where(relevance >= threshold, best, background)

@@ -3,7 +3,7 @@ HAN (Tian, Li and Xu, "Unified multisensory perception: weakly-supervised audio-
 2020) and its changes by Lamba et al., "Cross-modal learning for audio-visual video parsing" (Interspeech
 2021).
 
-Shape letters: B videos, T segments (seconds), F frames, D channels, C classes.
+Shapes: B videos, T segments (seconds), F frames, D channels, C classes.
 """
 
 import torch
@@ -127,7 +127,7 @@ class HybridAttentionParser(SegmentModel):
             inputs: See the class.
 
         Returns:
-            tuple[Tensor, Tensor]: Sound and picture, (B, T, D) each.
+            Sound and picture, (B, T, D) each.
         """
         audio, visual, *rest = take_inputs(inputs, self.channels)
         # The mean before the linear layer: the same, for an eighth of the work.
@@ -147,7 +147,7 @@ class HybridAttentionParser(SegmentModel):
             inputs: See the class.
 
         Returns:
-            dict[str, Tensor]: ``global_prob``, ``audio_prob``, ``visual_prob`` (B, C); ``frame_prob``
+            ``global_prob``, ``audio_prob``, ``visual_prob`` (B, C); ``frame_prob``
             (B, T, 2, C), sound before picture.
         """
         return self.pooling(*self.extract_feat(inputs))
@@ -161,7 +161,7 @@ class HybridAttentionParser(SegmentModel):
                 ``pseudo_visual`` (T, C).
 
         Returns:
-            dict[str, Tensor]: ``loss_video``, ``loss_audio``, ``loss_visual``, those of ``pseudo_loss``;
+            ``loss_video``, ``loss_audio``, ``loss_visual``, those of ``pseudo_loss``;
             ``loss_adversarial``, whose gradient is reversed in front of the discriminator.
         """
         features = self.extract_feat(inputs)
@@ -191,7 +191,7 @@ class HybridAttentionParser(SegmentModel):
             data_samples: Receive the predictions; None: new ones do.
 
         Returns:
-            list[SegmentDataSample]: One for each video.
+            One for each video.
         """
         probs = self.outputs(inputs)
         frame_prob, global_prob = probs['frame_prob'], probs['global_prob']

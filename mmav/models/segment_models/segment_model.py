@@ -64,7 +64,7 @@ def take_inputs(inputs: Inputs, channels: dict[str, int], maps: Sequence[str] = 
         maps: Names of those with height and width.
 
     Returns:
-        list[Tensor]: In the order of ``channels``.
+        In the order of ``channels``.
 
     Raises:
         KeyError: If one is missing.
@@ -95,7 +95,7 @@ def mean_per_segment(frames: Tensor, num_segments: int, name: str) -> Tensor:
         name: What error messages call the frames.
 
     Returns:
-        Tensor: (B, T, D).
+        (B, T, D).
 
     Raises:
         ValueError: If F is no multiple of T.
@@ -119,7 +119,7 @@ def stack_labels(
         shape: What every sample's must be. Defaults to any.
 
     Returns:
-        Tensor: (B, ...).
+        (B, ...).
 
     Raises:
         ValueError: If a sample lacks the field, none are given, or one is of another shape; the message
@@ -152,7 +152,7 @@ def receivers(samples: Samples | None, num_videos: int, num_segments: int) -> li
         num_segments: T.
 
     Returns:
-        list[SegmentDataSample]: One for each video.
+        One for each video.
     """
     if samples is None:
         return [SegmentDataSample(metainfo=dict(num_segments=num_segments)) for _ in range(num_videos)]

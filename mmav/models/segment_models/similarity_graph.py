@@ -1,7 +1,7 @@
 """Which snippets mean the same: the similarity graph of Lamba et al., "Cross-modal learning for audio-visual
 video parsing" (Interspeech 2021), section 3.2.
 
-Shape letters: N snippets (seconds of videos), D channels.
+Shapes: N snippets (seconds of videos), D channels.
 """
 
 import torch
@@ -19,7 +19,7 @@ def similar_pairs(features: Tensor, threshold: float) -> Tensor:
         threshold: Least cosine similarity, -1..1.
 
     Returns:
-        Tensor: (N, N) bool, symmetric.
+        (N, N) bool, symmetric.
     """
     unit = F.normalize(features, dim=1)
     return unit @ unit.t() >= threshold
@@ -37,7 +37,7 @@ def semantic_components(
         audio_threshold: Least cosine similarity of linked sounds.
 
     Returns:
-        Tensor: The number of each snippet's component, from 0, (N,) int64, on the features' device.
+        The number of each snippet's component, from 0, (N,) int64, on the features' device.
     """
     edges = similar_pairs(visual, visual_threshold) | similar_pairs(audio, audio_threshold)
     rows, columns = edges.nonzero().cpu().numpy().T

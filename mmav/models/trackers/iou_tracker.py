@@ -28,11 +28,11 @@ class IoUTracker(FrameTracker):
     ``dict(type='ByteTrack', detector=..., tracker=dict(type='IoUTracker'))``.
 
     Args:
-        init_score_thr (float): A box must score more than this to start a tracklet. Defaults to 0.8.
-        iou_thr (float): Boxes must overlap more than this to be linked. Defaults to 0.5.
-        score_thr (float): Lowest score of a box that continues a tracklet. The paper names none; ours is the
+        init_score_thr: A box must score more than this to start a tracklet. Defaults to 0.8.
+        iou_thr: Boxes must overlap more than this to be linked. Defaults to 0.5.
+        score_thr: Lowest score of a box that continues a tracklet. The paper names none; ours is the
             score from which its other figures count a detection. Defaults to 0.3.
-        patience (int): Frames that a tracklet may lack a box and still be continued from its last one. The
+        patience: Frames that a tracklet may lack a box and still be continued from its last one. The
             paper's rule is none. Defaults to 0.
 
     Raises:
@@ -86,12 +86,12 @@ class IoUTracker(FrameTracker):
         """Take the next frame.
 
         Args:
-            bboxes (np.ndarray or Tensor): (n, 4): x1, y1, x2, y2 in pixels.
-            scores (np.ndarray or Tensor): (n,).
-            labels (np.ndarray or Tensor, optional): (n,), classes. None: all boxes are of one class.
+            bboxes: (n, 4): x1, y1, x2, y2 in pixels.
+            scores: (n,).
+            labels: (n,), classes. None: all boxes are of one class.
 
         Returns:
-            np.ndarray: (n,) int64, the tracklet of each box, from 1; -1 for a box of none.
+            (n,) int64, the tracklet of each box, from 1; -1 for a box of none.
 
         Raises:
             ValueError: The arrays differ in length, or a box that overlaps a tracklet holds NaN.

@@ -12,11 +12,11 @@ def mot_challenge_text(frames: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray
     x = 1 there and at 0 here.
 
     Args:
-        frames (Iterable[tuple]): For each frame in order of time ids (n,), from 1, boxes (n, 4) as x1, y1,
+        frames: For each frame in order of time ids (n,), from 1, boxes (n, 4) as x1, y1,
             x2, y2 in pixels, and scores (n,).
 
     Returns:
-        str: The file's content, lines in order of frame and id.
+        The file's content, lines in order of frame and id.
 
     Raises:
         ValueError: An id below 1, or twice in a frame.

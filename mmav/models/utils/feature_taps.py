@@ -35,7 +35,7 @@ def tap_features(detector: nn.Module, taps: Iterable[str]) -> Iterator[dict[str,
         taps: Names of submodules.
 
     Yields:
-        dict: Filled while the detector runs within the context: by name, the levels of the submodule's
+        Filled while the detector runs within the context: by name, the levels of the submodule's
         last output. A submodule with a single tensor as output has one level.
     """
     found: dict[str, tuple[Tensor, ...]] = {}
@@ -66,7 +66,7 @@ def select_levels(
         owner: What the error messages call the detector.
 
     Returns:
-        list[Tensor]: The levels, each (B, channels, height, width).
+        The levels, each (B, channels, height, width).
 
     Raises:
         ValueError: If the submodule did not run or has fewer levels.

@@ -1,6 +1,6 @@
 """Trained detectors of one modality each that label and give features, and are never trained.
 
-Letters: B samples of a batch; H, W size of the network's input; N boxes of a sample.
+Shapes: B samples of a batch; H, W size of the network's input; N boxes of a sample.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -103,7 +103,7 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
             state_dict: Names ``<modality>.*`` and values.
 
         Returns:
-            tuple: Names that are missing and unexpected.
+            Names that are missing and unexpected.
         """
         missing, unexpected = self.load_state_dict(state_dict, strict=False)
         for modality in self.ready:
@@ -182,7 +182,7 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
             predict: Whether boxes are wanted; without, no head is run.
 
         Returns:
-            tuple: Outputs of the taps by modality, see :func:`tap_features`; and, by modality, the boxes of
+            Outputs of the taps by modality, see :func:`tap_features`; and, by modality, the boxes of
             each sample in pixels of the original image (empty without ``predict``).
         """
         features: dict[str, Features] = {}

@@ -25,7 +25,7 @@ def adapt_in_channels(weight: Tensor, in_channels: int) -> Tensor:
         in_channels: New number of input channels.
 
     Returns:
-        Tensor: (out, in_channels, kh, kw); the weight itself if the number is the same.
+        (out, in_channels, kh, kw); the weight itself if the number is the same.
     """
     old = weight.shape[1]
     if old == in_channels:

@@ -1,6 +1,6 @@
 """Pictures of clips: things before a cluttered background.
 
-Shape letters: H, W picture size.
+Shapes: H, W picture size.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the things of clips sound like.
 
-Shape letters: L samples.
+Shapes: L samples.
 """
 
 from __future__ import annotations

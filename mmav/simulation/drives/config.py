@@ -173,7 +173,7 @@ def make_config(preset: str = 'default', **overrides: Any) -> SimulationConfig:
         **overrides: Fields of :class:`SimulationConfig`.
 
     Returns:
-        SimulationConfig: The parameters.
+        The parameters.
 
     Raises:
         ValueError: Unknown preset or field, or a value is out of its range.

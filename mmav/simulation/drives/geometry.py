@@ -1,6 +1,6 @@
 """Frames of reference, the pinhole camera and the microphone array.
 
-Shape letters: M microphones, N points, T instants.
+Shapes: M microphones, N points, T instants.
 
 Ego frame: x right, y forward (the camera's axis), z up, in metres; its origin lies on the ground under the
 array's centre. Azimuth and heading are clockwise seen from above (positive = right), zero = forward.

@@ -1,6 +1,6 @@
 """What an array hears besides vehicles: ambient sound, wind, the ego's own engine.
 
-Shape letters: M microphones, L samples.
+Shapes: M microphones, L samples.
 """
 
 from __future__ import annotations

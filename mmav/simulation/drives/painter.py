@@ -1,6 +1,6 @@
 """Canvases of the three modalities and the filling of flat polygons on them.
 
-Shape letters: P points, F faces. Thermal and depth canvases are half as wide and high as the camera picture,
+Shapes: P points, F faces. Thermal and depth canvases are half as wide and high as the camera picture,
 as such cameras see less detail, and are enlarged at the end.
 """
 

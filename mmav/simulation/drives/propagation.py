@@ -1,6 +1,6 @@
 """Sound paths from moving sources to moving microphones.
 
-Shape letters: M microphones, K knots (instants at which the geometry is evaluated), L samples, B frequency
+Shapes: M microphones, K knots (instants at which the geometry is evaluated), L samples, B frequency
 bands of the directivity, Q samples of the oversampled source.
 
 Each path delays the source by the travel time of the sound that arrives at that instant, so Doppler follows

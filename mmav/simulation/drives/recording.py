@@ -1,6 +1,6 @@
 """The eight-channel recording of a drive.
 
-Shape letters: M microphones, K knots, L samples, V vehicles.
+Shapes: M microphones, K knots, L samples, V vehicles.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Camera, thermal and depth pictures of a scene.
 
-Shape letters: H, W picture size (650, 1920); F faces of a vehicle, P points.
+Shapes: H, W picture size (650, 1920); F faces of a vehicle, P points.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What vehicles sound like: engine harmonics, combustion noise and tyre noise.
 
-Shape letters: L samples.
+Shapes: L samples.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Boxes, visibility and place of every vehicle in a picture, from the drive's geometry.
 
-Shape letters: V vehicles, F pictures. Boxes are x1 y1 x2 y2 in pixels of the cropped 1520 x 650 picture.
+Shapes: V vehicles, F pictures. Boxes are x1 y1 x2 y2 in pixels of the cropped 1520 x 650 picture.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def simulate_ave(root: str | os.PathLike, config: AVEVideoConfig, progress: bool
         progress: Whether to show a progress bar.
 
     Returns:
-        Path: The folder.
+        The folder.
 
     Raises:
         FileExistsError: The folder holds something else, or a set made with other parameters.

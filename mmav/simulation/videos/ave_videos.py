@@ -1,6 +1,6 @@
 """Simulated videos with one audio-visual event each, among sounds of things unseen and things without sound.
 
-Letters: C categories, T seconds, H and W height and width of the pictures' cells.
+Shapes: C categories, T seconds, H and W height and width of the pictures' cells.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def make_ave_config(preset: str = 'default', **overrides: Any) -> AVEVideoConfig
         **overrides: Of :class:`AVEVideoConfig`.
 
     Returns:
-        AVEVideoConfig: The configuration.
+        The configuration.
 
     Raises:
         ValueError: If there is no such preset, or a value is out of its range.
@@ -155,7 +155,7 @@ def sample_ave_video(config: AVEVideoConfig, split: str, index: int) -> AVEVideo
         index: Number of the video within its split.
 
     Returns:
-        AVEVideo: The same for the same arguments.
+        The same for the same arguments.
     """
     seed = (config.seed, SPLITS.index(split), index)
     rng = np.random.default_rng(seed)

@@ -44,7 +44,7 @@ def simulate_llp(
         progress: Whether to show a progress bar.
 
     Returns:
-        Path: The folder.
+        The folder.
 
     Raises:
         FileExistsError: The folder holds something else, or a set made with other parameters.
@@ -75,7 +75,7 @@ def llp_features(video: LLPVideo, config: LLPVideoConfig) -> dict[str, np.ndarra
         config: Parameters.
 
     Returns:
-        dict[str, np.ndarray]: ``audio`` (T, 128), ``visual`` (T * frames_per_second, 2048), ``visual_st``
+        ``audio`` (T, 128), ``visual`` (T * frames_per_second, 2048), ``visual_st``
         (T, 512), float32, or of the widths that ``config`` says.
     """
     rng = np.random.default_rng((*video.seed, 0))

@@ -1,6 +1,6 @@
 """Simulated videos in which events sound, show, or both, for video parsing.
 
-Letters: C classes, T seconds.
+Shapes: C classes, T seconds.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def make_llp_config(preset: str = 'default', **overrides: Any) -> LLPVideoConfig
         **overrides: Of :class:`LLPVideoConfig`.
 
     Returns:
-        LLPVideoConfig: The configuration.
+        The configuration.
 
     Raises:
         ValueError: If there is no such preset, or a value is out of its range.
@@ -160,7 +160,7 @@ def sample_llp_video(config: LLPVideoConfig, split: str, index: int) -> LLPVideo
         index: Number of the video within its split.
 
     Returns:
-        LLPVideo: The same for the same arguments.
+        The same for the same arguments.
     """
     seed = (config.seed, SPLITS.index(split), index)
     rng = np.random.default_rng(seed)
@@ -202,7 +202,7 @@ def draw_pseudo_labels(
         config: Parameters.
 
     Returns:
-        dict: Of each modality: (class, onset, offset, score).
+        Of each modality: (class, onset, offset, score).
     """
     rng = np.random.default_rng((*video.seed, 1))
     labels: dict[str, list] = {modality: [] for modality in MODALITIES}

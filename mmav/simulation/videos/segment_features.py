@@ -1,7 +1,7 @@
 """Features of seconds of simulated videos: what a network might say of a sound or picture in which events
 happen.
 
-Letters: C classes, D channels, T seconds.
+Shapes: C classes, D channels, T seconds.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ def class_prototypes(
         likeness: Expected cosine of the directions of two classes, 0 up to but not 1.
 
     Returns:
-        np.ndarray: (C, D) float64, of length 1.
+        (C, D) float64, of length 1.
 
     Raises:
         ValueError: If ``likeness`` is out of its range.
@@ -47,7 +47,7 @@ def event_features(
         noise: Length of each second's noise.
 
     Returns:
-        np.ndarray: (T, D) or (..., D) float32.
+        (T, D) or (..., D) float32.
     """
     channels = prototypes.shape[1]
     own = prototypes + variation / channels**0.5 * rng.standard_normal(prototypes.shape)

@@ -48,7 +48,7 @@ def convert_official_state_dict(
             the order of the labels here. Defaults to all.
 
     Returns:
-        OrderedDict[str, Tensor]: Our names and tensors. Those that are not changed share memory.
+        Our names and tensors. Those that are not changed share memory.
 
     Raises:
         ValueError: If there is no converter of that name, names are missing or left over (all are listed),

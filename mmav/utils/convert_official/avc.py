@@ -41,7 +41,7 @@ def convert_avc(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         state_dict: Published names and tensors.
 
     Returns:
-        dict[str, Tensor]: Our names and the same tensors.
+        Our names and the same tensors.
 
     Raises:
         ValueError: If names are missing or left over, or a network's input has other channels.

@@ -104,7 +104,7 @@ def convert_dmin(weakly: bool) -> Callable[..., dict[str, Tensor]]:
         weakly: Whether the network was trained with labels of videos.
 
     Returns:
-        Callable: Takes the published state dict, returns ours.
+        Takes the published state dict, returns ours.
     """
     names = dict([*_interaction(), *_event_parts(weakly)])
     names.update(_each('localize_module.classifier', 'relevance_head'))
@@ -118,7 +118,7 @@ def convert_dcmr() -> Callable[..., dict[str, Tensor]]:
     is not used is left out.
 
     Returns:
-        Callable: Takes the published state dict, returns ours.
+        Takes the published state dict, returns ours.
     """
     names = dict(_interaction())
     names.update(_each('localize_module.classifier', 'relevance_head'))

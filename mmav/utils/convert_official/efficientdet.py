@@ -1,6 +1,6 @@
 """EfficientDet-D2 as the MM-DistillNet authors publish it: student and teachers.
 
-Letters: A anchors of a cell, K classes.
+Shapes: A anchors of a cell, K classes.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -107,7 +107,7 @@ def convert_efficientdet_d2(in_channels: int) -> Callable[..., dict[str, Tensor]
         in_channels: 8 microphones, 3 for RGB and coloured depth, 1 for thermal.
 
     Returns:
-        Callable: Takes the published state dict and, as ``classes``, the classes to keep; returns ours.
+        Takes the published state dict and, as ``classes``, the classes to keep; returns ours.
     """
     names = dict([*_backbone(), *_neck(), *_head()])
 

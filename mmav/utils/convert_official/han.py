@@ -42,7 +42,7 @@ def convert_han(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         state_dict: Published names and tensors.
 
     Returns:
-        dict[str, Tensor]: Ours.
+        Ours.
 
     Raises:
         ValueError: If names are missing, or left over that are not of an unused module.

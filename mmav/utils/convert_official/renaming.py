@@ -13,7 +13,7 @@ def rename_all(state_dict: Mapping[str, Tensor], names: Mapping[str, str]) -> di
         names: Every published name that the network has, and the name here.
 
     Returns:
-        dict[str, Tensor]: The same tensors in the order of ``names``.
+        The same tensors in the order of ``names``.
 
     Raises:
         ValueError: If published names are missing or left over; all are listed.
