@@ -198,7 +198,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run, print, and write the file if one is asked for."""
     args = parse_args(argv)
     init_default_scope('mmdet')
-    MMLogger.get_instance('bench', log_level='ERROR')  # initialisation reports every parameter
+    MMLogger.get_instance('bench', log_level='ERROR')  # initialization reports every parameter
     machine = describe_machine()
     print(
         ', '.join(f'{key} {value}' for key, value in machine.items() if value is not None) + '\n', flush=True

@@ -86,7 +86,7 @@ def toy_config() -> Callable[..., Config]:
 
 @pytest.fixture
 def build_detector() -> Callable[..., torch.nn.Module]:
-    """A detector with initialised weights from a config, the same for the same seed."""
+    """A detector with initialized weights from a config, the same for the same seed."""
 
     def build(cfg: Config, seed: int = 0) -> torch.nn.Module:
         init_default_scope('mmdet')

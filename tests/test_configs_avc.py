@@ -47,7 +47,7 @@ init_default_scope('mmdet')
 
 @pytest.fixture(autouse=True)
 def no_line_for_every_parameter():
-    """mmengine logs how each parameter was initialised."""
+    """mmengine logs how each parameter was initialized."""
     logging.disable(logging.INFO)
     yield
     logging.disable(logging.NOTSET)

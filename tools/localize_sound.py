@@ -34,13 +34,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out-dir', required=True, help='folder for what is found')
     parser.add_argument('--fps', type=float, default=10.0, help='pictures of a video a second; default: 10')
     parser.add_argument('--batch-size', type=int, default=8)
-    parser.add_argument('--alpha', type=float, default=0.5, help="weight of the maps' colours; default: 0.5")
+    parser.add_argument('--alpha', type=float, default=0.5, help="weight of the maps' colors; default: 0.5")
     parser.add_argument(
         '--range',
         nargs=2,
         type=float,
         metavar=('LOW', 'HIGH'),
-        help="values of the ends of the colours; default: each map's own minimum and maximum",
+        help="values of the ends of the colors; default: each map's own minimum and maximum",
     )
     parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU where there is one')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')

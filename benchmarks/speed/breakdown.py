@@ -14,7 +14,7 @@ OPERATION_GROUPS = {
     'RoIAlign': ('roi_align', 'roialign'),
     'batch norm': ('batch_norm',),
     'non-maximum suppression': ('nms',),
-    'optimiser and memory': ('zero_', 'fill_', 'empty', 'zeros'),
+    'optimizer and memory': ('zero_', 'fill_', 'empty', 'zeros'),
 }
 
 

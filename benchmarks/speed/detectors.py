@@ -96,9 +96,9 @@ def build_detectors(
 
 def _sample(size: int, generator: torch.Generator, num_boxes: int = 3) -> DetDataSample:
     """Ground truth as MAVD's: a few vehicles, an eighth to a third of the picture wide."""
-    centre = torch.rand(num_boxes, 2, generator=generator) * 0.6 + 0.2
+    center = torch.rand(num_boxes, 2, generator=generator) * 0.6 + 0.2
     extent = torch.rand(num_boxes, 2, generator=generator) * 0.2 + 0.12
-    boxes = torch.cat([centre - extent / 2, centre + extent / 2], dim=1) * size
+    boxes = torch.cat([center - extent / 2, center + extent / 2], dim=1) * size
     shape = (size, size)
     sample = DetDataSample(
         metainfo=dict(
@@ -114,7 +114,7 @@ def _sample(size: int, generator: torch.Generator, num_boxes: int = 3) -> DetDat
 
 
 def training_steps(pair: Detectors) -> tuple[Callable[[], dict], Callable[[], dict]]:
-    """One training step of each side: forward, loss, backward; no optimiser.
+    """One training step of each side: forward, loss, backward; no optimizer.
 
     The reference is what the AVD detector is made of, nothing of which training with two modalities can
     do without: mmdet's ``FasterRCNN`` on the sound (stream, RPN, one box head, losses, backward), and a

@@ -57,7 +57,7 @@ def build_dataset(root: Path, size: int, prepared: Path | None = None) -> Datase
 
 
 def build_preprocessor(size: int) -> nn.Module:
-    """Our data preprocessor with the usual way's normalisation, on the CPU."""
+    """Our data preprocessor with the usual way's normalization, on the CPU."""
     return MODELS.build(
         dict(
             type='AudioVisualDataPreprocessor',
@@ -79,7 +79,7 @@ def check_same_input(dataset: Dataset, preprocessor: nn.Module, published: Datas
     """Make sure that both ways end in the same input of the network.
 
     Pictures may differ by what rounding to uint8 after resizing does, one grey level; ours pads before the
-    normalisation and the usual way after it, so only the content is compared.
+    normalization and the usual way after it, so only the content is compared.
 
     Raises:
         AssertionError: If they do not.

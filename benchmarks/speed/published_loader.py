@@ -1,6 +1,6 @@
 """The usual way to load MAVD, written out as the reference: everything is made ready on the CPU, in float.
 
-Full-size pictures are normalised (in double precision: that is what numpy makes of float32 pictures and
+Full-size pictures are normalized (in double precision: that is what numpy makes of float32 pictures and
 statistics given as Python numbers), then letterboxed; each microphone's decibel spectrogram comes from its
 pickle, is scaled to 0..1 and resized (cubic) to the network's input. What leaves the loader is float32.
 """

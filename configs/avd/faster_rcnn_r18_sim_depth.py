@@ -1,4 +1,4 @@
-# Jet-coloured depth images alone on simulated data, small enough for a CPU: a teacher.
+# Jet-colored depth images alone on simulated data, small enough for a CPU: a teacher.
 _base_ = './faster_rcnn_r18_sim_rgb.py'
 
 model = dict(

@@ -1,4 +1,4 @@
-# AVD with jet-coloured depth images (Table 2).
+# AVD with jet-colored depth images (Table 2).
 _base_ = './faster_rcnn_r50_fpn_mavd.py'
 
 model = dict(

@@ -1,4 +1,4 @@
-# Faster R-CNN on jet-coloured depth images alone: a teacher.
+# Faster R-CNN on jet-colored depth images alone: a teacher.
 _base_ = './faster_rcnn_r50_fpn_mavd_visual.py'
 
 model = dict(

@@ -1,4 +1,4 @@
-# The teacher of jet-coloured depth images. They go to 0..1 in OpenCV's order of colours, as the authors'
+# The teacher of jet-colored depth images. They go to 0..1 in OpenCV's order of colors, as the authors'
 # published weights expect.
 _base_ = './efficientdet_d2_mavd_rgb.py'
 

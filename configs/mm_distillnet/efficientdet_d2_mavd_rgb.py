@@ -1,4 +1,4 @@
-# The RGB teacher. Pictures are normalised as the authors' published weights expect.
+# The RGB teacher. Pictures are normalized as the authors' published weights expect.
 _base_ = [
     '../_base_/models/efficientdet_d2.py',
     '../_base_/datasets/mavd_letterbox.py',

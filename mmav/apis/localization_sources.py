@@ -141,18 +141,18 @@ def video_shots(
         yield Shot(number, Path(path).name, image, audio, time)
 
 
-def sound_around(wave: np.ndarray, centre: float, length: int) -> np.ndarray:
+def sound_around(wave: np.ndarray, center: float, length: int) -> np.ndarray:
     """The stretch of a recording around a place, moved inward where it would stick out; short ones repeat.
 
     Args:
         wave: (L,), L > 0.
-        centre: In samples.
+        center: In samples.
         length: Samples to give.
 
     Returns:
         (length,) float32.
     """
-    start = min(max(int(centre - length / 2), 0), max(len(wave) - length, 0))
+    start = min(max(int(center - length / 2), 0), max(len(wave) - length, 0))
     return np.resize(wave[start : start + length], length).astype(np.float32, copy=False)
 
 

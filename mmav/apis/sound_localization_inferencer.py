@@ -112,8 +112,8 @@ class SoundLocalizationInferencer(BaseInferencer):
             return_datasamples: Whether predictions are ``DetDataSample``, one for each picture, with
                 ``pred_map``. Defaults to False.
             return_vis: Whether to return pictures with maps. Defaults to False.
-            alpha: Weight of the maps' colours in them. Defaults to 0.5.
-            value_range: Of the colours; None: each map's own, so that there is
+            alpha: Weight of the maps' colors in them. Defaults to 0.5.
+            value_range: Of the colors; None: each map's own, so that there is
                 always a maximum to see. Defaults to None.
             out_dir: Folder for ``predictions.json``, ``pictures/``, ``maps/`` (npy, (h, w)
                 float32) and ``videos/``. None: nothing is written.
@@ -121,7 +121,7 @@ class SoundLocalizationInferencer(BaseInferencer):
         Returns:
             ``predictions``, one for each picture: a ``DetDataSample``, or a dict of
             ``input`` (name), ``time`` (seconds, of a video's pictures; else None), ``maximum`` of the map,
-            not normalised, ``peak``, its place (x, y) in pixels of the picture, and ``map``, (h, w) float32;
+            not normalized, ``peak``, its place (x, y) in pixels of the picture, and ``map``, (h, w) float32;
             ``visualization``, RGB pictures (H, W, 3) of uint8.
 
         Raises:
@@ -225,7 +225,7 @@ class SoundLocalizationInferencer(BaseInferencer):
         Args:
             inputs: The pictures.
             preds: Their predictions.
-            alpha: Weight of the maps' colours. Defaults to 0.5.
+            alpha: Weight of the maps' colors. Defaults to 0.5.
             value_range: See :meth:`__call__`. Defaults to None.
 
         Returns:

@@ -43,7 +43,7 @@ class MAVDDataset(CocoDataset):
     at start-up; nothing is replaced afterwards. Beside mmdet's keys a sample has ``drive``, ``frame_id``,
     ``timestamp`` (seconds), ``time_of_day``, ``motion``, ``condition`` (None where unknown), ``crop``,
     ``ori_shape``, ``img_shape``, ``microphone_positions`` and the files: ``modality_paths`` and
-    ``audio_paths`` (one file a microphone) or ``audio_path`` and ``audio_offset`` (centre of the clip in the
+    ``audio_paths`` (one file a microphone) or ``audio_path`` and ``audio_offset`` (center of the clip in the
     drive's recording, seconds), or ``prepared``. Where a ``rig.json`` lies beside the drives, the metainfo
     holds it as ``rig`` (:meth:`mmav.structures.Rig.to_dict`).
 

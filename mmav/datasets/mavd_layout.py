@@ -78,7 +78,7 @@ def read_split_list(path: str, backend_args: dict | None = None) -> list[tuple[s
 
 
 def read_timestamps(path: str, backend_args: dict | None = None) -> dict[str, float]:
-    """``timestamps.csv`` of a drive recorded in one file: frame id -> centre of its clip in seconds.
+    """``timestamps.csv`` of a drive recorded in one file: frame id -> center of its clip in seconds.
 
     Raises:
         SampleError: If the file is missing, has another header, or a line is not an id and a number.

@@ -56,7 +56,7 @@ class PictureNetwork:
     Args:
         feature: Which features.
         weights: File or address of the weights (torchvision's names). For 'vgg19' also the ``.h5`` file of
-            Keras, whose network the published features of AVE come from; Keras' normalisation comes with it.
+            Keras, whose network the published features of AVE come from; Keras' normalization comes with it.
             None: random weights, the same every time.
         device: Where it computes.
 

@@ -74,13 +74,13 @@ def read_audio(path: str, backend_args: dict | None = None) -> AudioArray:
 
 
 def read_audio_segment(
-    path: str, centre: float, duration: float, backend_args: dict | None = None, pad: bool = False
+    path: str, center: float, duration: float, backend_args: dict | None = None, pad: bool = False
 ) -> AudioArray:
     """Read a stretch of a long recording without reading the rest.
 
     Args:
         path: wav or flac file.
-        centre: Centre of the stretch in seconds from the recording's start.
+        center: Center of the stretch in seconds from the recording's start.
         duration: Its length in seconds.
         backend_args: Of mmengine's file backends. A remote recording is fetched whole.
         pad: Fill with zeros what lies outside the recording, instead of raising.
@@ -94,13 +94,13 @@ def read_audio_segment(
     try:
         with get_local_path(path, backend_args=backend_args) as local, _open(local, path) as file:
             length = round(duration * file.samplerate)
-            start = round(centre * file.samplerate) - length // 2
+            start = round(center * file.samplerate) - length // 2
             stop = start + length
             before, after = max(-start, 0), max(stop - len(file), 0)
             if (before or after) and (not pad or before + after >= length):
                 raise SampleError(
                     path,
-                    f'the clip of {duration} s around {centre:.3f} s sticks out of the recording of '
+                    f'the clip of {duration} s around {center:.3f} s sticks out of the recording of '
                     f'{len(file) / file.samplerate:.3f} s',
                 )
             file.seek(start + before)

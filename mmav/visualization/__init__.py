@@ -3,7 +3,9 @@ from .heatmap_visualizer import HeatmapLocalVisualizer, blend_heatmap
 from .local_visualizer import MAVDLocalVisualizer, crop_to_sample
 from .spectrogram_strip import draw_spectrogram_strip
 from .timeline import EventBand, MapBand, ValueBand, draw_timeline
-from .track_drawing import draw_tracks, track_colour
+from .track_drawing import draw_tracks, track_color
+
+track_colour = track_color  # the name of release 0.1
 
 __all__ = [
     'EventBand',
@@ -18,5 +20,6 @@ __all__ = [
     'draw_stored_acoustic_image',
     'draw_timeline',
     'draw_tracks',
+    'track_color',
     'track_colour',
 ]

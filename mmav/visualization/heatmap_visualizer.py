@@ -20,13 +20,13 @@ def blend_heatmap(
     alpha: float = 0.5,
     value_range: tuple[float, float] | None = None,
 ) -> np.ndarray:
-    """Lay a map over a picture, in colours from blue (low) to red (high).
+    """Lay a map over a picture, in colors from blue (low) to red (high).
 
     Args:
         image: (H, W, 3) of uint8, RGB. It stays as it is.
         heatmap: (h, w), resized bilinearly to the picture.
-        alpha: Weight of the map's colours, 0 to 1. Defaults to 0.5.
-        value_range: Values of the ends of the colours; what lies beyond is cut off.
+        alpha: Weight of the map's colors, 0 to 1. Defaults to 0.5.
+        value_range: Values of the ends of the colors; what lies beyond is cut off.
             None: the map's own minimum and maximum, by which every map has red somewhere. Defaults to None.
 
     Returns:
@@ -41,8 +41,8 @@ def blend_heatmap(
         raise ValueError(f'bad alpha {alpha} or value_range {value_range}')
     scaled = (heatmap - low) / (high - low) if high > low else np.zeros_like(heatmap)
     scaled = cv2.resize(scaled.clip(0, 1), image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    colours = cv2.applyColorMap(np.round(255 * scaled).astype(np.uint8), cv2.COLORMAP_JET)
-    return cv2.addWeighted(image, 1 - alpha, cv2.cvtColor(colours, cv2.COLOR_BGR2RGB), alpha, 0)
+    colors = cv2.applyColorMap(np.round(255 * scaled).astype(np.uint8), cv2.COLORMAP_JET)
+    return cv2.addWeighted(image, 1 - alpha, cv2.cvtColor(colors, cv2.COLOR_BGR2RGB), alpha, 0)
 
 
 @VISUALIZERS.register_module()
@@ -57,7 +57,7 @@ class HeatmapLocalVisualizer(MAVDLocalVisualizer):
 
     Args:
         name: Name of the instance. Defaults to ``'visualizer'``.
-        map_alpha: Weight of the map's colours. Defaults to 0.5.
+        map_alpha: Weight of the map's colors. Defaults to 0.5.
         map_range: See :func:`blend_heatmap`; give it to compare clips, and to see
             whether a map stays on. Defaults to None, each map's own.
         **kwargs: Of ``DetLocalVisualizer``.

@@ -18,8 +18,8 @@ _INK, _GRID, _BAR = (40, 40, 40), (225, 225, 225), (84, 120, 168)
 _STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18000, 36000)
 
 
-def event_colour(label: str) -> tuple[int, int, int]:
-    """Colour of a class, RGB, the same in every picture; dark enough for white letters."""
+def event_color(label: str) -> tuple[int, int, int]:
+    """Color of a class, RGB, the same in every picture; dark enough for white letters."""
     hue = zlib.crc32(label.encode()) % 997 / 997
     return tuple(round(255 * part) for part in colorsys.hls_to_rgb(hue, 0.38, 0.55))
 
@@ -60,7 +60,7 @@ class EventBand:
                 if offset > duration + 1e-6:
                     raise ValueError(f'{self.name}: {label} ends at {offset} s, the axis at {duration} s')
                 x1, x2 = (_x(picture, second, duration) for second in (onset, offset))
-                cv2.rectangle(picture, (x1 + 1, y + 1), (x2 - 1, y + _LANE - 2), event_colour(label), -1)
+                cv2.rectangle(picture, (x1 + 1, y + 1), (x2 - 1, y + _LANE - 2), event_color(label), -1)
                 _write(picture, label, (x1 + 4, y + 14), (255, 255, 255), x2 - x1 - 6)
 
 
@@ -178,9 +178,9 @@ def _draw_axis(picture: np.ndarray, duration: float) -> None:
 
 
 def _write(
-    picture: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int], room: int
+    picture: np.ndarray, text: str, place: tuple[int, int], color: tuple[int, int, int], room: int
 ) -> None:
     """Write as much of a text as fits."""
     while text and cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)[0][0] > room:
         text = text[:-1]
-    cv2.putText(picture, text, place, _FONT, _FONT_SCALE, colour, 1, cv2.LINE_AA)
+    cv2.putText(picture, text, place, _FONT, _FONT_SCALE, color, 1, cv2.LINE_AA)

@@ -8,8 +8,8 @@ import numpy as np
 _GOLDEN = 0.6180339887498949  # steps of the hue that keep any number of consecutive ids apart
 
 
-def track_colour(identity: int) -> tuple[int, int, int]:
-    """The colour of a track: the same for the same id, always.
+def track_color(identity: int) -> tuple[int, int, int]:
+    """The color of a track: the same for the same id, always.
 
     Args:
         identity: The track's id.
@@ -24,7 +24,7 @@ def track_colour(identity: int) -> tuple[int, int, int]:
 def draw_tracks(
     image: np.ndarray, bboxes: np.ndarray, ids: np.ndarray, truth: np.ndarray | None = None
 ) -> np.ndarray:
-    """Draw boxes in the colours of their tracks, with ids.
+    """Draw boxes in the colors of their tracks, with ids.
 
     Args:
         image: Picture (H, W, 3) of uint8, BGR. It stays as it is.
@@ -43,10 +43,10 @@ def draw_tracks(
     size, stroke = image.shape[0] / 500, max(1, round(image.shape[0] / 320))
     for box, identity in zip(bboxes, ids):
         x1, y1, x2, y2 = np.round(box).astype(int).tolist()
-        colour, text = track_colour(int(identity)), str(int(identity))
-        cv2.rectangle(image, (x1, y1), (x2, y2), colour, thick)
+        color, text = track_color(int(identity)), str(int(identity))
+        cv2.rectangle(image, (x1, y1), (x2, y2), color, thick)
         (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, stroke)
         top = max(y1 - height - below, 0)  # inside the picture
-        cv2.rectangle(image, (x1, top), (x1 + width, top + height + below), colour, -1)
+        cv2.rectangle(image, (x1, top), (x1 + width, top + height + below), color, -1)
         cv2.putText(image, text, (x1, top + height), cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), stroke)
     return image

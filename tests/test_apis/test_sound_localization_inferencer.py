@@ -232,10 +232,10 @@ def test_config_without_sound_is_refused():
 
 
 @pytest.mark.parametrize(
-    'centre, expected', [(5, [3, 4, 5, 6]), (0, [0, 1, 2, 3]), (9.9, [6, 7, 8, 9]), (1.9, [0, 1, 2, 3])]
+    'center, expected', [(5, [3, 4, 5, 6]), (0, [0, 1, 2, 3]), (9.9, [6, 7, 8, 9]), (1.9, [0, 1, 2, 3])]
 )
-def test_sound_around(centre, expected):
-    np.testing.assert_array_equal(sound_around(np.arange(10.0), centre, 4), expected)
+def test_sound_around(center, expected):
+    np.testing.assert_array_equal(sound_around(np.arange(10.0), center, 4), expected)
 
 
 def test_short_sound_repeats():

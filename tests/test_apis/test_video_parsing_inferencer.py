@@ -137,12 +137,12 @@ def test_files_of_predictions_and_timelines(inferencer, tmp_path):
 def test_a_video_goes_through_the_extractor(inferencer, tmp_path):
     net = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     scaled = ((0, 0, 0), (1.0,) * 3)
-    colours = {
+    colors = {
         name: PictureFeature(name, 2, 'each', lambda: net, lambda p: p[::4, ::4], '', normalization=scaled)
         for name in ('red', 'blue')
     }
     extractor = SegmentFeatureExtractor(
-        dict(audio=colours['red'], visual=colours['blue']), dict.fromkeys(colours), allow_untrained=True
+        dict(audio=colors['red'], visual=colors['blue']), dict.fromkeys(colors), allow_untrained=True
     )
     pictures = np.zeros((8, 32, 48, 3), np.uint8)
     pictures[4:, ..., 0] = 255

@@ -36,7 +36,7 @@ def test_golden_paper():
 
 
 def test_hand_worked():
-    # image 200 x 100; centres of the truth: (20, 20), (120, 50);
+    # image 200 x 100; centers of the truth: (20, 20), (120, 50);
     # of the detections: (30, 24), (100, 50), (119, 90)
     gts = [np.array([[10, 10, 30, 30, 0], [110, 40, 130, 60, 0]])]
     dets = [np.array([[20, 20, 40, 28, 0.9, 0], [90, 45, 110, 55, 0.8, 0], [109, 80, 129, 100, 0.2, 0]])]

@@ -152,7 +152,7 @@ def test_tables_are_logged():
         evaluate(clips(3) + clips(1, negative='silence'), classwise=True)
     finally:
         logger.removeHandler(handler)
-    for words in ('model (median)', 'whole image', 'centred box', '| bell', '| silence', '0.95'):
+    for words in ('model (median)', 'whole image', 'centered box', '| bell', '| silence', '0.95'):
         assert words in '\n'.join(lines)
 
 

@@ -33,7 +33,7 @@ def before_the_classifier(net: torch.nn.Module, batch: torch.Tensor) -> np.ndarr
 
 
 def randomize(net: torch.nn.Module) -> torch.nn.Module:
-    """Random statistics of the batch normalisation, too, which keep the scale of what passes."""
+    """Random statistics of the batch normalization, too, which keep the scale of what passes."""
     generator = torch.Generator().manual_seed(0)
     for name, value in net.named_buffers():
         if name.endswith('running_mean'):
@@ -98,7 +98,7 @@ def test_vgg19_takes_torchvisions_names_and_gives_its_maps(monkeypatch, pictures
 
 
 def tiny(take: str, fps: int = 4, name: str = 'tiny') -> PictureFeature:
-    """A network whose features are mean colours."""
+    """A network whose features are mean colors."""
     sizes = dict(clip=torch.nn.AdaptiveAvgPool3d(1)).get(take, torch.nn.AdaptiveAvgPool2d(1))
     net = torch.nn.Sequential(sizes, torch.nn.Flatten())
     unchanged = ((0, 0, 0), (1, 1, 1))
@@ -130,7 +130,7 @@ def convolve(picture: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.nd
 
 
 def test_keras_weights_bring_keras_preprocessing(tmp_path):
-    """Blue first, means of the three colours subtracted, nothing divided."""
+    """Blue first, means of the three colors subtracted, nothing divided."""
     rng = np.random.default_rng(0)
     layers = dict(block1_conv1=(3, 4), block1_conv2=(4, 5), block2_conv1=(5, 6))
     weights = {

@@ -1,4 +1,4 @@
-"""Features of small videos whose mean colours and sounds are known."""
+"""Features of small videos whose mean colors and sounds are known."""
 
 import cv2
 import numpy as np
@@ -15,17 +15,15 @@ from mmav.utils.errors import SampleError
 RATE = 16000
 
 
-def colour(fps: int, take: str, name: str = 'colour') -> PictureFeature:
-    """A network whose features are mean colours, 0..255."""
+def color(fps: int, take: str, name: str = 'color') -> PictureFeature:
+    """A network whose features are mean colors, 0..255."""
     layers = [torch.nn.AdaptiveAvgPool3d(1) if take == 'clip' else torch.nn.AdaptiveAvgPool2d(1)]
     net = torch.nn.Sequential(*layers, torch.nn.Flatten())
     scaled = ((0, 0, 0), (1 / 255,) * 3)
     return PictureFeature(name, fps, take, lambda: net, lambda p: p[::4, ::4], '', normalization=scaled)
 
 
-FEATURES = dict(
-    mean=colour(8, 'mean', 'mean'), each=colour(2, 'each', 'each'), clip=colour(4, 'clip', 'clip')
-)
+FEATURES = dict(mean=color(8, 'mean', 'mean'), each=color(2, 'each', 'each'), clip=color(4, 'clip', 'clip'))
 UNTRAINED = dict.fromkeys(FEATURES)
 
 

@@ -57,19 +57,19 @@ def test_npy_and_pkl(tmp_path, sound):
 def test_segment_equals_a_slice(tmp_path, sound):
     path = tmp_path / 'drive.wav'
     soundfile.write(path, sound.T, 1000)
-    clip = read_audio_segment(str(path), centre=2.5, duration=1.0)
+    clip = read_audio_segment(str(path), center=2.5, duration=1.0)
     np.testing.assert_array_equal(clip.values, sound[:, 2000:3000])
-    first = read_audio_segment(str(path), centre=0.2, duration=1.0, pad=True)
+    first = read_audio_segment(str(path), center=0.2, duration=1.0, pad=True)
     np.testing.assert_array_equal(first.values[:, 300:], sound[:, :700])
     assert not first.values[:, :300].any()
 
 
-@pytest.mark.parametrize('centre', [0.4, 4.7, -3.0, 9.0])
-def test_segment_outside_is_an_error(tmp_path, sound, centre):
+@pytest.mark.parametrize('center', [0.4, 4.7, -3.0, 9.0])
+def test_segment_outside_is_an_error(tmp_path, sound, center):
     path = tmp_path / 'drive.wav'
     soundfile.write(path, sound.T, 1000)
     with pytest.raises(SampleError, match=r'drive\.wav: the clip of 1\.0 s around .* sticks out'):
-        read_audio_segment(str(path), centre=centre, duration=1.0)
+        read_audio_segment(str(path), center=center, duration=1.0)
 
 
 def _write(path, kind):

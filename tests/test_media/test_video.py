@@ -84,7 +84,7 @@ def test_a_phone_held_upright_gives_upright_pictures(tmp_path):
     assert ours[:32, 24:, 0].min() > 200  # what was above on the left is above on the right
 
 
-def test_colours_keep_their_order(tmp_path):
+def test_colors_keep_their_order(tmp_path):
     red = grey(0)
     red[..., 0] = 220
     write_video(tmp_path / 'red.mp4', [red] * 3, 25)

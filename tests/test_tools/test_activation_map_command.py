@@ -71,8 +71,8 @@ def test_a_row_a_frame_a_column_a_network(tool, data, network, tmp_path):
     height = 22 + 22 + round(SIZE[1] * WIDTH / SIZE[0]) + 4
     assert picture.shape == (2 * height, 5 * WIDTH + 4 * 4, 3)
     rgb, _, _, student, sound = columns_of(picture[44:height])
-    colours = [np.abs(np.diff(part.astype(int), axis=2)).max() for part in (rgb, student, sound)]
-    assert min(colours) > 50  # heat maps and spectrograms are coloured
+    colors = [np.abs(np.diff(part.astype(int), axis=2)).max() for part in (rgb, student, sound)]
+    assert min(colors) > 50  # heat maps and spectrograms are colored
     assert np.abs(rgb.astype(int) - student).mean() > 3
 
     with pytest.raises(SystemExit):

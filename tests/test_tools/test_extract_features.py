@@ -1,4 +1,4 @@
-"""The tool on small videos, with networks whose features are mean colours."""
+"""The tool on small videos, with networks whose features are mean colors."""
 
 import importlib.util
 import json
@@ -20,7 +20,7 @@ RATE = 16000
 NAMES = ['-hChcJAh5N0', 'RUhOCu3LNXM', 'MH3m4AwEcRY']
 
 
-def colours(name: str, fps: int, maps: bool = False) -> PictureFeature:
+def colors(name: str, fps: int, maps: bool = False) -> PictureFeature:
     layers = [torch.nn.AdaptiveAvgPool2d(2 if maps else 1)] + ([] if maps else [torch.nn.Flatten()])
     net = torch.nn.Sequential(*layers)
     scaled = ((0, 0, 0), (1 / 255,) * 3)
@@ -39,8 +39,8 @@ def tool():
 @pytest.fixture
 def fast(tool, monkeypatch):
     """No VGGish, which takes seconds to make; sound is the mean of its pictures, too."""
-    ave = dict(visual=colours('vgg19', 4, maps=True), audio=colours('vggish', 1))
-    llp = dict(audio=colours('vggish', 1), visual=colours('resnet152', 2))
+    ave = dict(visual=colors('vgg19', 4, maps=True), audio=colors('vggish', 1))
+    llp = dict(audio=colors('vggish', 1), visual=colors('resnet152', 2))
     monkeypatch.setattr(tool, 'FEATURES', dict(ave=ave, llp=llp))
     return tool
 
@@ -90,7 +90,7 @@ def test_layout_of_ave(fast, videos, tmp_path, capsys):
 
 
 def test_layout_of_llp_with_vggish(tool, monkeypatch, videos, tmp_path):
-    features = dict(audio='vggish', visual=colours('resnet152', 2))
+    features = dict(audio='vggish', visual=colors('resnet152', 2))
     monkeypatch.setattr(tool, 'FEATURES', dict(llp=features))
     assert tool.main(arguments('llp', tmp_path, videos)) == 0
     written = {name for name in snapshot(tmp_path) if name.endswith('.npy')}

@@ -195,7 +195,7 @@ def test_table_says_what_does_not_fit():
         Column('x', 'more')
 
 
-def test_pictures_keep_colours_and_boxes_keep_their_pixels():
+def test_pictures_keep_colors_and_boxes_keep_their_pixels():
     picture = Picture(
         a_picture(650, 1520), boxes=[Boxes([[10, 20, 40, 60]])], max_width=380, image_format='png'
     )

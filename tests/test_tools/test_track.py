@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tiny_mavd import CROP, SAMPLE_RATE, SIZE, TinyMAVD
 
 from mmav.apis import AudioDetInferencer
-from mmav.visualization import track_colour
+from mmav.visualization import track_color
 
 FRAMES = 5
 
@@ -126,7 +126,7 @@ def test_video_shows_boxes_over_the_camera_image(data, hears_the_truth, track, t
     away = np.s_[5:60, 80:150]
     assert np.abs(pictures[0][away].astype(int) - image[away]).mean() < 6
     edge = pictures[0][30:45, 10].astype(int).mean(axis=0)
-    assert np.abs(edge - track_colour(1)).max() < 90
+    assert np.abs(edge - track_color(1)).max() < 90
     assert np.abs(edge - image[30:45, 10].mean(axis=0)).max() > 60
 
 

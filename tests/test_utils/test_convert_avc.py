@@ -35,6 +35,6 @@ def test_misfits_are_refused(official):
         convert_official_state_dict(
             'avc', {**{k: v for k, v in official.items() if k != 'aud_proj.bias'}, 'extra': torch.zeros(1)}
         )
-    colour = torch.zeros(64, 3, 7, 7)
+    color = torch.zeros(64, 3, 7, 7)
     with pytest.raises(ValueError, match=r'audio_backbone is \(64, 3, 7, 7\): its input has not 1 channel'):
-        convert_official_state_dict('avc', {**official, 'audnet.conv1.weight': colour})
+        convert_official_state_dict('avc', {**official, 'audnet.conv1.weight': color})

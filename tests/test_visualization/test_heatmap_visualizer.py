@@ -31,9 +31,9 @@ def sample(heatmap: np.ndarray, **metainfo) -> DetDataSample:
 def test_blend_is_the_weighted_sum():
     image = np.random.RandomState(0).randint(0, 256, (60, 90, 3), np.uint8)
     blended = blend_heatmap(image, corner_map(), alpha=0.25)
-    red, blue = np.array([128, 0, 0]), np.array([0, 0, 128])  # the ends of the jet colour map
-    for place, colour in (((5, 5), red), ((55, 85), blue)):
-        np.testing.assert_allclose(blended[place], 0.75 * image[place] + 0.25 * colour, atol=1)
+    red, blue = np.array([128, 0, 0]), np.array([0, 0, 128])  # the ends of the jet color map
+    for place, color in (((5, 5), red), ((55, 85), blue)):
+        np.testing.assert_allclose(blended[place], 0.75 * image[place] + 0.25 * color, atol=1)
     np.testing.assert_array_equal(blend_heatmap(image, corner_map(), alpha=0), image)
 
 

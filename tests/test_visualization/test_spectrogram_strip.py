@@ -5,7 +5,7 @@ import pytest
 from mmav.visualization.spectrogram_strip import draw_spectrogram_strip
 
 
-def test_cells_are_coloured_by_opencvs_map_with_low_frequencies_below():
+def test_cells_are_colored_by_opencvs_map_with_low_frequencies_below():
     decibel = np.random.default_rng(0).uniform(-80, 0, (2, 30, 40)).astype(np.float32)
     picture = draw_spectrogram_strip(decibel, labels=['', ''])
     assert picture.shape == (62, 40, 3) and picture.dtype == np.uint8

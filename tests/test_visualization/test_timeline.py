@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from mmav.visualization import EventBand, MapBand, ValueBand, draw_timeline
-from mmav.visualization.timeline import AXIS, GAP, LEFT, RIGHT, TOP, event_colour
+from mmav.visualization.timeline import AXIS, GAP, LEFT, RIGHT, TOP, event_color
 
 SECOND = (720 - LEFT - RIGHT) / 10  # pixels
 
 
 def is_drawn(picture: np.ndarray, label: str, row: int, second: float) -> bool:
     """Whether an event is there, above its letters."""
-    return tuple(picture[TOP + row + 3, round(LEFT + second * SECOND)]) == event_colour(label)
+    return tuple(picture[TOP + row + 3, round(LEFT + second * SECOND)]) == event_color(label)
 
 
 def test_events_are_drawn_where_they_happen_and_below_each_other_where_they_overlap():
@@ -20,7 +20,7 @@ def test_events_are_drawn_where_they_happen_and_below_each_other_where_they_over
     assert upper == [False, True, True, False] * 2
     lower = [is_drawn(picture, 'Banjo', 22, second) for second in (3.9, 4.1, 8.9, 9.1)]
     assert lower == [False, True, True, False]
-    assert event_colour('Cat') != event_colour('Banjo')
+    assert event_color('Cat') != event_color('Banjo')
 
 
 def test_values_are_bars_of_their_height():

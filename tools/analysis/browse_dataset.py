@@ -29,7 +29,7 @@ from mmav.visualization.local_visualizer import crop_to_sample
 from mmav.visualization.spectrogram_strip import draw_spectrogram_strip
 
 _PANEL_HEIGHT = 480
-_BOX_COLOUR = (60, 20, 220)
+_BOX_COLOR = (60, 20, 220)
 
 
 def parse_args() -> argparse.Namespace:
@@ -50,7 +50,7 @@ def draw_boxes(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Copy of a picture (H, W, 3) with boxes (N, 4), x1 y1 x2 y2 in pixels."""
     image = np.ascontiguousarray(image)
     for x1, y1, x2, y2 in np.asarray(boxes).round().astype(int).tolist():
-        cv2.rectangle(image, (x1, y1), (x2, y2), _BOX_COLOUR, max(1, image.shape[0] // 250))
+        cv2.rectangle(image, (x1, y1), (x2, y2), _BOX_COLOR, max(1, image.shape[0] // 250))
     return image
 
 

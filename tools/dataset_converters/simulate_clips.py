@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument('--several-share', type=float, help='share of those in which both sound')
     parser.add_argument('--offscreen-share', type=float, help='share of clips that do not show what sounds')
     parser.add_argument(
-        '--colour-spread', type=float, help="standard deviation of a kind's hue, turns of the colour circle"
+        '--colour-spread', type=float, help="standard deviation of a kind's hue, turns of the color circle"
     )
     parser.add_argument('--clutter', type=int, help='most random shapes in the background')
     parser.add_argument(

@@ -41,7 +41,7 @@ SCORE_THR = 0.3
 COLUMN_NOTES = (
     'Percent, on drives that none of the detectors was trained on. mAP@0.5: average precision where a '
     'box counts as found if it overlaps the true one by half (IoU 0.5); mAP@Avg: mean over IoU 0.50 to 0.95; '
-    'CDx, CDy: distance between the centres of found and true boxes in percent of width and height; '
+    'CDx, CDy: distance between the centers of found and true boxes in percent of width and height; '
     f'missed: true boxes without a partner scored {SCORE_THR} or more, which CDx and CDy leave out.\n\n'
     'The rows with letters hear and never see at test; all had equally many iterations.'
 )

@@ -54,7 +54,7 @@ ON_NOTES = (
     'another kind of thing (now and then the silent thing beside), and clips whose own thing is off screen. '
     'A map is on if its largest cosine reaches the level that 95 % of the clips reach with their own sound; '
     '95 is what a model gets that ignores the sound. AUROC: how often a clip has the larger maximum with its '
-    "own sound than one with another's (50: by chance). Guided maps are normalised one by one, so nothing "
+    "own sound than one with another's (50: by chance). Guided maps are normalized one by one, so nothing "
     'can be said of them.'
 )
 SWITCH_COLUMNS = {
@@ -138,7 +138,7 @@ def examples(outcome: dict, work_dir: Path) -> Cards:
     legend = {'truth': 'what sounds', 'other': 'the silent thing'}
     intro = (
         'Every so many of the test clips with a silent thing, none chosen by hand. Each map has its own '
-        'colours, from its least to its greatest value.'
+        'colors, from its least to its greatest value.'
     )
     return Cards('Test clips', cards, intro, legend)
 

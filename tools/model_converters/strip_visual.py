@@ -42,7 +42,7 @@ def strip_visual(checkpoint: dict, source: str = 'checkpoint') -> dict:
 
     Returns:
         ``state_dict`` with what is deployed, and ``meta`` without the config, which describes the
-        whole model. Optimiser and schedules are left out.
+        whole model. Optimizer and schedules are left out.
 
     Raises:
         ValueError: If there is nothing to take out of it, or no audio path.

@@ -2,7 +2,7 @@
 # the top left of 768 x 768, the spectrogram is stretched. Tests are by sound: no picture is read.
 _base_ = './mavd.py'
 
-# The filling of RGB pictures (BGR) is ImageNet's mean: 0 after normalisation.
+# The filling of RGB pictures (BGR) is ImageNet's mean: 0 after normalization.
 resize = dict(
     type='ResizeModalities', scale=(768, 768), mode='letterbox', pad_value=dict(rgb=(104, 116, 124))
 )

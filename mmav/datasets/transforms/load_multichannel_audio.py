@@ -17,7 +17,7 @@ class LoadMultichannelAudio(BaseTransform):
     """Load the sound around a frame: one file a microphone, a stretch of a drive, or a prepared store.
 
     Required keys: ``audio_paths`` (one file a microphone), or ``audio_path`` and ``audio_offset`` (a
-    recording of all microphones, and the clip's centre in it in seconds; without ``audio_offset`` the
+    recording of all microphones, and the clip's center in it in seconds; without ``audio_offset`` the
     file is the clip itself), or ``prepared``.
 
     Added keys: ``audio`` (C, L), int16 where the files hold 16 bits, else float32 in -1..1, and

@@ -24,8 +24,8 @@ def sample_map(
 ) -> np.ndarray:
     """Look at a map of the whole picture through a crop of it.
 
-    The augmented picture is cut into h x w cells; each takes the value at its centre, bilinearly between the
-    centres of the map's cells. Nothing lies beyond the outermost centres: there the nearest value counts.
+    The augmented picture is cut into h x w cells; each takes the value at its center, bilinearly between the
+    centers of the map's cells. Nothing lies beyond the outermost centers: there the nearest value counts.
 
     Args:
         values: (C, h, w), float32.

@@ -26,10 +26,10 @@ def center_distance(
     Detections below ``score_thr`` are left out. Each true box, in order, takes the nearest (Euclidean, in
     pixels) detection of its class that no earlier one took.
 
-    - ``'paper'``: the distance is that of the box centres, as the papers describe it, averaged over the
+    - ``'paper'``: the distance is that of the box centers, as the papers describe it, averaged over the
       matched true boxes of all frames. Unmatched ones are left out of the mean and counted by ``miss_rate``.
     - ``'official'``: what the released program of MM-DistillNet computes. It compares box sizes (bottom right
-      corner minus top left corner) instead of centres, counts a true box without a detection as if matched to
+      corner minus top left corner) instead of centers, counts a true box without a detection as if matched to
       a box of size 0, averages within each frame that has ground truth, then over these frames.
 
     Args:

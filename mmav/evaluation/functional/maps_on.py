@@ -9,7 +9,7 @@ def maps_on(
 ) -> dict[str, float]:
     """Compare the maxima of the maps of clips with their own sound and with one that is none of theirs.
 
-    A map is on if its maximum, not normalised, reaches the level.
+    A map is on if its maximum, not normalized, reaches the level.
 
     Args:
         own: (n,) maximum of the map of each clip with its own sound, n > 0.

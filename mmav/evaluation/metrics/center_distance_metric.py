@@ -55,7 +55,7 @@ class CenterDistanceMetric(BaseMetric):
     :class:`MAVDMetric` holds this one and the average precisions in one table.
 
     Args:
-        protocol: ``'paper'`` (distance of centres) or ``'official'`` (the released program's figure).
+        protocol: ``'paper'`` (distance of centers) or ``'official'`` (the released program's figure).
             Defaults to ``'paper'``.
         score_thr: Lowest score of a detection that counts. Defaults to 0.3.
         ann_file: COCO file with the ground truth. Without it, ``gt_instances`` of the data

@@ -41,12 +41,12 @@ class CIoUMetric(BaseMetric):
     **Negatives** are samples whose metainfo ``negative`` names a kind of sound ('silence', 'noise', 'other':
     :class:`mmav.datasets.NegativeSoundDataset`), and those of which nothing in the picture makes the sound:
     whose metainfo ``offscreen`` is true or whose ``split`` is 'offscreen' (kind 'offscreen'). They have no
-    part in the figures above. A map *is on* if its largest value, before any normalisation, reaches the level
+    part in the figures above. A map *is on* if its largest value, before any normalization, reaches the level
     ``on_level``, or else the greatest level that the share ``on_recall`` of the clips with their own sound
     reaches. ``stays_on`` is the share of a kind's maps that are on; ``auroc`` needs no level: how often a
     clip with its own sound has the larger maximum than a negative one (half counted where equal). A model
     that ignores the sound has ``stays_on`` = ``on_recall`` and ``auroc`` = 50. So have maps that are
-    normalised one by one, such as an object-guided model's: what the sound does to their maximum is lost.
+    normalized one by one, such as an object-guided model's: what the sound does to their maximum is lost.
 
     Args:
         protocol: How a map is cut into on and off. ``'median'``: at its own median; the papers'.
@@ -59,7 +59,7 @@ class CIoUMetric(BaseMetric):
         validation_split: For ``'best'``: value of the metainfo ``split`` of the clips that choose the
             threshold. Defaults to ``'val'``.
         classwise: Whether to report each class. Defaults to False.
-        center_area: Share of the picture that the centred box covers; it has the picture's aspect
+        center_area: Share of the picture that the centered box covers; it has the picture's aspect
             ratio. Defaults to 0.5, the pixels that the median leaves on.
         on_level: Level at which a map is on, in the units of the map (AVC: cosine). None:
             by ``on_recall``. Defaults to None.
@@ -249,7 +249,7 @@ class CIoUMetric(BaseMetric):
 
     def _scores_table(self, figures: dict[str, dict], counts: dict[str, int]) -> str:
         cut = f'threshold {self.threshold:g}' if self.protocol == 'fixed' else self.protocol
-        title = dict(model=f'model ({cut})', whole_image='whole image', centred_box='centred box')
+        title = dict(model=f'model ({cut})', whole_image='whole image', centred_box='centered box')
         rows = [['percent', *COLUMNS.values(), 'clips']]
         for row, values in figures.items():
             cells = (f'{values[key]:.2f}' for key in COLUMNS)

@@ -27,7 +27,7 @@ class AudioEfficientNet(EfficientNet):
     Args:
         arch: 'b0' to 'b8', and the EdgeTPU ones 'es', 'em', 'el'. Defaults to 'b2'.
         in_channels: Channels of the input: 8 microphones; 1 for thermal, 3 for RGB. Defaults to 8.
-        init_cfg: Initialisation config, as above.
+        init_cfg: Initialization config, as above.
         input_stride: Pixels of the image from one of the input's to the next, 1 or 2: with 2 the first
             convolution has stride 1, so that the outputs have the strides that they always have. For acoustic
             images (``acoustic_stride`` of the data preprocessor). Defaults to 1.

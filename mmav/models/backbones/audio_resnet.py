@@ -14,14 +14,14 @@ class AudioResNet(ResNet):
 
     ``init_cfg=dict(type='Pretrained', checkpoint=...)`` takes ``torchvision://resnet50``, a torchvision
     checkpoint file, or with ``prefix='backbone'`` a detector's. The first convolution is adapted: mean over
-    the checkpoint's channels, repeated, scaled by old/new, 3/8 from RGB to eight microphones; so colour
+    the checkpoint's channels, repeated, scaled by old/new, 3/8 from RGB to eight microphones; so color
     weights are adapted and not dropped. Everything else is strict: a missing or unexpected parameter
     (but for the classifier ``fc``) is an error. ``init_cfg=None`` trains from scratch.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
         in_channels: Channels of the input: 8 microphones; 1 for thermal, 3 for RGB. Defaults to 8.
-        init_cfg: Initialisation config, as above.
+        init_cfg: Initialization config, as above.
         input_stride: Pixels of the image from one of the input's to the next, 1 or 2: with 2 the first
             convolution has stride 1, so that the outputs have the strides that they always have. For acoustic
             images (``acoustic_stride`` of the data preprocessor). Defaults to 1.

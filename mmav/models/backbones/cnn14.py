@@ -58,7 +58,7 @@ class CNN14(BaseModule):
         base_channels: Channels of the first block; the embedding has 32 times as many. Defaults to 64.
         checkpoint: PANNs checkpoint ('Cnn14_mAP=0.431.pth'), or any state dict of this module; read strictly
             by ``init_weights``. None: Xavier-uniform weights. Defaults to None.
-        init_cfg: Initialisation config, instead of ``checkpoint``. Defaults to None.
+        init_cfg: Initialization config, instead of ``checkpoint``. Defaults to None.
 
     Raises:
         ValueError: If both ``checkpoint`` and ``init_cfg`` are given.
@@ -101,7 +101,7 @@ class CNN14(BaseModule):
         self.fc1 = nn.Linear(channels[-1], channels[-1])
 
     def init_weights(self) -> None:
-        """Initialise, or read the checkpoint.
+        """Initialize, or read the checkpoint.
 
         Raises:
             RuntimeError: If names or shapes of the checkpoint do not fit; the message lists them.

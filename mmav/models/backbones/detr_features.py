@@ -37,7 +37,7 @@ class DETRFeatures(BaseModule):
             MMDetection's, ``mmdet::<folder>/<file>``. Without both: MMDetection's DETR R-50.
         checkpoint: Of the detector; read strictly by ``init_weights``, and nothing else is then (an ImageNet
             checkpoint in the config is not). Defaults to None.
-        init_cfg: Initialisation config, instead of ``checkpoint``. Defaults to None.
+        init_cfg: Initialization config, instead of ``checkpoint``. Defaults to None.
 
     Raises:
         ValueError: If the source is unknown or the detector has none of that kind, or if arguments are given
@@ -82,7 +82,7 @@ class DETRFeatures(BaseModule):
         """Compute the features.
 
         Args:
-            image: (B, 3, H, W), normalised as the detector's own were; no padding.
+            image: (B, 3, H, W), normalized as the detector's own were; no padding.
 
         Returns:
             (B, C, h, w), see ``source``.

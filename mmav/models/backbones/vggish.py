@@ -69,7 +69,7 @@ class VGGish(BaseModule):
             ``postprocess``, read by the constructor.
         final_relu: Whether the embedding ends with a ReLU, as in the port and in TensorFlow's first
             release. Defaults to True.
-        init_cfg: Initialisation config, instead of ``checkpoint``. Defaults to None.
+        init_cfg: Initialization config, instead of ``checkpoint``. Defaults to None.
 
     Raises:
         ValueError: If an argument is none of the named ones, ``checkpoint`` and ``init_cfg`` both given,
@@ -122,7 +122,7 @@ class VGGish(BaseModule):
         self.register_buffer('pca_means', means, persistent=False)
 
     def init_weights(self) -> None:
-        """Initialise, or read the checkpoint.
+        """Initialize, or read the checkpoint.
 
         Raises:
             RuntimeError: If names or shapes of the checkpoint do not fit; the message lists them.

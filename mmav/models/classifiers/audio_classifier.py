@@ -29,7 +29,7 @@ class AudioClassifier(ImageClassifier):
             :class:`SoundLocalizationDataPreprocessor` with a ``modality``. mmpretrain's classifier would hand
             it an argument of its own preprocessor.
         neck: What turns feature maps into vectors. Defaults to None.
-        init_cfg: Initialisation config. Defaults to None.
+        init_cfg: Initialization config. Defaults to None.
 
     Raises:
         ValueError: In use, if a sample's class is beyond those of the head.

@@ -32,7 +32,7 @@ def _bicubic_matrix(old: int, new: int) -> Tensor:
 
 @MODELS.register_module()
 class AudioVisualDataPreprocessor(StackingDataPreprocessor):
-    """Sound to network-sized spectrogram images, pictures to normalised tensors; batched, on the device.
+    """Sound to network-sized spectrogram images, pictures to normalized tensors; batched, on the device.
 
     Sound: int16 / 32768 -> log-mel (decibel) -> in training, masks -> ``db_range`` to 0..1 (clamped) ->
     bicubic resize to ``audio_size`` -> mean and standard deviation. Phase channels go from -1..1 to 0..1.
@@ -124,9 +124,9 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
         if spec_augment is not None:
             mask_spectrogram(torch.zeros(0, 1, 1, 1), **spec_augment)  # wrong arguments show at once
         self.pad_size_divisor = pad_size_divisor
-        self._untouched = set()  # modalities whose normalisation changes nothing
-        self._register_normalisation('audio', audio_mean, audio_std)
-        self._register_normalisation('acoustic', acoustic_mean, acoustic_std)
+        self._untouched = set()  # modalities whose normalization changes nothing
+        self._register_normalization('audio', audio_mean, audio_std)
+        self._register_normalization('acoustic', acoustic_mean, acoustic_std)
         self.bgr_to_rgb = {}
         for name, options in (modalities or {}).items():
             if name in ('audio', 'spectrogram', 'acoustic', 'acoustic_image'):
@@ -135,7 +135,7 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
             if unknown:
                 raise ValueError(f'modalities[{name!r}] has unknown options {sorted(unknown)}')
             self.bgr_to_rgb[name] = options.get('bgr_to_rgb', False)
-            self._register_normalisation(name, options.get('mean', 0.0), options.get('std', 1.0))
+            self._register_normalization(name, options.get('mean', 0.0), options.get('std', 1.0))
 
     def _check_stride(self, stride: int, pad_size_divisor: int) -> None:
         if self.acoustic_image is None or self.log_mel is not None:
@@ -148,7 +148,7 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
                 f'{pad_size_divisor}'
             )
 
-    def _register_normalisation(self, name: str, mean: Numbers, std: Numbers) -> None:
+    def _register_normalization(self, name: str, mean: Numbers, std: Numbers) -> None:
         for kind, value in (('mean', mean), ('std', std)):
             value = torch.as_tensor(value, dtype=torch.float32).reshape(-1, 1, 1)
             if kind == 'std' and not bool((value > 0).all()):
@@ -256,7 +256,7 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
             raise ValueError('acoustic_image needs waveforms, but the batch holds spectrograms')
         size = [side // self.acoustic_stride for side in self.audio_size]
         image = interpolate(image, size=size, mode='bilinear', align_corners=False)
-        return self._normalise(image, 'acoustic')
+        return self._normalize(image, 'acoustic')
 
     def _spectrogram(self, audio: Tensor, source: str, data_samples: list | None, training: bool) -> Tensor:
         if source == 'audio':
@@ -276,7 +276,7 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
             audio = torch.cat([audio, (phase + 1) / 2], dim=1)
         if self.audio_size is not None and tuple(audio.shape[-2:]) != self.audio_size:
             audio = self._resize(audio)
-        return self._normalise(audio, 'audio')
+        return self._normalize(audio, 'audio')
 
     def _resize(self, audio: Tensor) -> Tensor:
         """Bicubic resizing to ``audio_size``, (B, C, M, T) to (B, C, H, W).
@@ -309,16 +309,16 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
     def _picture(self, picture: Tensor, name: str) -> Tensor:
         if name not in self.bgr_to_rgb:
             raise KeyError(
-                f'the batch holds {name!r}, but the data preprocessor does not know how to normalise it: '
+                f'the batch holds {name!r}, but the data preprocessor does not know how to normalize it: '
                 f'add modalities=dict({name}=dict(mean=..., std=...))'
             )
         if self.bgr_to_rgb[name]:
             if picture.shape[1] != 3:
                 raise ValueError(f'bgr_to_rgb needs 3 channels, {name} has {picture.shape[1]}')
             picture = picture.flip(1)
-        return self._normalise(picture.float(), name)
+        return self._normalize(picture.float(), name)
 
-    def _normalise(self, values: Tensor, name: str) -> Tensor:
+    def _normalize(self, values: Tensor, name: str) -> Tensor:
         mean, std = getattr(self, f'{name}_mean'), getattr(self, f'{name}_std')
         for kind, numbers in (('mean', mean), ('std', std)):
             if len(numbers) not in (1, values.shape[1]):

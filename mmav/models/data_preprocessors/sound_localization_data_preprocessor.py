@@ -21,7 +21,7 @@ IMAGENET_STD = (58.395, 57.12, 57.375)
 
 @MODELS.register_module()
 class SoundLocalizationDataPreprocessor(StackingDataPreprocessor):
-    """Sound to log spectrograms, pictures to normalised tensors; batched, on the device.
+    """Sound to log spectrograms, pictures to normalized tensors; batched, on the device.
 
     Sound: int16 / 32768 -> log spectrogram -> divided by ``spectrogram_scale``. Pictures: BGR to RGB ->
     mean and standard deviation. All else in ``inputs`` (``teacher_audio``, ``teacher_visual``,
@@ -102,7 +102,7 @@ class SoundLocalizationDataPreprocessor(StackingDataPreprocessor):
         for name, values in inputs.items():
             values = self.cast_data(self.stack(name, values))
             if name == 'image':
-                batch['image'] = self._normalise(values)
+                batch['image'] = self._normalize(values)
             elif name in ('audio', 'spectrogram'):
                 batch['spectrogram'] = self._spectrogram(values, name)
             else:
@@ -114,7 +114,7 @@ class SoundLocalizationDataPreprocessor(StackingDataPreprocessor):
                 sample.set_metainfo(dict(batch_input_shape=shape, pad_shape=shape))
         return dict(inputs=batch if self.modality is None else batch[self.modality], data_samples=samples)
 
-    def _normalise(self, image: Tensor) -> Tensor:
+    def _normalize(self, image: Tensor) -> Tensor:
         if image.dim() != 4 or image.shape[1] != 3:
             raise ValueError(f'image: expected pictures (3, H, W), got {tuple(image.shape[1:])}')
         if self.bgr_to_rgb:

@@ -29,7 +29,7 @@ KEEP_VARIANCE_RARE_CLASSES = dict(
 
 @MODELS.register_module()
 class EfficientDetHead(AnchorHead):
-    """Two towers of separable convolutions, shared by the levels but for their batch normalisation.
+    """Two towers of separable convolutions, shared by the levels but for their batch normalization.
 
     Targets, losses and predictions are those of mmdet's ``AnchorHead``: any assigner, losses and box coder.
 
@@ -38,11 +38,11 @@ class EfficientDetHead(AnchorHead):
         in_channels: C.
         feat_channels: Channels within the towers. Defaults to C.
         stacked_convs: Convolutions of a tower before the last one. Defaults to 3, EfficientDet-D2's.
-        norm_cfg: Normalisation, one per level and convolution. Defaults to batch normalisation with the
+        norm_cfg: Normalization, one per level and convolution. Defaults to batch normalization with the
             reference's eps and momentum.
         anchor_generator: See :class:`FactorAnchorGenerator`. Defaults to EfficientDet's.
         loss_cls: Defaults to the focal loss with alpha 0.25 and gamma 2.
-        init_cfg: Initialisation. Defaults to normal weights that keep the variance (fan-in), and class scores
+        init_cfg: Initialization. Defaults to normal weights that keep the variance (fan-in), and class scores
             that start around 0.01.
         **kwargs: Others of ``AnchorHead``.
 
@@ -83,7 +83,7 @@ class EfficientDetHead(AnchorHead):
         self.act = nn.SiLU()
 
     def _tower(self) -> tuple[nn.ModuleList, nn.ModuleList]:
-        """Convolutions, and their normalisations by level."""
+        """Convolutions, and their normalizations by level."""
         channels = [self.in_channels] + [self.feat_channels] * self.stacked_convs
         convs = nn.ModuleList(SeparableConv(*pair) for pair in pairwise(channels))
         norms = nn.ModuleList(

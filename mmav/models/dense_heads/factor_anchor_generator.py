@@ -17,7 +17,7 @@ class FactorAnchorGenerator(AnchorGenerator):
     """mmdet's ``AnchorGenerator`` with width and height given, where it takes a ratio and keeps the area.
 
     EfficientDet's (1.4, 0.7) has 2% less area than the ratio 0.5 of mmdet, and published weights know that
-    anchor. Anchors are centred on the cells; of a cell, all factors of the first scale come first.
+    anchor. Anchors are centered on the cells; of a cell, all factors of the first scale come first.
 
     Args:
         strides: Pixels between cells, per level; also the base size.
@@ -47,7 +47,7 @@ class FactorAnchorGenerator(AnchorGenerator):
             base_size: Pixels.
             scales: (number of scales,).
             ratios: (number of factors, 2), width and height.
-            center: (x, y) of the cell's centre in pixels. Defaults to ``center_offset`` base sizes.
+            center: (x, y) of the cell's center in pixels. Defaults to ``center_offset`` base sizes.
 
         Returns:
             (A, 4), x1 y1 x2 y2 in pixels.

@@ -29,7 +29,7 @@ class VisualStream(BaseModule):
     Args:
         backbone: Config of the backbone.
         neck: Config of the neck; its levels have the strides and channels of the audio neck's.
-        init_cfg: Initialisation config.
+        init_cfg: Initialization config.
     """
 
     def __init__(self, backbone: ConfigType, neck: ConfigType, init_cfg: OptMultiConfig = None) -> None:
@@ -67,7 +67,7 @@ class AudioVisualFasterRCNN(FasterRCNN):
         test_modalities: 'audio', or 'audio_visual' to predict from the fused features (Table 4); then
             prediction needs every modality. Defaults to 'audio'.
         data_preprocessor: Config of the data preprocessor.
-        init_cfg: Initialisation config.
+        init_cfg: Initialization config.
 
     Raises:
         ValueError: If there is no visual stream or ``test_modalities`` is neither.

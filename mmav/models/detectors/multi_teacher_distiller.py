@@ -84,11 +84,11 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
         allow_untrained_teachers: Whether to train without the teachers' weights: for benchmarks and
             tests. Defaults to False.
         data_preprocessor: Config of the data preprocessor, with ``modality=None``.
-        init_cfg: Initialisation config; parts of the student are ``student.backbone`` and so on.
+        init_cfg: Initialization config; parts of the student are ``student.backbone`` and so on.
 
     Raises:
         ValueError: If an option is unknown, nothing is asked of the teachers, a tap does not exist, or the
-            teachers' classes or normalisation do not fit.
+            teachers' classes or normalization do not fit.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
         return dict(value)
 
     def init_weights(self) -> None:
-        """Initialise the student and read the teachers' checkpoints."""
+        """Initialize the student and read the teachers' checkpoints."""
         super().init_weights()
         self.teachers.load()
 

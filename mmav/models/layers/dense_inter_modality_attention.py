@@ -111,7 +111,7 @@ class DenseInterModalityAttention(nn.MultiheadAttention):
 
 
 class DIMALayer(nn.Module):
-    """DIMA with residual connections, layer normalisation and a feed-forward part, as eq. (10).
+    """DIMA with residual connections, layer normalization and a feed-forward part, as eq. (10).
 
     Args:
         embed_dims: D.

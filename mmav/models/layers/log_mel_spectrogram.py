@@ -23,7 +23,7 @@ _MICROPHONES_PER_STEP = 128
 class LogMelSpectrogram(nn.Module):
     """Waveform to mel spectrogram in decibel, equal to librosa's.
 
-    The same as ``librosa.feature.melspectrogram`` (Slaney's filters, Hann window, centred frames,
+    The same as ``librosa.feature.melspectrogram`` (Slaney's filters, Hann window, centered frames,
     power) followed by ``librosa.power_to_db``, to 1e-3 dB, on any device, for any number
     of clips and microphones. Computed in full precision under autocast, too; differentiable.
 

@@ -7,7 +7,7 @@ from mmcv.cnn import build_norm_layer
 from mmdet.utils import OptConfigType
 from torch import Tensor, nn
 
-# The reference implementations' batch normalisation; torch's momentum is 1 - TensorFlow's.
+# The reference implementations' batch normalization; torch's momentum is 1 - TensorFlow's.
 BATCH_NORM = dict(type='BN', eps=1e-3, momentum=0.01)
 # Normal weights that keep the variance. Fan-out, mmdet's choice, would not for depthwise convolutions.
 KEEP_VARIANCE = dict(
@@ -16,14 +16,14 @@ KEEP_VARIANCE = dict(
 
 
 class SeparableConv(nn.Module):
-    """3 x 3 depthwise convolution without bias, 1 x 1 convolution with bias, normalisation.
+    """3 x 3 depthwise convolution without bias, 1 x 1 convolution with bias, normalization.
 
     Not mmcv's ``DepthwiseSeparableConvModule``, which gives both convolutions a bias or none.
 
     Args:
         in_channels: C.
         out_channels: D.
-        norm_cfg: Normalisation after both; None for none. Defaults to None.
+        norm_cfg: Normalization after both; None for none. Defaults to None.
     """
 
     def __init__(self, in_channels: int, out_channels: int, norm_cfg: OptConfigType = None) -> None:

@@ -34,8 +34,8 @@ def mel_filters() -> np.ndarray:
 
     bins = mel(np.linspace(0.0, SAMPLE_RATE / 2, N_FFT // 2 + 1))[:, None]
     edges = np.linspace(mel(F_MIN), mel(F_MAX), N_MELS + 2)
-    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
-    weights = np.minimum((bins - lower) / (centre - lower), (upper - bins) / (upper - centre)).clip(min=0)
+    lower, center, upper = edges[:-2], edges[1:-1], edges[2:]
+    weights = np.minimum((bins - lower) / (center - lower), (upper - bins) / (upper - center)).clip(min=0)
     weights[0] = 0  # the constant part is no sound
     return weights
 
@@ -45,7 +45,7 @@ class VGGishLogMel(nn.Module):
 
     Magnitudes (no powers) of 25 ms periodic Hann windows every 10 ms, from the first sample on without
     padding, padded to 512 for the transform; 64 mel bands of 125-7500 Hz; natural logarithm of the sum plus
-    0.01. (:class:`LogMelSpectrogram` gives librosa's: centred windows, powers, decibel.) Hershey et al.,
+    0.01. (:class:`LogMelSpectrogram` gives librosa's: centered windows, powers, decibel.) Hershey et al.,
     *CNN architectures for large-scale audio classification*, ICASSP 2017.
 
     The Fourier transform is taken in float64, or a quiet band beside a loud one would be off by more than

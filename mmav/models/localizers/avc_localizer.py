@@ -62,7 +62,7 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
 
     Raises:
         ValueError: If there are teachers on line and no hint that asks for them, or their pictures are
-            normalised in another way.
+            normalized in another way.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
             self.teachers.check_pictures(self.data_preprocessor)
 
     def init_weights(self) -> None:
-        """Initialise the student and read the checkpoints of teachers on line."""
+        """Initialize the student and read the checkpoints of teachers on line."""
         super().init_weights()
         if self.teachers is not None:
             self.teachers.init_weights()
@@ -111,7 +111,7 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
         """Embed sounds and pictures, F_a and F_v.
 
         Args:
-            inputs: ``image`` (B, 3, H, W), normalised; ``spectrogram`` (B, 1, F, T), log spectrograms / 12.
+            inputs: ``image`` (B, 3, H, W), normalized; ``spectrogram`` (B, 1, F, T), log spectrograms / 12.
 
         Returns:
             (B, C) of the sounds and (B, C, h, w) of the pictures, of any length.
@@ -195,7 +195,7 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
 
         Returns:
             With ``pred_map``, (H, W) float32: the cosine in -1..1 of the sound with each
-            pixel, resized bilinearly (corners aligned); not normalised.
+            pixel, resized bilinearly (corners aligned); not normalized.
         """
         maps = paired_cosine_maps(*(embeds.float() for embeds in self.embed(inputs)))
         size = tuple(inputs['image'].shape[-2:])

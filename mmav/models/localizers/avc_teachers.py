@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mmav.utils.run_parameters import hash_json, hash_weights
 
 from ..utils.frozen_module import FrozenModule, build_frozen
-from ..utils.normalization import picture_normalisation
+from ..utils.normalization import picture_normalization
 
 
 @MODELS.register_module()
@@ -29,7 +29,7 @@ class AVCTeachers(FrozenModule, nn.ModuleDict):
         visual: Config of the module that sees: pictures (B, 3, H, W) to (B, C, h, w). None: there is none.
         audio: Config of the module that hears, to (B, C); of maps (B, C, h, w) the mean over all places is
             taken. None: there is none.
-        visual_input: Name of the visual teacher's input. Defaults to 'image': the student's, normalised.
+        visual_input: Name of the visual teacher's input. Defaults to 'image': the student's, normalized.
         audio_input: Name of the audio teacher's. Defaults to 'teacher_waveform': (B, L) at the teacher's own
             sample rate; 'spectrogram' is the student's.
         allow_untrained: Whether teachers may do their work whose config names no checkpoint (``checkpoint``,
@@ -84,16 +84,16 @@ class AVCTeachers(FrozenModule, nn.ModuleDict):
         self.ready = True
 
     def check_pictures(self, data_preprocessor: nn.Module) -> None:
-        """Check that pictures are normalised as those that the visual teacher was trained on.
+        """Check that pictures are normalized as those that the visual teacher was trained on.
 
         Args:
             data_preprocessor: What prepares the inputs. Teachers that do not tell theirs are not compared.
 
         Raises:
-            ValueError: If mean, standard deviation or order of colours differ.
+            ValueError: If mean, standard deviation or order of colors differ.
         """
         own = getattr(self['visual'], 'picture_preprocessor', None) if 'visual' in self else None
-        trained, given = (picture_normalisation(module) for module in (own, data_preprocessor))
+        trained, given = (picture_normalization(module) for module in (own, data_preprocessor))
         if None not in (trained, given) and trained != given:
             raise ValueError(
                 f'the visual teacher was trained on pictures with (mean, std, bgr_to_rgb) {trained}, but '

@@ -49,7 +49,7 @@ class ObjectGuidedLocalizer(HiddenSubmodules, BaseModel):
         weights: Of localizer, object model and, if there is one, detector. Defaults to the paper's:
             (0.6, 0.4) without a detector, (1/3, 1/3, 1/3) with it.
         data_preprocessor: Config; see :class:`SoundLocalizationDataPreprocessor`.
-        init_cfg: Initialisation config.
+        init_cfg: Initialization config.
 
     Raises:
         ValueError: If there is not one weight for each map, or a weight is negative.

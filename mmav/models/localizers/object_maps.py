@@ -68,7 +68,7 @@ class ObjectMap(FrozenModule):
         """Make the maps.
 
         Args:
-            image: (B, 3, H, W), normalised as ImageNet's.
+            image: (B, 3, H, W), normalized as ImageNet's.
 
         Returns:
             (B, h, w), >= 0, of any scale.

@@ -16,7 +16,7 @@ NORMALIZATIONS = ('channels', 'map')
 
 
 def feature_hint_loss(student: Tensor, teacher: Tensor, normalize: str = 'channels') -> Tensor:
-    """Mean squared difference of normalised features, eq. (2) of maps and eq. (3) of vectors.
+    """Mean squared difference of normalized features, eq. (2) of maps and eq. (3) of vectors.
 
     Args:
         student: f, (B, C) or (B, C, h, w).

@@ -103,7 +103,7 @@ class MaxSimilarityContrastiveLoss(nn.Module):
         temperature: tau. Defaults to 0.03.
         gather: Whether the pictures and sounds of all processes are negatives. Gradients flow back to the
             process that they come from, so that N processes with batches of B, gradients averaged, train like
-            one with a batch of N B (but for batch normalisation). Every process needs the same B. Defaults to
+            one with a batch of N B (but for batch normalization). Every process needs the same B. Defaults to
             False, the paper: each process its own batch.
         loss_weight: alpha_1. Defaults to 1.0.
 
@@ -122,7 +122,7 @@ class MaxSimilarityContrastiveLoss(nn.Module):
         """Compute the loss of the pairs (sound i, picture i).
 
         Args:
-            audio_embeds: (B, C); of any length, they are normalised here.
+            audio_embeds: (B, C); of any length, they are normalized here.
             visual_embeds: (B, C, h, w).
 
         Returns:

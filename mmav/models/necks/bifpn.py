@@ -21,7 +21,7 @@ from ..layers.separable_conv import BATCH_NORM, KEEP_VARIANCE, SeparableConv
 
 
 def fast_fusion(weight: Tensor, maps: Sequence[Tensor], eps: float) -> Tensor:
-    """Fast normalised fusion: the maps' sum, weighted by ``relu(w) / (sum relu(w) + eps)``.
+    """Fast normalized fusion: the maps' sum, weighted by ``relu(w) / (sum relu(w) + eps)``.
 
     Args:
         weight: (number of maps,), learned.
@@ -43,7 +43,7 @@ class BiFPNCell(nn.Module):
         channels: C.
         num_levels: Levels of the pyramid.
         eps: That of the fusion.
-        norm_cfg: Normalisation after each separable convolution.
+        norm_cfg: Normalization after each separable convolution.
     """
 
     def __init__(self, channels: int, num_levels: int, eps: float, norm_cfg: ConfigType) -> None:
@@ -93,7 +93,7 @@ class BiFPNCell(nn.Module):
 
 @MODELS.register_module()
 class BiFPN(BaseModule):
-    """Repeated bidirectional pyramid with fast normalised fusion, behind any backbone of mmdet.
+    """Repeated bidirectional pyramid with fast normalized fusion, behind any backbone of mmdet.
 
     Each level of the backbone must have half the cells of the finer one, rounded up. Levels beyond the
     backbone's are made from its last one: 1 x 1 convolution and max pooling, then pooling alone. In the first
@@ -106,8 +106,8 @@ class BiFPN(BaseModule):
         num_cells: Repetitions. Defaults to 5, D2's.
         num_outs: Levels returned, at least as many as the backbone's, at least 2. Defaults to 5.
         eps: In the fusion's denominator. Defaults to 1e-4.
-        norm_cfg: Normalisation. Defaults to batch normalisation with the reference's eps and momentum.
-        init_cfg: Initialisation. Defaults to normal weights that keep the variance (fan-in).
+        norm_cfg: Normalization. Defaults to batch normalization with the reference's eps and momentum.
+        init_cfg: Initialization. Defaults to normal weights that keep the variance (fan-in).
 
     Raises:
         ValueError: In construction, for ``num_outs`` or ``num_cells`` that do not fit; in use, for another
@@ -134,7 +134,7 @@ class BiFPN(BaseModule):
         self.num_outs = num_outs
 
         def lateral(channels: int) -> nn.Sequential:
-            # mmcv's ConvModule warns of a bias before a normalisation; published weights have one
+            # mmcv's ConvModule warns of a bias before a normalization; published weights have one
             conv = nn.Conv2d(channels, out_channels, 1)
             return nn.Sequential(OrderedDict(conv=conv, bn=build_norm_layer(norm_cfg, out_channels)[1]))
 

@@ -48,7 +48,7 @@ class AudioVisualRoIHead(StandardRoIHead):
             group a class. Makes no difference with one class. Defaults to False.
         train_cfg: Training config: assigner, sampler.
         test_cfg: Test config: score threshold, NMS.
-        init_cfg: Initialisation config.
+        init_cfg: Initialization config.
 
     Raises:
         ValueError: On an unknown ``scope``, no modality, or a ``bbox_head`` without shared fully

@@ -41,7 +41,7 @@ class AVGPretrainer(SegmentModel):
         visual_threshold: Least cosine similarity of ResNet-152 features that does. Defaults to 0.9.
         loss: Config of the loss. Defaults to ``AVGLoss``, the multimodal objective.
         data_preprocessor: Config. Defaults to ``SegmentDataPreprocessor``.
-        init_cfg: Initialisation config. Defaults to None.
+        init_cfg: Initialization config. Defaults to None.
 
     Raises:
         ValueError: In use, if features are of another shape, or videos longer than ``max_segments``.

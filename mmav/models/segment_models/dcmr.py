@@ -64,7 +64,7 @@ class DCMR(SegmentModel):
         encoder: Others of :class:`DenseModalityInteraction`, ``num_heads``, ``num_layers``,
             ``feedforward_channels``, ``dropout``.
         data_preprocessor: Defaults to ``SegmentDataPreprocessor``.
-        init_cfg: Initialisation config. Defaults to None.
+        init_cfg: Initialization config. Defaults to None.
 
     Raises:
         ValueError: If an option is unknown; in use, if a video has no query, or inputs or labels do not fit.

@@ -77,7 +77,7 @@ class DMIN(SegmentModel):
         visual_dropout: Behind the first fully connected layer. Defaults to 0.2.
         relevance_thr: Relevance from which a segment is one of an event. Defaults to 0.5.
         data_preprocessor: Defaults to ``SegmentDataPreprocessor``.
-        init_cfg: Initialisation config. Defaults to None.
+        init_cfg: Initialization config. Defaults to None.
 
     Raises:
         ValueError: If an option is unknown or does not fit; in use, if inputs or labels do not.

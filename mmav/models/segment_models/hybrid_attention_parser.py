@@ -65,7 +65,7 @@ class HybridAttentionParser(SegmentModel):
         video_threshold: A segment's probability of a class becomes 0 where the whole video's is below this,
             as the published evaluation does with 0.5; None: probabilities stay. Defaults to 0.5.
         data_preprocessor: Config. Defaults to ``SegmentDataPreprocessor``.
-        init_cfg: Initialisation config. Defaults to None.
+        init_cfg: Initialization config. Defaults to None.
 
     Raises:
         ValueError: If ``skip`` is without ``base``, ``guide_by_pseudo_labels`` without ``pseudo_loss``; in

@@ -20,7 +20,7 @@ class SegmentModel(BaseModel):
 
     Args:
         data_preprocessor: Config of the data preprocessor. Defaults to ``SegmentDataPreprocessor``.
-        init_cfg: Initialisation config. Defaults to None.
+        init_cfg: Initialization config. Defaults to None.
     """
 
     def __init__(self, data_preprocessor: OptConfigType = None, init_cfg: OptMultiConfig = None) -> None:

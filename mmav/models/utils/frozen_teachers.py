@@ -20,7 +20,7 @@ from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dic
 
 from .feature_taps import tap_features
 from .frozen_module import FrozenModule, build_frozen
-from .normalization import picture_normalisation
+from .normalization import picture_normalization
 
 OPTIONS = {'config', 'model', 'checkpoint', 'classes', 'class_map'}
 
@@ -37,11 +37,11 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
             classes, and ``class_map``, its class to the student's (missing: names stay; classes that the
             map leaves out are not taken).
         data_preprocessor: What prepares the teachers' inputs. A teacher whose config has a
-            ``data_preprocessor`` must have been trained on pictures normalised alike.
+            ``data_preprocessor`` must have been trained on pictures normalized alike.
         allow_untrained: Whether teachers may do their work without weights. Defaults to False.
 
     Raises:
-        ValueError: If there is no teacher, an option is unknown, or a teacher's pictures are normalised in
+        ValueError: If there is no teacher, an option is unknown, or a teacher's pictures are normalized in
             another way.
     """
 
@@ -72,7 +72,7 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
             if model is None:
                 model = Config.fromfile(options['config']).model
             self[modality] = build_frozen(model)
-            _check_normalisation(where, modality, model, self[modality], data_preprocessor)
+            _check_normalization(where, modality, model, self[modality], data_preprocessor)
             self.checkpoints[modality] = options.get('checkpoint')
             self.classes[modality] = options.get('classes')
             self.class_maps[modality] = options.get('class_map') or {}
@@ -206,13 +206,13 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
         return boxes if names is None else map_labels(boxes, names, self.targets, self.class_maps[modality])
 
 
-def _check_normalisation(
+def _check_normalization(
     where: str, modality: str, model: ConfigType, teacher: nn.Module, data_preprocessor: nn.Module | None
 ) -> None:
     if model.get('data_preprocessor') is None or data_preprocessor is None:
         return
     trained, given = (
-        picture_normalisation(preprocessor, modality)
+        picture_normalization(preprocessor, modality)
         for preprocessor in (teacher.data_preprocessor, data_preprocessor)
     )
     if trained is not None and given is not None and trained != given:

@@ -1,10 +1,10 @@
-"""How a data preprocessor normalises pictures, so that a teacher and its student can be compared."""
+"""How a data preprocessor normalizes pictures, so that a teacher and its student can be compared."""
 
 import torch
 from torch import nn
 
 
-def picture_normalisation(preprocessor: nn.Module, modality: str = 'rgb') -> tuple[list, list, bool] | None:
+def picture_normalization(preprocessor: nn.Module, modality: str = 'rgb') -> tuple[list, list, bool] | None:
     """Look up what a data preprocessor does to pictures.
 
     Args:

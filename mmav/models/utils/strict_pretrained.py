@@ -1,4 +1,4 @@
-"""Initialisation from a checkpoint: safe, strict, and for inputs of any number of channels."""
+"""Initialization from a checkpoint: safe, strict, and for inputs of any number of channels."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -36,7 +36,7 @@ def adapt_in_channels(weight: Tensor, in_channels: int) -> Tensor:
 # In mmengine's root registry: a parent's registry is searched whatever scope a model is built in.
 @WEIGHT_INITIALIZERS.register_module()
 class StrictPretrained:
-    """Initialise a module, or some of its submodules, from a checkpoint.
+    """Initialize a module, or some of its submodules, from a checkpoint.
 
     What mmengine's ``Pretrained`` does, but nothing of the checkpoint is executed, and a missing,
     unexpected or misshapen parameter is an error instead of a line in the log. For ``init_cfg`` of any
@@ -52,7 +52,7 @@ class StrictPretrained:
 
     Args:
         checkpoint: Path, see :func:`mmav.utils.checkpoint.read_checkpoint`. None, for configs whose users
-            must name theirs, is an error when the weights are initialised.
+            must name theirs, is an error when the weights are initialized.
         prefix: Name of the part of the checkpoint that the module is loaded from; '' for all of it.
         submodules: Instead of ``prefix``: names of submodules of the module (or patterns with ``*``, for
             all that match), each with the prefix in the checkpoint that it is loaded from.
@@ -109,7 +109,7 @@ class StrictPretrained:
             state_dict = select_state_dict(checkpoint, prefix, self.checkpoint)
             self._fit_input_conv(target, state_dict)
             load_strict(target, state_dict, source, allow_unexpected=self.drop)
-            # mmengine initialises children after their parent: it must not undo what is loaded here.
+            # mmengine initializes children after their parent: it must not undo what is loaded here.
             for child in target.modules():
                 if child is not module and hasattr(child, 'init_weights'):
                     child.is_init = True

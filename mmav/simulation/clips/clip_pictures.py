@@ -35,8 +35,8 @@ def render_clip(scene: ClipScene, clutter: int = 14) -> np.ndarray:
         box = (x1 * width, y1 * height, x2 * width, y2 * height)
         red, green, blue = colorsys.hsv_to_rgb(thing.hue, rng.uniform(0.55, 0.95), rng.uniform(0.5, 0.85))
         own = 255 * np.array([blue, green, red])
-        for points, colour in shape_in_box(thing.kind, box, thing.angle, thing.mirrored):
-            paint = np.array(_NAMED[colour]) if isinstance(colour, str) else np.minimum(own * colour, 255)
+        for points, color in shape_in_box(thing.kind, box, thing.angle, thing.mirrored):
+            paint = np.array(_NAMED[color]) if isinstance(color, str) else np.minimum(own * color, 255)
             _fill(picture, points, paint)
     # Light falls off to one side, and the camera adds noise.
     x, y = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)
@@ -53,13 +53,13 @@ def _background(width: int, height: int, clutter: int, rng: np.random.Generator)
     picture = cv2.resize(cells.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     picture = np.clip(picture, 0, 255).astype(np.uint8)
     for _ in range(rng.integers(clutter // 2, clutter + 1)):
-        centre = rng.random(2) * [width, height]
+        center = rng.random(2) * [width, height]
         extent = rng.uniform(0.04, 0.2) * min(width, height)
         angle = np.sort(2 * np.pi * rng.random(rng.integers(3, 8)))
         outline = np.stack((np.cos(angle), np.sin(angle)), 1) * rng.uniform(0.4, 1, (len(angle), 1))
-        # The shapes are greyer than the things, so that colour tells something, but not all.
+        # The shapes are greyer than the things, so that color tells something, but not all.
         grey = rng.uniform(50, 210)
-        _fill(picture, centre + extent * outline, np.clip(grey + rng.uniform(-45, 45, 3), 0, 255))
+        _fill(picture, center + extent * outline, np.clip(grey + rng.uniform(-45, 45, 3), 0, 255))
     for _ in range(rng.integers(clutter // 2 + 1)):
         ends = rng.random((2, 2)) * [width, height]
         across = (ends[1] - ends[0])[::-1] * [-1, 1]
@@ -69,7 +69,7 @@ def _background(width: int, height: int, clutter: int, rng: np.random.Generator)
     return picture
 
 
-def _fill(picture: np.ndarray, points: np.ndarray, colour: np.ndarray) -> None:
+def _fill(picture: np.ndarray, points: np.ndarray, color: np.ndarray) -> None:
     # cv2 puts a pixel's middle at whole numbers.
     fixed = np.rint((points - 0.5) * (1 << _SHIFT)).astype(np.int32)
-    cv2.fillPoly(picture, [fixed], tuple(map(float, colour)), cv2.LINE_AA, _SHIFT)
+    cv2.fillPoly(picture, [fixed], tuple(map(float, color)), cv2.LINE_AA, _SHIFT)

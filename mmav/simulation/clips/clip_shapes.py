@@ -1,4 +1,4 @@
-"""Outlines of the things that sound, as flat coloured polygons.
+"""Outlines of the things that sound, as flat colored polygons.
 
 Coordinates are x to the right and y downwards in a square of about -1..1; letters: P points.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-# Each part is a polygon (P, 2) and its colour: lightness against the thing's own (1 = as it is), or the name
-# of a colour that does not change with the thing.
+# Each part is a polygon (P, 2) and its color: lightness against the thing's own (1 = as it is), or the name
+# of a color that does not change with the thing.
 Part = tuple[np.ndarray, float | str]
 
 
@@ -156,7 +156,7 @@ def shape_in_box(
         mirrored: Whether left and right are changed.
 
     Returns:
-        Polygons (P, 2) in the box's unit and their colours, to be painted one over the other.
+        Polygons (P, 2) in the box's unit and their colors, to be painted one over the other.
     """
     cosine, sine = np.cos(angle), np.sin(angle)
     matrix = np.array([[cosine, sine], [-sine, cosine]]) * ([[-1], [1]] if mirrored else 1)
@@ -164,4 +164,4 @@ def shape_in_box(
     low = np.min([points.min(0) for points in turned], axis=0)
     high = np.max([points.max(0) for points in turned], axis=0)
     scale = (np.array(box[2:]) - box[:2]) / (high - low)
-    return [((points - low) * scale + box[:2], colour) for points, (_, colour) in zip(turned, SHAPES[kind])]
+    return [((points - low) * scale + box[:2], color) for points, (_, color) in zip(turned, SHAPES[kind])]

@@ -36,7 +36,7 @@ class ClipConfig(SimulatorConfig):
         two_share: Share of clips that show two things.
         several_share: Share of those in which both are of the sounding kind.
         offscreen_share: Share of train, val and test clips whose sounding thing is not in the picture.
-        colour_spread: Standard deviation of a thing's hue around its kind's, in turns of the colour circle;
+        colour_spread: Standard deviation of a thing's hue around its kind's, in turns of the color circle;
             the kinds' hues are evenly spaced on it.
         clutter: Most random shapes in the background.
         snr: Range of the signal-to-noise ratio in dB.
@@ -112,7 +112,7 @@ class Thing:
         box: x1, y1, x2, y2, relative to the picture (0..1); its outline fills the box.
         angle: How far it is turned, in radians.
         mirrored: Whether left and right are changed.
-        hue: In turns of the colour circle.
+        hue: In turns of the color circle.
         sounding: Whether it is of the kind that is heard.
     """
 

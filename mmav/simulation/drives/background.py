@@ -46,13 +46,13 @@ def paint_base(scene: DriveScene, camera: PinholeCamera, look: Look, modalities:
         across = _across(scene, x, depth)
     canvas = Canvas(camera, look, None, None, None)
     if 'rgb' in modalities:
-        half = _ground_colours(scene, look, x, depth, across, texture)
+        half = _ground_colors(scene, look, x, depth, across, texture)
         if tunnel:
-            half[wall] = _wall_colours(depth, z, texture, look, camera)[wall]
+            half[wall] = _wall_colors(depth, z, texture, look, camera)[wall]
             half = canvas.through_fog(half, depth)
         else:
             half = canvas.through_fog(half, np.minimum(depth, _FAR * 4))
-            half[:horizon] = _sky_colours(look, horizon, shape[1], rng, scene)
+            half[:horizon] = _sky_colors(look, horizon, shape[1], rng, scene)
         half = np.clip(half, 0, 255).astype(np.uint8)
         canvas.rgb = cv2.resize(half, (camera.width, camera.height), interpolation=cv2.INTER_LINEAR)
     if 'thermal' in modalities:
@@ -80,7 +80,7 @@ def _across(scene: DriveScene, x: np.ndarray, depth: np.ndarray) -> np.ndarray:
     return (depth * slope[None] - np.float32(origin @ right)).astype(np.float32)
 
 
-def _ground_colours(scene, look: Look, x, depth, across, texture) -> np.ndarray:
+def _ground_colors(scene, look: Look, x, depth, across, texture) -> np.ndarray:
     width = np.float32(scene.road.width)
     grain = cv2.GaussianBlur(texture, (0, 0), 0.8) * 3.2
     patches = cv2.resize(texture[::24, ::24], texture.shape[::-1], interpolation=cv2.INTER_CUBIC)
@@ -110,9 +110,9 @@ def _ground_colours(scene, look: Look, x, depth, across, texture) -> np.ndarray:
     return out
 
 
-def _sky_colours(look: Look, rows: int, columns: int, rng, scene: DriveScene) -> np.ndarray:
+def _sky_colors(look: Look, rows: int, columns: int, rng, scene: DriveScene) -> np.ndarray:
     ramp = np.linspace(0, 1, rows, dtype=np.float32)[:, None, None] ** 1.4
-    top, bottom = (np.asarray(colour, dtype=np.float32) for colour in look.sky)
+    top, bottom = (np.asarray(color, dtype=np.float32) for color in look.sky)
     sky = np.broadcast_to(top + (bottom - top) * ramp, (rows, columns, 3)).copy()
     clouds = np.zeros((rows, columns), dtype=np.float32)
     for size, weight in ((6, 1.0), (14, 0.55), (34, 0.3)):
@@ -127,9 +127,9 @@ def _sky_colours(look: Look, rows: int, columns: int, rng, scene: DriveScene) ->
     ridge = np.interp(np.arange(columns), np.linspace(0, columns, 80), np.abs(steps - steps.mean()))
     ridge = rows - 3 - 2.2 * ridge - 2.0 * rng.random(columns)
     woods = np.arange(rows)[:, None] > ridge[None]
-    colour = np.array([52, 70, 58], dtype=np.float32) * np.asarray(look.ambient, dtype=np.float32)
+    color = np.array([52, 70, 58], dtype=np.float32) * np.asarray(look.ambient, dtype=np.float32)
     seen = np.float32(np.exp(-look.fog * 110.0))
-    sky[woods] = colour * seen + np.asarray(look.fog_colour, dtype=np.float32) * (1 - seen)
+    sky[woods] = color * seen + np.asarray(look.fog_color, dtype=np.float32) * (1 - seen)
     return sky
 
 
@@ -146,7 +146,7 @@ def _tunnel_depth(scene, camera: PinholeCamera, x, z) -> tuple[np.ndarray, np.nd
     return depth, (side[None] < floor[:, None]) | (z[:, None] > 0)
 
 
-def _wall_colours(depth, z, texture, look: Look, camera: PinholeCamera) -> np.ndarray:
+def _wall_colors(depth, z, texture, look: Look, camera: PinholeCamera) -> np.ndarray:
     height = camera.mount_height + depth * z[:, None]
     tiles = 1.0 + 0.45 * (height < 2.6) - 0.5 * (np.abs(height - 2.6) < 0.12) - 0.25 * (height > 5.3)
     grey = (135 + 7 * cv2.GaussianBlur(texture, (0, 0), 1.2)) * tiles
@@ -163,7 +163,7 @@ def paint_markings(canvas: Canvas, scene: DriveScene, time: float) -> None:
     here, _ = (float(value) for value in road.coordinates(ego))
     light = np.asarray(look.ambient) + np.asarray(look.sun) * max(look.sun_direction[2], 0.3)
 
-    def stripe(across, begin, length, colour, width=0.14):
+    def stripe(across, begin, length, color, width=0.14):
         corners = [(begin, across - width / 2), (begin + length, across - width / 2)]
         corners += [(begin + length, across + width / 2), (begin, across + width / 2)]
         points = np.array([(*road.point(*corner), 0.0) for corner in corners])
@@ -171,7 +171,7 @@ def paint_markings(canvas: Canvas, scene: DriveScene, time: float) -> None:
         if points[:, 1].max() < 1.0:
             return
         middle = points.mean(axis=0)
-        shaded = np.asarray(colour) * (light + look.lamp(middle))
+        shaded = np.asarray(color) * (light + look.lamp(middle))
         canvas.fill(points, canvas.through_fog(shaded, np.linalg.norm(middle)), None, solid=False)
 
     reach = 72.0
@@ -204,17 +204,17 @@ def paint_scenery(canvas: Canvas, scene: DriveScene, thing: Scenery, time: float
     {'tree': _tree, 'lamp': _lamp}.get(thing.kind, _block)(canvas, thing, position, distance)
 
 
-def _lit(canvas: Canvas, colour, normal, point, distance) -> np.ndarray:
+def _lit(canvas: Canvas, color, normal, point, distance) -> np.ndarray:
     look = canvas.look
     light = np.asarray(look.ambient) + np.asarray(look.sun) * max(float(normal @ look.sun_direction), 0.0)
-    shaded = np.asarray(colour, dtype=np.float64) * (light + 0.6 * look.lamp(point))
+    shaded = np.asarray(color, dtype=np.float64) * (light + 0.6 * look.lamp(point))
     return canvas.through_fog(shaded, distance)
 
 
 def _block(canvas: Canvas, thing: Scenery, position, distance) -> None:
     w, b, h = (np.array([-0.5, 0.5]) * thing.size[0], np.array([-0.5, 0.5]) * thing.size[1], thing.size[2])
     tones = ((150, 178, 200), (120, 140, 186), (186, 190, 192), (140, 170, 176))
-    colour = np.asarray(tones[int(thing.shade * 3.99)]) * (0.8 + 0.4 * ((thing.shade * 7) % 1))
+    color = np.asarray(tones[int(thing.shade * 3.99)]) * (0.8 + 0.4 * ((thing.shade * 7) % 1))
     wall = thing.kind == 'wall'
     counts = canvas.heat_through_fog(np.float64(canvas.look.ground - (30 if wall else 90)), distance)
     sides = [
@@ -231,7 +231,7 @@ def _block(canvas: Canvas, thing: Scenery, position, distance) -> None:
             normal = -normal
         if normal[:2] @ middle[:2] >= 0 or points[:, 1].max() < 0.5:
             continue
-        canvas.fill(points, _lit(canvas, colour, normal, middle, distance), float(counts))
+        canvas.fill(points, _lit(canvas, color, normal, middle, distance), float(counts))
         if wall or canvas.rgb is None:
             continue
         _windows(canvas, points, normal, h, distance, thing.shade)

@@ -3,7 +3,7 @@
 Shapes: M microphones, N points, T instants.
 
 Ego frame: x right, y forward (the camera's axis), z up, in metres; its origin lies on the ground under the
-array's centre. Azimuth and heading are clockwise seen from above (positive = right), zero = forward.
+array's center. Azimuth and heading are clockwise seen from above (positive = right), zero = forward.
 The world frame is the ego frame at the drive's first instant.
 """
 
@@ -98,7 +98,7 @@ class MicrophoneArray:
 
     @property
     def offsets(self) -> np.ndarray:
-        """Microphone positions (M, 3) in metres relative to the array's centre."""
+        """Microphone positions (M, 3) in metres relative to the array's center."""
         return self.radius * self.axes
 
     @property
@@ -108,7 +108,7 @@ class MicrophoneArray:
 
 
 def plane_normal(points: np.ndarray) -> np.ndarray:
-    """Normal (3,), not normalised, of the plane through the first three of some points (P, 3)."""
+    """Normal (3,), not normalized, of the plane through the first three of some points (P, 3)."""
     # np.cross costs twenty times as much on single vectors.
     (ax, ay, az), (bx, by, bz), (cx, cy, cz) = points[:3].tolist()
     ux, uy, uz, vx, vy, vz = bx - ax, by - ay, bz - az, cx - ax, cy - ay, cz - az

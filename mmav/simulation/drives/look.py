@@ -1,6 +1,6 @@
 """What light, weather and temperature each condition has, and what materials look like.
 
-Colours are BGR, 0..255. Thermal values are raw counts of a 16-bit camera in 21800..25000.
+Colors are BGR, 0..255. Thermal values are raw counts of a 16-bit camera in 21800..25000.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .scene import DriveScene
 
 THERMAL_RANGE = (21800, 25000)
 
-COLOURS = {
+COLORS = {
     'glass': (84, 70, 56), 'tyre': (30, 30, 31), 'rim': (150, 150, 152), 'arch': (16, 16, 16),
     'trim': (36, 36, 38), 'grille': (22, 22, 22), 'plate': (212, 222, 226), 'headlight': (214, 222, 226),
     'taillight': (34, 22, 160), 'exhaust': (70, 70, 72),
@@ -37,7 +37,7 @@ class Look:
         sun: Light of the sun, per BGR channel; zeros where none shines.
         sun_direction: (3,) unit vector towards the sun in the ego frame.
         fog: Extinction in 1/m.
-        fog_colour: BGR.
+        fog_color: BGR.
         sky: BGR at the top and at the horizon.
         headlights: 0..1, strength of the vehicles' lamps.
         noise: Standard deviation of the camera's noise, 0..255.
@@ -53,7 +53,7 @@ class Look:
     sun: tuple[float, float, float]
     sun_direction: np.ndarray
     fog: float
-    fog_colour: tuple[float, float, float]
+    fog_color: tuple[float, float, float]
     sky: tuple[tuple[float, float, float], tuple[float, float, float]]
     headlights: float
     noise: float
@@ -117,6 +117,6 @@ def make_look(scene: DriveScene) -> Look:
     )  # fmt: skip
 
 
-def cargo_colour(paint: tuple[int, int, int]) -> tuple[int, int, int]:
-    """A truck's box is pale, tinted with the cab's colour."""
+def cargo_color(paint: tuple[int, int, int]) -> tuple[int, int, int]:
+    """A truck's box is pale, tinted with the cab's color."""
     return tuple(int(170 + 0.25 * channel) for channel in paint)

@@ -23,7 +23,7 @@ class Face:
     Args:
         points: (P, 3) metres.
         normal: (3,) outward unit vector; None for a face that is seen from both sides.
-        material: Name that the renderer turns into colour and temperature.
+        material: Name that the renderer turns into color and temperature.
     """
 
     points: np.ndarray
@@ -37,12 +37,12 @@ class Part:
 
     Args:
         layer: Parts of a lower layer are drawn first.
-        centre: (2,) ground position, by whose distance the parts of a layer are sorted.
+        center: (2,) ground position, by whose distance the parts of a layer are sorted.
         faces: In drawing order.
     """
 
     layer: int
-    centre: tuple[float, float]
+    center: tuple[float, float]
     faces: tuple[Face, ...]
 
 
@@ -268,9 +268,9 @@ def _motorcycle(width: float, length: float, height: float) -> list[Part]:
     parts.append(Part(2, (0, -0.08 * b), tuple(rider)))
     z0 = shoulder + 0.01
     angle = 2 * np.pi * np.arange(10) / 10
-    centre, half = (z0 + height) / 2, (height - z0) / 2
-    profile = [(-0.035 * b + 0.14 * np.cos(a), centre + half * np.sin(a)) for a in angle]
-    head = _extrusion(profile, 0.12, 0.09, 'helmet', centre + 0.03)
+    center, half = (z0 + height) / 2, (height - z0) / 2
+    profile = [(-0.035 * b + 0.14 * np.cos(a), center + half * np.sin(a)) for a in angle]
+    head = _extrusion(profile, 0.12, 0.09, 'helmet', center + 0.03)
     head.append(_across(-0.1, 0.1, z0 + 0.1, z0 + 0.19, -0.035 * b + 0.145, 'glass'))
     parts.append(Part(3, (0, -0.05 * b), tuple(head)))
     return parts

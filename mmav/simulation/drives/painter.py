@@ -43,10 +43,10 @@ class Canvas:
         copies = (None if picture is None else picture.copy() for picture in pictures)
         return Canvas(self.camera, self.look, *copies)
 
-    def through_fog(self, colours: np.ndarray, distance: np.ndarray) -> np.ndarray:
-        """Colours (..., 3) as seen through `distance` (...) metres of air."""
+    def through_fog(self, colors: np.ndarray, distance: np.ndarray) -> np.ndarray:
+        """Colors (..., 3) as seen through `distance` (...) metres of air."""
         seen = np.exp(-self.look.fog * np.asarray(distance))[..., None]
-        return colours * seen + np.asarray(self.look.fog_colour) * (1.0 - seen)
+        return colors * seen + np.asarray(self.look.fog_color) * (1.0 - seen)
 
     def heat_through_fog(self, counts: np.ndarray, distance: np.ndarray) -> np.ndarray:
         """Thermal counts as seen through `distance` metres of air."""
@@ -56,7 +56,7 @@ class Canvas:
     def fill(
         self,
         points: np.ndarray,
-        colour: Sequence[float] | np.ndarray | None,
+        color: Sequence[float] | np.ndarray | None,
         counts: float | None,
         solid: bool = True,
     ) -> None:
@@ -64,7 +64,7 @@ class Canvas:
 
         Args:
             points: (P, 3) metres in the ego frame.
-            colour: BGR after fog, or None to leave the picture as it is.
+            color: BGR after fog, or None to leave the picture as it is.
             counts: Thermal counts after fog, or None.
             solid: Whether the polygon counts in the depth map.
         """
@@ -78,9 +78,9 @@ class Canvas:
             return
         # cv2 puts a pixel's middle at whole numbers; keep what it draws within its 16-bit-safe range.
         pixels = np.minimum(np.maximum(pixels, -20000), 20000) - 0.5
-        if self.rgb is not None and colour is not None:
+        if self.rgb is not None and color is not None:
             fixed = np.rint(pixels * (1 << _SHIFT)).astype(np.int32)
-            cv2.fillConvexPoly(self.rgb, fixed, tuple(map(float, colour)), cv2.LINE_AA, _SHIFT)
+            cv2.fillConvexPoly(self.rgb, fixed, tuple(map(float, color)), cv2.LINE_AA, _SHIFT)
         if self.thermal is None and self.inverse_depth is None:
             return
         half = np.rint((pixels * 0.5 - 0.25) * (1 << _SHIFT)).astype(np.int32)
@@ -131,7 +131,7 @@ class Canvas:
         area = self.rgb[y0:y1, x0:x1]
         self.rgb[y0:y1, x0:x1] = cv2.multiply(area, cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR), scale=1 / 255)
 
-    def glow(self, point: np.ndarray, radius: float, colour: Sequence[float], strength: float) -> None:
+    def glow(self, point: np.ndarray, radius: float, color: Sequence[float], strength: float) -> None:
         """Round light around a point (3,) of the ego frame; `radius` in metres."""
         if self.rgb is None or point[1] < NEAR:
             return
@@ -143,7 +143,7 @@ class Canvas:
         x0, y0, x1, y1 = region
         x = np.exp(-(((np.arange(x0, x1) - pixel[0]) / (0.45 * size)) ** 2)).astype(np.float32)
         y = np.exp(-(((np.arange(y0, y1) - pixel[1]) / (0.45 * size)) ** 2)).astype(np.float32)
-        shine = np.asarray(colour, dtype=np.float32) * np.float32(strength)
+        shine = np.asarray(color, dtype=np.float32) * np.float32(strength)
         light = (y[:, None] * x[None])[..., None] * shine
         area = self.rgb[y0:y1, x0:x1]
         self.rgb[y0:y1, x0:x1] = cv2.add(area, light.astype(np.uint8))

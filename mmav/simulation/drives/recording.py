@@ -139,7 +139,7 @@ def render_recording(
 ) -> Recording:
     """Make the whole sound of a drive.
 
-    Levels are physical and never normalised: full scale stands for `config.full_scale` pascal throughout a
+    Levels are physical and never normalized: full scale stands for `config.full_scale` pascal throughout a
     data set, so levels between microphones, pictures and drives keep their meaning.
 
     Args:

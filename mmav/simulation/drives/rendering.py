@@ -13,7 +13,7 @@ import numpy as np
 from .background import paint_base, paint_markings, paint_scenery
 from .config import SimulationConfig
 from .geometry import PinholeCamera, local_to_frame
-from .look import COLOURS, HEAT, THERMAL_RANGE, cargo_colour, make_look
+from .look import COLORS, HEAT, THERMAL_RANGE, cargo_color, make_look
 from .meshes import vehicle_parts
 from .painter import Canvas
 from .scene import DriveScene, Vehicle
@@ -59,7 +59,7 @@ class DriveRenderer:
 
         Returns:
             Those that the configuration asks for: 'rgb' (H, W, 3) uint8 BGR, 'thermal' (H, W) uint16 counts,
-            'depth' (H, W, 3) uint8 jet-coloured BGR.
+            'depth' (H, W, 3) uint8 jet-colored BGR.
         """
         time = self.scene.frame_times[index]
         canvas = self._base.copy()
@@ -165,8 +165,8 @@ def paint_vehicle(canvas: Canvas, vehicle: Vehicle, position: np.ndarray, headin
     meshes = _flat_mesh(vehicle.kind, vehicle.size)
 
     def order(mesh):
-        centre = local_to_frame(np.array([*mesh[0].centre, 0.0]), position, heading)
-        return mesh[0].layer, -float(np.hypot(centre[0], centre[1]))
+        center = local_to_frame(np.array([*mesh[0].center, 0.0]), position, heading)
+        return mesh[0].layer, -float(np.hypot(center[0], center[1]))
 
     lights = []
     for _, corners, normals, starts, materials in sorted(meshes, key=order):
@@ -180,17 +180,17 @@ def paint_vehicle(canvas: Canvas, vehicle: Vehicle, position: np.ndarray, headin
         lamp = look.lamp(first) * np.maximum(facing / np.linalg.norm(eye - first, axis=1), 0.0)
         light = skylight[:, None] * np.asarray(look.ambient) + lamp[:, None]
         light += sun[:, None] * np.asarray(look.sun)
-        base = np.array([_colour(vehicle, material) for material in materials])
+        base = np.array([_color(vehicle, material) for material in materials])
         shaded = canvas.through_fog(np.clip(base * light, 0, 255), np.full(len(base), distance))
         heat = np.array([_heat(vehicle, material, look) for material in materials])
         counts = canvas.heat_through_fog(heat, np.full(len(heat), distance))
         for f in np.flatnonzero(facing > 0):
             face = points[starts[f] : starts[f + 1]]
-            colour, material = shaded[f], materials[f]
+            color, material = shaded[f], materials[f]
             if material in ('headlight', 'taillight') and look.headlights > 0 and not vehicle.parked:
-                colour, strength = _lamp_colour(material, look, distance, colour)
+                color, strength = _lamp_color(material, look, distance, color)
                 lights.append((face.mean(axis=0), material, strength))
-            canvas.fill(face, colour, float(counts[f]), material not in _FLAT)
+            canvas.fill(face, color, float(counts[f]), material not in _FLAT)
     for point, material, strength in lights:
         if material == 'headlight':
             canvas.glow(point, 0.9, (190, 215, 235), 0.9 * strength)
@@ -198,14 +198,14 @@ def paint_vehicle(canvas: Canvas, vehicle: Vehicle, position: np.ndarray, headin
             canvas.glow(point, 0.55, (40, 30, 190), 0.8 * strength)
 
 
-def _colour(vehicle: Vehicle, material: str) -> tuple[float, float, float]:
+def _color(vehicle: Vehicle, material: str) -> tuple[float, float, float]:
     if material in ('paint', 'hood'):
         return vehicle.paint
     if material == 'seam':
         return tuple(0.55 * channel for channel in vehicle.paint)
     if material == 'cargo':
-        return cargo_colour(vehicle.paint)
-    return COLOURS[material]
+        return cargo_color(vehicle.paint)
+    return COLORS[material]
 
 
 def _heat(vehicle: Vehicle, material: str, look) -> float:
@@ -214,8 +214,8 @@ def _heat(vehicle: Vehicle, material: str, look) -> float:
     return look.air + 400.0 * look.warmth + HEAT.get(material, 0) * look.warmth
 
 
-def _lamp_colour(material: str, look, distance: float, colour) -> tuple[np.ndarray, float]:
-    """Colour of a burning lamp and how strong its halo is."""
+def _lamp_color(material: str, look, distance: float, color) -> tuple[np.ndarray, float]:
+    """Color of a burning lamp and how strong its halo is."""
     burning = np.array([235.0, 248, 255]) if material == 'headlight' else np.array([60.0, 50, 245])
     seen = float(np.exp(-0.5 * look.fog * distance))
-    return colour + (burning - colour) * seen * look.headlights, look.headlights * seen
+    return color + (burning - color) * seen * look.headlights, look.headlights * seen

@@ -101,7 +101,7 @@ def _traffic(
             spot = distance * np.array([np.sin(azimuth), np.cos(azimuth)])
             along = float(road.coordinates(spot)[0])
         sign = -1.0 if oncoming else 1.0
-        start = road.point(along - sign * speed * moment, road.lane_centre(lane))
+        start = road.point(along - sign * speed * moment, road.lane_center(lane))
         vehicle = _vehicle(rng, config, first_id + number, start, heading, speed)
         if rng.random() < config.lane_change_share and road.lanes > 1:
             target = lane + (1 if lane == 0 or (lane < road.lanes - 1 and rng.random() < 0.5) else -1)

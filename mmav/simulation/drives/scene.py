@@ -36,7 +36,7 @@ class Vehicle:
         lane_change: (start s, duration s, shift to the right m) or None.
         level: Sound pressure level in dB re 20 uPa at 1 m; None = silent (parked, engine off).
         cylinders: Number of cylinders of the engine.
-        paint: BGR colour, 0..255.
+        paint: BGR color, 0..255.
         sound_seed: Seed of the engine's timbre and the noise.
         parked: Whether it stands with a cold engine.
     """
@@ -57,7 +57,7 @@ class Vehicle:
 
     @property
     def source_height(self) -> float:
-        """Height of the acoustic centre over the ground in metres."""
+        """Height of the acoustic center over the ground in metres."""
         return 0.8 if self.kind == 'truck' else 0.5
 
     def speeds(self, times: np.ndarray) -> np.ndarray:
@@ -129,7 +129,7 @@ class Road:
         relative = np.asarray(points) - np.asarray(self.origin)
         return relative @ forward, relative @ right
 
-    def lane_centre(self, lane: int) -> float:
+    def lane_center(self, lane: int) -> float:
         """Metres across from the left edge to the middle of a lane."""
         return (lane + 0.5) * self.lane_width
 
@@ -143,7 +143,7 @@ class Scenery:
         position: (x, y) in metres in the world frame.
         heading: Radians.
         size: (width, length, height) in metres.
-        shade: 0..1, picks the colour.
+        shade: 0..1, picks the color.
     """
 
     kind: str
@@ -206,7 +206,7 @@ class DriveScene:
         return 'night' if self.condition == 'night' else 'day'
 
     def ego_positions(self, times: np.ndarray) -> np.ndarray:
-        """Ground position (T, 2) of the array's centre in the world frame."""
+        """Ground position (T, 2) of the array's center in the world frame."""
         times = np.asarray(times, dtype=np.float64)
         return np.stack((np.zeros_like(times), self.ego_speed * times), axis=-1)
 

@@ -27,7 +27,7 @@ class VehicleView:
         vehicle: The vehicle.
         box: (4,) clipped to the cropped picture; zeros where nothing of it is inside.
         visibility: Share of its silhouette that is inside the picture and not hidden.
-        distance: Ground distance from the array's centre to the vehicle's middle in metres.
+        distance: Ground distance from the array's center to the vehicle's middle in metres.
         azimuth: Degrees, positive = right of the camera's axis.
     """
 

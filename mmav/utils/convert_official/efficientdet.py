@@ -104,7 +104,7 @@ def convert_efficientdet_d2(in_channels: int) -> Callable[..., dict[str, Tensor]
     mmdet's are (dx, dy, dw, dh): their rows change places.
 
     Args:
-        in_channels: 8 microphones, 3 for RGB and coloured depth, 1 for thermal.
+        in_channels: 8 microphones, 3 for RGB and colored depth, 1 for thermal.
 
     Returns:
         Takes the published state dict and, as ``classes``, the classes to keep; returns ours.

@@ -16,11 +16,11 @@ CELLS = 7
 
 
 def ramps(height, width):
-    """A picture whose colours tell the place, and the same as a map of its 7 x 7 cells, in 0..255."""
+    """A picture whose colors tell the place, and the same as a map of its 7 x 7 cells, in 0..255."""
     y, x = np.mgrid[:height, :width] + 0.5
     place = np.stack([255 * x / width, 255 * y / height, 127 * (x / width + y / height)], axis=-1)
-    centres = (np.arange(CELLS) + 0.5) / CELLS * 255
-    rows, columns = np.broadcast_arrays(centres[:, None], centres[None, :])
+    centers = (np.arange(CELLS) + 0.5) / CELLS * 255
+    rows, columns = np.broadcast_arrays(centers[:, None], centers[None, :])
     cells = np.stack([columns, rows, (rows + columns) * 127 / 255]).astype(np.float32)
     return place.round().astype(np.uint8), cells
 
@@ -60,7 +60,7 @@ def test_map_is_seen_through_the_window_of_the_picture(store, direction, seed):
     results = augment(RESIZE, CROP, *flip, dict(type='LoadTeacherEmbeddings', store=store))
     assert results['img'].shape == (224, 224, 3)
     seen = results['img'].reshape(CELLS, 32, CELLS, 32, 3).mean((1, 3)).transpose(2, 0, 1)
-    # the stored map says nothing beyond the centres of its outer cells
+    # the stored map says nothing beyond the centers of its outer cells
     seen[:2] = seen[:2].clip(255 * 0.5 / CELLS, 255 * 6.5 / CELLS)
     np.testing.assert_allclose(results['teacher_visual'][:2], seen[:2], atol=0.6)
     _, cells = ramps(300, 400)

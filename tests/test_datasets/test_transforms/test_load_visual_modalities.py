@@ -22,8 +22,8 @@ def test_thermal_range(tmp_path):
 def test_thermal_of_eight_bits_is_taken_as_it_is(tmp_path):
     raw = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
     cv2.imwrite(str(tmp_path / 'grey.png'), raw)
-    cv2.imwrite(str(tmp_path / 'colour.png'), np.repeat(raw[..., None], 3, axis=2))
-    for name in ('grey.png', 'colour.png'):
+    cv2.imwrite(str(tmp_path / 'color.png'), np.repeat(raw[..., None], 3, axis=2))
+    for name in ('grey.png', 'color.png'):
         np.testing.assert_array_equal(load(tmp_path / name, 'thermal', (3, 4), crop=None)[..., 0], raw)
 
 

@@ -100,7 +100,7 @@ def test_stacked_batches_and_missing_samples_will_do(batch):
     assert stacked['inputs'].shape == (2, 8, 80, 173)
 
 
-def test_normalisation_of_many_channels(batch):
+def test_normalization_of_many_channels(batch):
     plain = AudioVisualDataPreprocessor(log_mel=dict(), modality='audio')(
         only(batch, 'audio') | dict(data_samples=None)
     )

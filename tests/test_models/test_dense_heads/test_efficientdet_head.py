@@ -128,7 +128,7 @@ def test_convolutions_are_shared_by_the_levels_and_normalisations_are_not(head):
     head.cls_norms[1][0].bias.data += 1
     changed = [head.forward_single(x, level) for level in (0, 1)]
     assert torch.equal(changed[0][0], same[0][0]) and not torch.allclose(changed[1][0], same[1][0])
-    assert torch.equal(changed[1][1], same[1][1])  # boxes have normalisations of their own
+    assert torch.equal(changed[1][1], same[1][1])  # boxes have normalizations of their own
 
 
 def test_another_number_of_levels_is_refused(head):

@@ -112,7 +112,7 @@ def test_letterboxed_boxes_come_back_to_the_camera_image(
     assert all(value.isfinite() for value in losses.values())
 
     scores = [torch.full((1, 9, n, n), -9.0) for n in (16, 8, 4, 2, 1)]  # padded to 128 x 128
-    scores[0][0, 0, 1, 3] = 9.0  # row 1, column 3: centre (28, 12); the first anchor is 32 x 32
+    scores[0][0, 0, 1, 3] = 9.0  # row 1, column 3: center (28, 12); the first anchor is 32 x 32
     deltas = [torch.zeros(1, 36, n, n) for n in (16, 8, 4, 2, 1)]
     monkeypatch.setattr(detector.bbox_head, 'forward', lambda levels: (scores, deltas))
     (result,) = detector.eval().test_step(pseudo_collate([test[0]]))

@@ -124,7 +124,7 @@ def test_without_ground_the_array_hears_plane_waves():
     """A delayed copy for each microphone: the closed form of a plane wave."""
     rig = make_rig(ground=None)
     layer = AcousticImage(rig, grid=(8, 16), channels=('contrast',), windows=(None,), band_edges=(1000, 2000))
-    ray = rig.pixel_rays([[105.0, 25.0]])[0]  # centre of the cell in row 2, column 10
+    ray = rig.pixel_rays([[105.0, 25.0]])[0]  # center of the cell in row 2, column 10
     spectrum = torch.fft.rfft(noise(1, 1)[0].double())
     frequencies = torch.fft.rfftfreq(44100, 1 / 44100, dtype=torch.float64)
     lead = torch.from_numpy(rig.microphone_positions @ ray / 343.0)

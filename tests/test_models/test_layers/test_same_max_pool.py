@@ -40,7 +40,7 @@ def test_the_documented_windows_hold_what_they_should():
 def test_equals_scipys_filters_at_every_second_place(shape):
     picture = np.random.default_rng(0).standard_normal(shape)
     kernel = np.random.default_rng(1).standard_normal((3, 3))
-    # scipy centres each window on its cell: on even sizes the first window's centre is cell 1
+    # scipy centers each window on its cell: on even sizes the first window's center is cell 1
     cells = tuple(slice(1 - size % 2, None, 2) for size in shape)
     x = torch.from_numpy(picture)[None, None]
 

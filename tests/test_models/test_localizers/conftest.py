@@ -29,7 +29,7 @@ def toy_localizer() -> dict:
 
 @pytest.fixture
 def build() -> Callable[[dict], torch.nn.Module]:
-    """A model of a config, initialised, the same every time."""
+    """A model of a config, initialized, the same every time."""
 
     def make(cfg: dict) -> torch.nn.Module:
         torch.manual_seed(0)

@@ -21,7 +21,7 @@ HINTS = dict(
 
 @MODELS.register_module()
 class ToyEye(nn.Module):
-    """A visual teacher: the mean colour of 32 x 32 pixels, in 16 channels."""
+    """A visual teacher: the mean color of 32 x 32 pixels, in 16 channels."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) to (B, 16, h, w)."""

@@ -110,7 +110,7 @@ def test_what_does_not_fit_is_named(weights, inputs):
         teachers(inputs)
 
 
-def test_pictures_of_another_normalisation_are_refused():
+def test_pictures_of_another_normalization_are_refused():
     teachers = MODELS.build(dict(type='AVCTeachers', visual=dict(type='DETRFeatures')))
     same = dict(type='SoundLocalizationDataPreprocessor')
     teachers.check_pictures(MODELS.build(same))

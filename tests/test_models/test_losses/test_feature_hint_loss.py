@@ -39,7 +39,7 @@ def test_limits(shape, normalize):
     assert loss(student, teacher).item() == pytest.approx(loss(0.1 * student, 3 * teacher).item())
 
 
-def test_vectors_have_one_normalisation():
+def test_vectors_have_one_normalization():
     student, teacher = features((3, 6))
     assert feature_hint_loss(student, teacher) == feature_hint_loss(student, teacher, 'map')
 

@@ -107,7 +107,7 @@ def test_temperature_squared(temperature):
 
 
 def test_temperature_squared_frees_the_loss_from_a_high_temperature():
-    # The limit of T^2 KL is half the mean square of the centred difference of the maps.
+    # The limit of T^2 KL is half the mean square of the centered difference of the maps.
     student, teachers = golden_features()
     difference = numpy_attention(student[0], 2) - numpy_attention(teachers[0][0], 2)
     limit = difference.var(axis=1).mean() / 2

@@ -12,7 +12,7 @@ from mmav.models.necks.bifpn import fast_fusion
 
 
 def make_transparent(neck):
-    """Convolutions that pass their input on, normalisations that do nothing."""
+    """Convolutions that pass their input on, normalizations that do nothing."""
     for module in neck.double().modules():
         if isinstance(module, torch.nn.Conv2d):
             torch.nn.init.zeros_(module.weight)

@@ -19,7 +19,7 @@ def build(**options):
     encoder = dict(num_heads=2, num_layers=1, feedforward_channels=8)
     config = dict(type='DCMR', visual_channels=5, audio_channels=4, embed_dims=8, encoder=encoder, **options)
     model = MODELS.build(config).double().eval()
-    # fresh layer normalisation has mean 0 over the channels: every query would be zeros
+    # fresh layer normalization has mean 0 over the channels: every query would be zeros
     for name, parameter in model.named_parameters():
         if 'norm' in name:
             torch.nn.init.normal_(parameter, 1.0)

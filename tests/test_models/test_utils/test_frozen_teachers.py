@@ -78,7 +78,7 @@ def test_each_teacher_gets_its_own_checkpoint(toy_config, build_detector, teache
     distiller = build_detector(toy_config(CONFIG, checkpoints(teacher_files)))
     for modality, path in teacher_files.items():
         assert same(distiller.teachers[modality].state_dict(), path)
-    # without the initialisation that a runner does, the first loss reads them
+    # without the initialization that a runner does, the first loss reads them
     init_default_scope('mmdet')
     distiller = MODELS.build(toy_config(CONFIG, checkpoints(teacher_files)).model)
     assert not same(distiller.teachers['rgb'].state_dict(), teacher_files['rgb'])

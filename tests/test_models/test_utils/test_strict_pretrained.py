@@ -55,7 +55,7 @@ def test_detector_starts_from_an_audio_and_an_rgb_checkpoint(tmp_path, toy_confi
             assert names
             for name in names:
                 assert torch.equal(started[ours + name[len(theirs) :]], source[name])
-    # what no checkpoint gives is initialised as ever: G as the weighted sum
+    # what no checkpoint gives is initialized as ever: G as the weighted sum
     assert torch.equal(started['roi_head.fusion.conv.weight'][:, :, 0, 0], torch.eye(16).repeat(1, 2))
 
 

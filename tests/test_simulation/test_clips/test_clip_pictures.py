@@ -39,7 +39,7 @@ def test_things_are_painted_in_their_boxes_and_nowhere_else():
     for thing in scene.things:
         x1, y1, x2, y2 = thing.box
         inside[int(y1 * height) - 1 : int(y2 * height) + 2, int(x1 * width) - 1 : int(x2 * width) + 2] = True
-    picture, recoloured = (
+    picture, recolored = (
         render_clip(s).astype(int)
         for s in (
             scene,
@@ -47,7 +47,7 @@ def test_things_are_painted_in_their_boxes_and_nowhere_else():
         )
     )
     assert picture.shape == (height, width, 3)
-    differing = np.abs(picture - recoloured).max(2) > 40
+    differing = np.abs(picture - recolored).max(2) > 40
     assert differing[inside].mean() > 0.2 and not differing[~inside].any()
 
 

@@ -116,6 +116,6 @@ def test_bad_values_are_named(name, value):
 def test_unknown_names():
     with pytest.raises(ValueError, match='preset must be one of'):
         make_clip_config('huge')
-    with pytest.raises(ValueError, match='colours'):
-        make_clip_config('small', colours=3)
+    with pytest.raises(ValueError, match='colors'):
+        make_clip_config('small', colors=3)
     assert CLIP_PRESETS['small'].duration == 1.0

@@ -35,5 +35,5 @@ def test_values_out_of_range_are_named(name, value):
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match='tiny'):
         make_config('tiny')
-    with pytest.raises(ValueError, match='colour'):
-        make_config('demo', colour='red')
+    with pytest.raises(ValueError, match='color'):
+        make_config('demo', color='red')

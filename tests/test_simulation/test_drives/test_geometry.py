@@ -29,7 +29,7 @@ def test_array_is_an_octagon_that_mirrors_onto_itself():
     array = MicrophoneArray(radius=0.4)
     np.testing.assert_allclose(np.linalg.norm(array.offsets, axis=1), 0.4)
     np.testing.assert_allclose(array.offsets[::-1], array.offsets * [-1, 1, 1], atol=1e-12)
-    # Microphone 0 is before and to the right of the centre.
+    # Microphone 0 is before and to the right of the center.
     assert array.offsets[0, 0] > 0 and array.offsets[0, 1] > 0
     np.testing.assert_allclose(np.degrees(array.azimuths[:2]), [22.5, 67.5])
 

@@ -110,7 +110,7 @@ def test_signal_to_noise_ratio_is_the_one_asked_for(make_vehicle, make_scene):
     assert loudest.vehicle_snr(0.7)[0] == pytest.approx(0.0, abs=0.1)
 
 
-def test_level_follows_full_scale_and_is_never_normalised(make_vehicle, make_scene):
+def test_level_follows_full_scale_and_is_never_normalized(make_vehicle, make_scene):
     config = make_config('demo')
     near = make_scene(vehicles=(make_vehicle(position=(0.0, 5.0)),), snr=300.0)
     far = make_scene(vehicles=(make_vehicle(position=(0.0, 20.0)),), snr=300.0)

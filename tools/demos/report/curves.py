@@ -53,10 +53,10 @@ def svg_curves(
         y_label: Name of the values.
         smoothing: Weight of the past in the moving average that is drawn over the pale raw curve; 0 draws the
             raw curve alone.
-        colors: Number of each curve's colour, 0..7, so that one run looks alike in several charts.
+        colors: Number of each curve's color, 0..7, so that one run looks alike in several charts.
 
     Returns:
-        An ``<svg>`` element; its colours are classes of the page's style sheet.
+        An ``<svg>`` element; its colors are classes of the page's style sheet.
 
     Raises:
         ValueError: If there is nothing finite to draw, or a curve's steps and values differ in number.

@@ -64,7 +64,7 @@ class Chart:
         x_label: Name of the steps.
         y_label: Name of the values.
         smoothing: Weight of the past in the moving average, 0 for none.
-        colors: Number of each curve's colour, 0..7.
+        colors: Number of each curve's color, 0..7.
     """
 
     caption: str
