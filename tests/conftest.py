@@ -100,7 +100,7 @@ def build_detector() -> Callable[..., torch.nn.Module]:
 
 @pytest.fixture
 def toy_batch() -> Callable[..., dict]:
-    """A batch as a loader gives it: a second of noise, random pictures, random boxes."""
+    """A batch as a loader gives it: a second of noise, random images, random boxes."""
 
     def make(
         modalities: tuple[str, ...] = ('audio', 'rgb'),

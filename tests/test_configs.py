@@ -156,7 +156,7 @@ CHANGES = {
         {f'model.roi_head.loss_avd.{name}_weight': 0.1 for name in ('gcl', 'avkd')},
     ),
     'the same, teachers only label': ('mm_distillnet/distillnet_r18_sim.py', {'model.distill_losses': None}),
-    'labels from that file alone: no teacher, no picture (the control of `_offline`)': (
+    'labels from that file alone: no teacher, no image (the control of `_offline`)': (
         'avd/faster_rcnn_r18_sim_audio.py',
         PSEUDO_LABELS,
     ),

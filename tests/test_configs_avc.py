@@ -39,7 +39,7 @@ TABLE = [row for row in table_rows('avc') if '_teacher' not in row.config and no
 GUIDED = [ConfigRow(row.config.replace('avc_r18', 'og_avc_r18'), row.options, row.label) for row in TABLE]
 TRAINED = [ConfigRow(f'avc/{name}.py') for name in sorted({SAME.get(name, name) for name in NAMES})]
 TRAINED += [row for row in (*TABLE, *GUIDED) if row.options]
-SIZE = 64  # pixels of a toy picture
+SIZE = 64  # pixels of a toy image
 CHANNELS = 16
 
 init_default_scope('mmdet')
@@ -76,7 +76,7 @@ def shrink_localizer(cfg: dict) -> None:
 
 
 def map_size(cfg: dict) -> int:
-    """Rows and columns of a toy picture's map."""
+    """Rows and columns of a toy image's map."""
     backbone = cfg.get('localizer', cfg).visual_backbone
     return SIZE // (4 * math.prod(backbone.get('strides', (1, 2, 2, 2))))
 

@@ -19,7 +19,7 @@ EXACT = PlacePrior(depth=0.0)
 
 
 def tiny_rig(**fields) -> Rig:
-    """The octagon above the pictures of :class:`TinyMAVD`."""
+    """The octagon above the images of :class:`TinyMAVD`."""
     camera = dict(camera_matrix=((100, 0, 96), (0, 100, 20), (0, 0, 1)), image_size=FULL_SIZE, crop=CROP)
     return make_rig(**{**camera, **fields})
 

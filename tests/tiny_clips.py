@@ -1,4 +1,4 @@
-"""Pairs of a smooth random picture and a random sound, in the published layout of VGG-Sound."""
+"""Pairs of a smooth random image and a random sound, in the published layout of VGG-Sound."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ RATE = 8000  # hertz
 
 
 class TinyClips:
-    """Writes clips; pictures and sounds are kept to compare with."""
+    """Writes clips; images and sounds are kept to compare with."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -1,4 +1,4 @@
-"""A tiny data set in the published layout, made of random pictures and sounds."""
+"""A tiny data set in the published layout, made of random images and sounds."""
 
 import json
 from pathlib import Path
@@ -16,9 +16,9 @@ SIZE = (152, 65)
 
 
 class TinyMAVD:
-    """Writes frames; boxes, sounds and pictures are kept to compare with.
+    """Writes frames; boxes, sounds and images are kept to compare with.
 
-    Pictures are smooth, so that jpg keeps them nearly.
+    Images are smooth, so that jpg keeps them nearly.
     """
 
     def __init__(self, root: Path, audio_ext: str = 'wav', modalities=('rgb', 'thermal', 'depth')) -> None:

@@ -3,7 +3,7 @@
     python tools/detect.py recording.wav config.py checkpoint.pth --out-dir detections
     python tools/detect.py recording.wav config.py checkpoint.pth --rig rig.json --allow-other-rig
 
-The first writes ``detections/predictions.json`` and a picture of each second; the second hears another array
+The first writes ``detections/predictions.json`` and an image of each second; the second hears another array
 than that of the training through the same acoustic images. Boxes are in pixels of the cropped camera image.
 """
 

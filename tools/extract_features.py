@@ -52,7 +52,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--layout', choices=list(FEATURES), required=True)
     parser.add_argument('--videos', type=Path, help=f'folder of <clip>{{{",".join(VIDEO_SUFFIXES)}}}')
     parser.add_argument(
-        '--frames', type=Path, help="instead of the videos' pictures: folders <clip>/ of pictures"
+        '--frames', type=Path, help="instead of the videos' images: folders <clip>/ of pictures"
     )
     parser.add_argument('--frames-fps', type=float, help='pictures a second in those folders')
     parser.add_argument(
@@ -137,7 +137,7 @@ def list_clips(args: argparse.Namespace) -> list[str]:
 
 
 def find_source(args: argparse.Namespace, name: str) -> dict:
-    """Where the pictures and the sound of a clip are, as the extractor takes it.
+    """Where the images and the sound of a clip are, as the extractor takes it.
 
     Raises:
         SampleError: If a file is missing.

@@ -4,7 +4,7 @@
         --cfg-options teachers.visual.checkpoint=detr.pth teachers.audio.checkpoint=Cnn14.pth
 
 Of the config it takes ``teachers`` (or ``model.teachers``), ``model.data_preprocessor``, and the clips of
-``teacher_dataset`` (or ``train_dataloader.dataset``), read by ``teacher_pipeline``: whole pictures, without
+``teacher_dataset`` (or ``train_dataloader.dataset``), read by ``teacher_pipeline``: whole images, without
 augmentation. ``LoadTeacherEmbeddings(store=...)`` reads the store. Four processes share the clips:
 ``torchrun --nproc_per_node 4 tools/... --launcher pytorch``. A stopped run carries on when started again, by
 any number of processes, and writes the same bytes.
@@ -88,7 +88,7 @@ def build_dataset(cfg: Config) -> tuple[BaseDataset, list]:
     pipeline = cfg.get('teacher_pipeline') or cfg.get('teacher_dataset', {}).get('pipeline')
     if not pipeline:
         raise ValueError(
-            f'{cfg.filename} has no teacher_pipeline, which reads whole pictures for the teachers: add '
+            f'{cfg.filename} has no teacher_pipeline, which reads whole images for the teachers: add '
             '_base_/models/avc_teachers.py to its _base_'
         )
     settings.update(pipeline=pipeline, test_mode=True)  # a clip that cannot be read is never replaced
@@ -103,7 +103,7 @@ def build_writer(cfg: Config, args: argparse.Namespace) -> EmbeddingWriter:
         args: The command line.
 
     Raises:
-        ValueError: If there are no teachers, or they need pictures of another kind.
+        ValueError: If there are no teachers, or they need images of another kind.
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     teachers_cfg = cfg.get('teachers') or cfg.model.get('teachers')

@@ -1,4 +1,4 @@
-"""Find out which audio-visual events happen in videos and when; or which pictures belong to a sound.
+"""Find out which audio-visual events happen in videos and when; or which images belong to a sound.
 
     python tools/localize_events.py configs/dmin/dmin_ave.py dmin.pth --videos dog.mp4 --out-dir found
     python tools/localize_events.py configs/dmin/dmin_ave.py dmin.pth --out-dir found \
@@ -6,7 +6,7 @@
     python tools/localize_events.py configs/dmin/dcmr_ave_a2v.py dcmr.pth --videos dog.mp4 --query 2 5 \
         --out-dir found
 
-writes ``found/predictions.json`` and a picture of each timeline, ``found/timelines/*.png``.
+writes ``found/predictions.json`` and an image of each timeline, ``found/timelines/*.png``.
 """
 
 import argparse

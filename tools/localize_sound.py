@@ -3,7 +3,7 @@
     python tools/localize_sound.py config.py checkpoint.pth --pair dog.jpg dog.wav --out-dir found
     python tools/localize_sound.py config.py checkpoint.pth --videos dog.mp4 --out-dir found
 
-writes ``found/predictions.json`` and, of each pair, ``pictures/*.jpg`` (the map over the picture) and
+writes ``found/predictions.json`` and, of each pair, ``pictures/*.jpg`` (the map over the image) and
 ``maps/*.npy`` or, of each video, ``videos/*.mp4`` with its sound.
 """
 
@@ -19,7 +19,7 @@ from mmav.apis import SoundLocalizationInferencer
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description='Localize sounds in pictures and videos')
+    parser = argparse.ArgumentParser(description='Localize sounds in images and videos')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument(
@@ -28,7 +28,7 @@ def parse_args() -> argparse.Namespace:
         action='append',
         default=[],
         metavar=('PICTURE', 'SOUND'),
-        help='a picture and a file with its sound, of which the middle is heard; may be given several times',
+        help='an image and a file with its sound, of which the middle is heard; may be given several times',
     )
     parser.add_argument('--videos', nargs='+', default=[], metavar='VIDEO', help='videos with sound')
     parser.add_argument('--out-dir', required=True, help='folder for what is found')

@@ -4,7 +4,7 @@
     python tools/parse_video.py configs/avvp/han_llp.py han.pth --out-dir parsed \
         --features audio=feats/vggish/x.npy visual=feats/res152/x.npy visual_st=feats/r2plus1d_18/x.npy
 
-writes ``parsed/predictions.json`` and a picture of each timeline, ``parsed/timelines/*.png``.
+writes ``parsed/predictions.json`` and an image of each timeline, ``parsed/timelines/*.png``.
 """
 
 import argparse

@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--show-dir', help='draw the predictions into this folder under <work dir>/<time stamp>'
     )
-    parser.add_argument('--wait-time', type=float, default=2, help='seconds a picture is shown')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds an image is shown')
     parser.add_argument(
         '--cfg-options',
         nargs='+',

@@ -46,7 +46,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('features', type=Path, help="folder of the features' folders")
     parser.add_argument('out', type=Path, help='folder to write')
     parser.add_argument('--audio-dir', default='vggish', help='folder of the sound in FEATURES: vggish')
-    parser.add_argument('--visual-dir', default='res152', help='folder of the picture in FEATURES: res152')
+    parser.add_argument('--visual-dir', default='res152', help='folder of the image in FEATURES: res152')
     parser.add_argument(
         '--skip-missing', action='store_true', help='leave out clips that only one of the folders has'
     )

@@ -1,6 +1,6 @@
 """Benchmark of the sound localizer's training step: embeddings from a store against teachers on line.
 
-Shapes: B samples, S side of the pictures in pixels.
+Shapes: B samples, S side of the images in pixels.
 """
 
 from collections.abc import Callable

@@ -95,7 +95,7 @@ def build_detectors(
 
 
 def _sample(size: int, generator: torch.Generator, num_boxes: int = 3) -> DetDataSample:
-    """Ground truth as MAVD's: a few vehicles, an eighth to a third of the picture wide."""
+    """Ground truth as MAVD's: a few vehicles, an eighth to a third of the image wide."""
     center = torch.rand(num_boxes, 2, generator=generator) * 0.6 + 0.2
     extent = torch.rand(num_boxes, 2, generator=generator) * 0.2 + 0.12
     boxes = torch.cat([center - extent / 2, center + extent / 2], dim=1) * size
@@ -118,7 +118,7 @@ def training_steps(pair: Detectors) -> tuple[Callable[[], dict], Callable[[], di
 
     The reference is what the AVD detector is made of, nothing of which training with two modalities can
     do without: mmdet's ``FasterRCNN`` on the sound (stream, RPN, one box head, losses, backward), and a
-    stream on the picture, forward and backward from the levels that a box head reads.
+    stream on the image, forward and backward from the levels that a box head reads.
 
     Args:
         pair: The detectors.
@@ -152,7 +152,7 @@ def training_steps(pair: Detectors) -> tuple[Callable[[], dict], Callable[[], di
 
 
 def check_same_training(pair: Detectors, ours: Callable[[], dict], reference: Callable[[], dict]) -> str:
-    """Make sure that both steps compute the same: losses of the audio path, features of the picture.
+    """Make sure that both steps compute the same: losses of the audio path, features of the image.
 
     Raises:
         AssertionError: If they differ.

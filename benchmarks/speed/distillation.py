@@ -55,7 +55,7 @@ def build_dataset(config: str, root: Path, size: int, modalities: Sequence[str])
         config: Path of the config of a distiller that labels on line.
         root: Folder of the files.
         size: S, in pixels.
-        modalities: Pictures to load.
+        modalities: Images to load.
 
     Returns:
         Yields what a loader collates.
@@ -84,7 +84,7 @@ def label_offline(distiller: nn.Module, batch: dict) -> list[DetDataSample]:
 
     Args:
         distiller: Its threshold is set.
-        batch: From :func:`read`, with pictures.
+        batch: From :func:`read`, with images.
 
     Returns:
         The samples with ground truth, as a file of labels would give them.
@@ -106,8 +106,8 @@ def training_steps(
 
     Args:
         distiller: From :func:`build_distiller`.
-        everything: Gives a batch as a loader does, sound and pictures.
-        sound: Gives the same batch without pictures.
+        everything: Gives a batch as a loader does, sound and images.
+        sound: Gives the same batch without images.
 
     Returns:
         By name a function that returns its losses. 'online': teachers label and give features;

@@ -1,7 +1,7 @@
 """Benchmarks of the data loader: samples per second and bytes per sample against the usual way.
 
 Both sides read RGB, thermal, depth and the sound of eight microphones from the same frames, and letterbox
-the pictures into a square of 768 pixels. Ours hands uint8 pictures and int16 sound to the device, where the
+the images into a square of 768 pixels. Ours hands uint8 images and int16 sound to the device, where the
 data preprocessor makes the network's input of them; the usual way makes it in the loader. The case 'to the
 network's input' therefore adds our preprocessor, on the CPU.
 """
@@ -78,7 +78,7 @@ def build_preprocessor(size: int) -> nn.Module:
 def check_same_input(dataset: Dataset, preprocessor: nn.Module, published: Dataset) -> str:
     """Make sure that both ways end in the same input of the network.
 
-    Pictures may differ by what rounding to uint8 after resizing does, one grey level; ours pads before the
+    Images may differ by what rounding to uint8 after resizing does, one grey level; ours pads before the
     normalization and the usual way after it, so only the content is compared.
 
     Raises:
@@ -103,7 +103,7 @@ def check_same_input(dataset: Dataset, preprocessor: nn.Module, published: Datas
             worst[name] = max(worst[name], difference)
     pictures = max(worst[name] for name in MODALITIES)
     return (
-        f'network inputs; pictures to {pictures:.2f} grey levels, spectrograms to {worst["audio"]:.0e} of 1'
+        f'network inputs; images to {pictures:.2f} grey levels, spectrograms to {worst["audio"]:.0e} of 1'
     )
 
 
@@ -197,7 +197,7 @@ def loader(
                 'loader',
                 f'a sample {case}',
                 'MAVDDataset and pipeline',
-                'float pictures, spectrograms from pickles, resized',
+                'float images, spectrograms from pickles, resized',
                 'gain',
                 target=target,
                 ours_values=[value / frames / rounds for value in mine],
@@ -256,7 +256,7 @@ def bytes_per_sample(size: int = 768, frames: int = 1) -> list[Comparison]:
         frames: Frames of the temporary data set; all samples are equal.
 
     Returns:
-        With three pictures, and for sound alone.
+        With three images, and for sound alone.
     """
     with _frames(frames, 8) as root:
         ours = build_dataset(root, size)[0]['inputs']

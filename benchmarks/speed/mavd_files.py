@@ -1,6 +1,6 @@
 """A small data set in MAVD's published layout, to time loaders on.
 
-Its pictures are textures with the detail of a camera's, so that their files have a camera's size and cost a
+Its images are textures with the detail of a camera's, so that their files have a camera's size and cost a
 camera's time to decode; its sound is noise.
 """
 
@@ -27,8 +27,8 @@ def write_mavd(root: Path, num_frames: int, thermal_bits: int = 8, seed: int = 0
     Args:
         root: Folder of the data set.
         num_frames: Frames, all of one drive.
-        thermal_bits: 8: thermal pictures are jpg files; 16: png files of raw values.
-        seed: Of the pictures and the sound.
+        thermal_bits: 8: thermal images are jpg files; 16: png files of raw values.
+        seed: Of the images and the sound.
 
     Returns:
         The frames' ids.
@@ -46,7 +46,7 @@ def write_mavd(root: Path, num_frames: int, thermal_bits: int = 8, seed: int = 0
 
 
 def _texture(rng: np.random.Generator, channels: int) -> np.ndarray:
-    """Noise of every scale, the coarse the stronger as in natural pictures, and a sensor's."""
+    """Noise of every scale, the coarse the stronger as in natural images, and a sensor's."""
     width, height = PICTURE_SIZE
     picture = np.full((height, width, channels), 110, np.float32)
     for cells in (4, 8, 16, 32, 64, 128, 256):

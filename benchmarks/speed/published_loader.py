@@ -1,6 +1,6 @@
 """The usual way to load MAVD, written out as the reference: everything is made ready on the CPU, in float.
 
-Full-size pictures are normalized (in double precision: that is what numpy makes of float32 pictures and
+Full-size images are normalized (in double precision: that is what numpy makes of float32 images and
 statistics given as Python numbers), then letterboxed; each microphone's decibel spectrogram comes from its
 pickle, is scaled to 0..1 and resized (cubic) to the network's input. What leaves the loader is float32.
 """
@@ -49,7 +49,7 @@ class PublishedLoader(Dataset):
         return len(self.ids)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """Sound (8, size, size), pictures (channels, size, size) and boxes (n, 4), all float32."""
+        """Sound (8, size, size), images (channels, size, size) and boxes (n, 4), all float32."""
         frame_id = self.ids[index]
         sample = {name: self._picture(name, frame_id) for name in self.files}
         sample['audio'] = self._sound(frame_id)

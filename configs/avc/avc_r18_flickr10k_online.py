@@ -1,4 +1,4 @@
-# Teachers on line: they see the augmented picture, and their embeddings are not stored. Their weights:
+# Teachers on line: they see the augmented image, and their embeddings are not stored. Their weights:
 # --cfg-options model.teachers.visual.checkpoint=FILE model.teachers.audio.checkpoint=FILE
 _base_ = './avc_r18_flickr10k.py'
 

@@ -6,6 +6,6 @@ _base_ = [
     '../_base_/iteration_runtime.py',
 ]
 
-# no picture is loaded
+# no image is loaded
 train_pipeline = [_base_.train_pipeline[0], *_base_.train_pipeline[2:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

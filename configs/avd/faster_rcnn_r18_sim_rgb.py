@@ -12,7 +12,7 @@ model = dict(
     neck=dict(type='FPN'),
 )
 
-# pictures are loaded instead of sound
+# images are loaded instead of sound
 train_pipeline = [dict(type='LoadVisualModalities', modalities=('rgb',)), *_base_.train_pipeline[1:]]
 test_pipeline = [dict(type='LoadVisualModalities', modalities=('rgb',)), *_base_.test_pipeline[1:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -11,7 +11,7 @@ model = dict(
     backbone=dict(type='ResNet', in_channels=3),
 )
 
-# pictures are loaded instead of sound
+# images are loaded instead of sound
 train_pipeline = [dict(type='LoadVisualModalities', modalities=('rgb',)), *_base_.train_pipeline[1:]]
 test_pipeline = [dict(type='LoadVisualModalities', modalities=('rgb',)), *_base_.test_pipeline[1:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -1,4 +1,4 @@
-# DCMR, pictures are searched for a sound: Table II, A2V.
+# DCMR, images are searched for a sound: Table II, A2V.
 _base_ = [
     '../_base_/models/dcmr.py',
     '../_base_/datasets/ave_cross_modality.py',

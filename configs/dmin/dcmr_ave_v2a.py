@@ -1,4 +1,4 @@
-# DCMR, sounds are searched for a picture: Table II, V2A.
+# DCMR, sounds are searched for an image: Table II, V2A.
 _base_ = './dcmr_ave_a2v.py'
 
 model = dict(direction='v2a')

@@ -1,4 +1,4 @@
-# DCMR, small, pictures are searched for a sound, on simulated data.
+# DCMR, small, images are searched for a sound, on simulated data.
 _base_ = [
     '../_base_/models/dcmr_small.py',
     '../_base_/datasets/ave_cross_modality_simulated.py',

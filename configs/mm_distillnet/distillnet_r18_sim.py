@@ -7,7 +7,7 @@ _base_ = [
     '../_base_/iteration_runtime.py',
 ]
 
-# pictures of all teachers and no label are loaded
+# images of all teachers and no label are loaded
 train_pipeline = [
     _base_.train_pipeline[0],
     dict(_base_.train_pipeline[1], modalities=('rgb', 'thermal', 'depth')),

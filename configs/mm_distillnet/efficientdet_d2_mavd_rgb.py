@@ -1,4 +1,4 @@
-# The RGB teacher. Pictures are normalized as the authors' published weights expect.
+# The RGB teacher. Images are normalized as the authors' published weights expect.
 _base_ = [
     '../_base_/models/efficientdet_d2.py',
     '../_base_/datasets/mavd_letterbox.py',
@@ -16,7 +16,7 @@ model = dict(
     backbone=dict(in_channels=3),
 )
 
-# pictures are loaded instead of sound
+# images are loaded instead of sound
 train_pipeline = [dict(_base_.train_pipeline[1], modalities=('rgb',)), *_base_.train_pipeline[2:]]
 test_pipeline = [dict(type='LoadVisualModalities', modalities=('rgb',)), *_base_.test_pipeline[1:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -1,4 +1,4 @@
-# The thermal teacher. Pictures go to 0..1, as the authors' published weights expect.
+# The thermal teacher. Images go to 0..1, as the authors' published weights expect.
 _base_ = './efficientdet_d2_mavd_rgb.py'
 
 model = dict(

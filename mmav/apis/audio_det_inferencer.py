@@ -183,21 +183,21 @@ class AudioDetInferencer(BaseInferencer):
             stride: Seconds between the starts of the windows of a longer recording; the
                 last window ends with it. None: a longer recording is an error. Defaults to 1.
             return_datasamples: Whether predictions are ``DetDataSample``. Defaults to False.
-            return_vis: Whether to return pictures. Defaults to False.
+            return_vis: Whether to return images. Defaults to False.
             images: Camera image (a path, or RGB of shape (H, W, 3))
                 to draw on, of the whole camera or cropped; one for all recordings or a list, one for each.
                 None: blank.
             pred_score_thr: Lowest score that is drawn. Defaults to 0.3.
             spectrograms: Whether to draw the spectrograms below the image. Defaults to True.
-            out_dir: Folder for ``predictions.json`` and the pictures. None: nothing is
+            out_dir: Folder for ``predictions.json`` and the images. None: nothing is
                 written.
             acoustic_images: Whether to draw, where the model makes acoustic images, that of the window
-                over the camera image, in a second picture below the first. Defaults to True.
+                over the camera image, in a second image below the first. Defaults to True.
 
         Returns:
             ``predictions``, one per window: a ``DetDataSample``, or a dict of ``input``
             (name), ``start`` and ``duration`` (seconds), ``bboxes`` (x1, y1, x2, y2 in pixels of the cropped
-            camera image), ``scores``, ``labels``, ``classes`` (names); and ``visualization``, RGB pictures of
+            camera image), ``scores``, ``labels``, ``classes`` (names); and ``visualization``, RGB images of
             uint8.
 
         Raises:
@@ -311,7 +311,7 @@ class AudioDetInferencer(BaseInferencer):
                 Defaults to True.
 
         Returns:
-            RGB pictures (H', W, 3).
+            RGB images (H', W, 3).
         """
         width, height = self.image_size
         preprocessor = self.model.data_preprocessor
@@ -350,11 +350,11 @@ class AudioDetInferencer(BaseInferencer):
     def postprocess(
         self, preds: list, visualization: list | None = None, return_datasamples: bool = False
     ) -> dict:
-        """Pack predictions and pictures.
+        """Pack predictions and images.
 
         Args:
             preds: Predictions.
-            visualization: Pictures.
+            visualization: Images.
             return_datasamples: Whether to leave the predictions as they are. Defaults to False.
 
         Returns:

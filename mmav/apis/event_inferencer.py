@@ -1,4 +1,4 @@
-"""Audio-visual events in videos, outside of any data set: when they happen, and which stretch of pictures
+"""Audio-visual events in videos, outside of any data set: when they happen, and which stretch of images
 belongs to a sound, or the other way round.
 
 Shapes: T segments (seconds), H and W height and width of a segment's feature map, D channels.
@@ -101,7 +101,7 @@ class EventInferencer(SegmentInferencer):
     def _check_lengths(self, name: str, features: Mapping[str, np.ndarray]) -> None:
         lengths = {key: len(value) for key, value in features.items()}
         if lengths['visual'] != lengths['audio']:
-            raise SampleError(name, f'sound and pictures are of different lengths: {lengths} s')
+            raise SampleError(name, f'sound and images are of different lengths: {lengths} s')
 
     def _bands(self, prediction: Mapping) -> list[Band]:
         return event_bands(prediction)

@@ -1,6 +1,6 @@
-"""From what a user has - pictures and sounds, or videos - to the pairs that a sound localizer takes.
+"""From what a user has - images and sounds, or videos - to the pairs that a sound localizer takes.
 
-H, W: height and width of a picture in pixels; L: samples of a recording.
+H, W: height and width of an image in pixels; L: samples of a recording.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,14 +24,14 @@ Source = str | Path | Mapping
 
 @dataclass
 class Shot:
-    """A picture and the sound that goes with it.
+    """An image and the sound that goes with it.
 
     Attributes:
         source: Number of the input it is from.
         name: What messages and files call it.
         image: (H, W, 3) of uint8, RGB.
         audio: (L,) float32, as long as the model hears.
-        time: Of a video's picture, in seconds from its start; None for a pair.
+        time: Of a video's image, in seconds from its start; None for a pair.
     """
 
     source: int
@@ -72,7 +72,7 @@ def list_sources(inputs: Source | Sequence[Source]) -> list[Source]:
         elif not is_video(source):
             raise SampleError(
                 str(source),
-                f'is no video ({", ".join(VIDEO_SUFFIXES)}); give a picture and its sound as '
+                f'is no video ({", ".join(VIDEO_SUFFIXES)}); give an image and its sound as '
                 'dict(image=..., audio=...)',
             )
     return sources
@@ -84,7 +84,7 @@ def is_video(source: Source) -> bool:
 
 
 def pair_shot(source: Mapping, number: int, loader: LoadAudioSegment) -> Shot:
-    """Read a picture and its sound.
+    """Read an image and its sound.
 
     Args:
         source: ``image``: a path, or an array (H, W, 3) of uint8, RGB. ``audio``: the path of a
@@ -105,7 +105,7 @@ def pair_shot(source: Mapping, number: int, loader: LoadAudioSegment) -> Shot:
         image = cv2.cvtColor(read_image(str(image), flags=cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise SampleError(name, f'a picture must be (H, W, 3) of uint8, got {image.shape} {image.dtype}')
+        raise SampleError(name, f'an image must be (H, W, 3) of uint8, got {image.shape} {image.dtype}')
     if isinstance(audio, (str, Path)) and not is_video(audio):
         return Shot(number, name, image, loader.load(str(audio)))
     if isinstance(audio, (str, Path)):
@@ -126,7 +126,7 @@ def video_shots(
         path: The video.
         number: Of the input.
         wave: (L,) its sound at the model's rate.
-        fps: Pictures a second.
+        fps: Images a second.
         loader: Knows rate and length of what the model hears.
 
     Yields:

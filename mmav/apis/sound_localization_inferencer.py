@@ -1,6 +1,6 @@
-"""Which pixels make the sound: from pictures and sounds, or from videos, outside of any data set.
+"""Which pixels make the sound: from images and sounds, or from videos, outside of any data set.
 
-H, W: height and width of a picture in pixels; h, w: of the model's input, and of its maps.
+H, W: height and width of an image in pixels; h, w: of the model's input, and of its maps.
 """
 
 from collections import deque
@@ -36,8 +36,8 @@ _LOADERS = ('LoadClipFrame', 'LoadImageFromFile', 'LoadAudioSegment')
 class SoundLocalizationInferencer(BaseInferencer):
     """Localize sounds by ``AVCLocalizer``, ``ObjectGuidedLocalizer`` or any model with their inputs.
 
-    A pair is a picture and a sound, of which the model hears the middle. A video is gone through picture by
-    picture, each with the sound around it, and becomes a video of heat maps with its sound. Teachers of the
+    A pair is an image and a sound, of which the model hears the middle. A video is gone through image by
+    image, each with the sound around it, and becomes a video of heat maps with its sound. Teachers of the
     config are left out.
 
     Args:
@@ -88,7 +88,7 @@ class SoundLocalizationInferencer(BaseInferencer):
         return Compose([step for step in dataset.pipeline if step['type'] not in _LOADERS])
 
     def _init_visualizer(self, cfg: ConfigDict) -> None:
-        return None  # pictures are blended, see visualize
+        return None  # images are blended, see visualize
 
     @torch.no_grad()
     def __call__(
@@ -107,11 +107,11 @@ class SoundLocalizationInferencer(BaseInferencer):
         Args:
             inputs: A pair: ``dict(image=..., audio=...)`` of paths or arrays, see
                 :func:`mmav.apis.localization_sources.pair_shot`. A video: its path. Or a list of these.
-            batch_size: Pictures that go through the model together. Defaults to 8.
-            fps: Pictures of a video that are taken, and shown, a second. Defaults to 10.
-            return_datasamples: Whether predictions are ``DetDataSample``, one for each picture, with
+            batch_size: Images that go through the model together. Defaults to 8.
+            fps: Images of a video that are taken, and shown, a second. Defaults to 10.
+            return_datasamples: Whether predictions are ``DetDataSample``, one for each image, with
                 ``pred_map``. Defaults to False.
-            return_vis: Whether to return pictures with maps. Defaults to False.
+            return_vis: Whether to return images with maps. Defaults to False.
             alpha: Weight of the maps' colors in them. Defaults to 0.5.
             value_range: Of the colors; None: each map's own, so that there is
                 always a maximum to see. Defaults to None.
@@ -119,10 +119,10 @@ class SoundLocalizationInferencer(BaseInferencer):
                 float32) and ``videos/``. None: nothing is written.
 
         Returns:
-            ``predictions``, one for each picture: a ``DetDataSample``, or a dict of
-            ``input`` (name), ``time`` (seconds, of a video's pictures; else None), ``maximum`` of the map,
-            not normalized, ``peak``, its place (x, y) in pixels of the picture, and ``map``, (h, w) float32;
-            ``visualization``, RGB pictures (H, W, 3) of uint8.
+            ``predictions``, one for each image: a ``DetDataSample``, or a dict of
+            ``input`` (name), ``time`` (seconds, of a video's images; else None), ``maximum`` of the map,
+            not normalized, ``peak``, its place (x, y) in pixels of the image, and ``map``, (h, w) float32;
+            ``visualization``, RGB images (H, W, 3) of uint8.
 
         Raises:
             SampleError: An input is missing, damaged, empty or without sound; the message names it.
@@ -134,7 +134,7 @@ class SoundLocalizationInferencer(BaseInferencer):
         results, listed, waves = dict(predictions=[], visualization=[]), [], {}
 
         def finish(shot: Shot, sample: DetDataSample) -> np.ndarray | None:
-            """Note a prediction; give its picture where it is wanted."""
+            """Note a prediction; give its image where it is wanted."""
             prediction = self.pred2dict(shot, sample)
             listed.append({key: value for key, value in prediction.items() if key != 'map'})
             results['predictions'].append(sample if return_datasamples else prediction)
@@ -162,7 +162,7 @@ class SoundLocalizationInferencer(BaseInferencer):
         return results
 
     def _shots(self, sources: list[Source], fps: float, waves: dict[int, np.ndarray]) -> Iterator[Shot]:
-        """All pictures with their sounds; the whole sound of each video goes to ``waves``."""
+        """All images with their sounds; the whole sound of each video goes to ``waves``."""
         for number, source in enumerate(sources):
             if is_video(source):
                 waves[number] = read_video_audio(source, self.loader.sample_rate)
@@ -179,7 +179,7 @@ class SoundLocalizationInferencer(BaseInferencer):
                 yield shot, sample
 
     def preprocess(self, inputs: Sequence[Shot]) -> dict:
-        """A batch of pictures and sounds through the test pipeline.
+        """A batch of images and sounds through the test pipeline.
 
         Args:
             inputs: The batch.
@@ -220,16 +220,16 @@ class SoundLocalizationInferencer(BaseInferencer):
         alpha: float = 0.5,
         value_range: tuple[float, float] | None = None,
     ) -> list[np.ndarray]:
-        """Lay maps over their pictures.
+        """Lay maps over their images.
 
         Args:
-            inputs: The pictures.
+            inputs: The images.
             preds: Their predictions.
             alpha: Weight of the maps' colors. Defaults to 0.5.
             value_range: See :meth:`__call__`. Defaults to None.
 
         Returns:
-            RGB pictures (H, W, 3).
+            RGB images (H, W, 3).
         """
         return [
             blend_heatmap(shot.image, sample.pred_map.float().numpy(), alpha, value_range)
@@ -242,11 +242,11 @@ class SoundLocalizationInferencer(BaseInferencer):
         visualization: list[np.ndarray] | None = None,
         return_datasamples: bool = False,
     ) -> dict[str, list]:
-        """Pack predictions and pictures.
+        """Pack predictions and images.
 
         Args:
-            preds: Pictures and their predictions.
-            visualization: Pictures with maps. Defaults to None.
+            preds: Images and their predictions.
+            visualization: Images with maps. Defaults to None.
             return_datasamples: Whether to leave the predictions as they are. Defaults to False.
 
         Returns:
@@ -262,7 +262,7 @@ class SoundLocalizationInferencer(BaseInferencer):
         """A prediction as plain values; see :meth:`__call__`.
 
         Args:
-            shot: The picture.
+            shot: The image.
             sample: Its prediction.
 
         Returns:

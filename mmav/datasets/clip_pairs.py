@@ -1,4 +1,4 @@
-"""What the data sets of sound localization have in common: clips of a picture and its sound.
+"""What the data sets of sound localization have in common: clips of an image and its sound.
 
 Shapes: n boxes.
 """
@@ -33,7 +33,7 @@ class ClipPairDataset(BaseDataset):
     A sample has ``img_id`` (position in the list), ``clip`` (file stem), ``img_path``, ``audio_path`` or
     ``video_path``, ``category`` (str or None), ``gt_label`` (place of the category among the classes, where
     these are known), ``split`` (str or None) and, in annotated sets, ``gt_boxes`` (n, 4) float64 x1 y1 x2 y2,
-    relative to the picture (0..1), and ``annotator`` (n,) int or None.
+    relative to the image (0..1), and ``annotator`` (n,) int or None.
 
     Args:
         ann_file: Annotations, as the subclass says. Defaults to ''.
@@ -43,7 +43,7 @@ class ClipPairDataset(BaseDataset):
         data_prefix: Folders ``img``, ``audio`` and ``video``. Defaults to frames, audio,
             videos.
         from_video: The sound lies in the clip's video, not in a file of its own. Defaults to False.
-        on_missing: What becomes of clips that lack picture, sound or annotation: 'skip' leaves them
+        on_missing: What becomes of clips that lack image, sound or annotation: 'skip' leaves them
             out, with their number in the log; 'raise' is an error. Defaults to 'skip', as few have every clip
             of the lists.
         on_error: 'raise': a bad annotation is an error at start-up, a file that cannot be read is one
@@ -115,7 +115,7 @@ class ClipPairDataset(BaseDataset):
         sounds = self._list(self.data_prefix[kind], suffixes)
         if listed is None:
             listed = list(annotations) if self.annotated else sorted({*pictures, *sounds})
-        stems = self._keep_those_with('a picture', pictures, listed)
+        stems = self._keep_those_with('an image', pictures, listed)
         stems = self._keep_those_with('a sound', sounds, stems)
         if self.annotated:
             stems = self._keep_those_with('an annotation', annotations, stems)
@@ -180,7 +180,7 @@ class ClipPairDataset(BaseDataset):
         return self.split_file or self.ann_file or self.data_prefix['img']
 
     def _sound_boxes(self, boxes: Sequence, source: str) -> np.ndarray:
-        """Relative boxes (n, 4), clipped to the picture; those without area, which mark nothing, left out.
+        """Relative boxes (n, 4), clipped to the image; those without area, which mark nothing, left out.
 
         Raises:
             SampleError: If one is not four finite numbers and ``on_error`` is 'raise'.

@@ -1,4 +1,4 @@
-"""From a folder of videos to one picture and one short sound of each: what the data sets of clips read.
+"""From a folder of videos to one image and one short sound of each: what the data sets of clips read.
 
 Shapes: H, W height and width in pixels; L samples.
 """
@@ -36,7 +36,7 @@ class ClipSettings(NamedTuple):
         sample_rate: Of the sound, in hertz. 32,000 serve a CNN14 teacher as well; the student's 22,050
             are made of them when a clip is loaded.
         audio_ext: 'wav' or 'flac', 16 bit, one channel.
-        short_side: Larger pictures are made smaller until their shorter side has so many
+        short_side: Larger images are made smaller until their shorter side has so many
             pixels. None keeps the size.
         jpeg_quality: 1..100.
     """
@@ -49,7 +49,7 @@ class ClipSettings(NamedTuple):
 
 
 def prepare_clip(video: str | Path, root: str | Path, settings: ClipSettings) -> None:
-    """Write the middle picture and the middle of the sound of a video, each file whole or not at all.
+    """Write the middle image and the middle of the sound of a video, each file whole or not at all.
 
     Args:
         video: The video.
@@ -57,7 +57,7 @@ def prepare_clip(video: str | Path, root: str | Path, settings: ClipSettings) ->
         settings: What is kept.
 
     Raises:
-        SampleError: If the video is missing or damaged, or lacks pictures or sound.
+        SampleError: If the video is missing or damaged, or lacks images or sound.
     """
     info = read_video_info(video)
     frame = next(iter_video_frames(video, fps=1.0, start=info.duration / 2))
@@ -70,7 +70,7 @@ def prepare_clip(video: str | Path, root: str | Path, settings: ClipSettings) ->
     picture = _shrink(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), settings.short_side)
     done, jpeg = cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality])
     if not done:
-        raise SampleError(str(video), 'its picture cannot be encoded')
+        raise SampleError(str(video), 'its image cannot be encoded')
     sound = io.BytesIO()
     soundfile.write(sound, np.clip(wave, -1, 1), settings.sample_rate, 'PCM_16', format=settings.audio_ext)
     backend = AtomicLocalBackend()

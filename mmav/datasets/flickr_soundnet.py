@@ -13,7 +13,7 @@ from mmav.utils.errors import SampleError
 
 from .clip_pairs import ClipPairDataset
 
-ANNOTATION_SIZE = 256  # pixels: the annotators saw every picture stretched to this width and height
+ANNOTATION_SIZE = 256  # pixels: the annotators saw every image stretched to this width and height
 
 
 @DATASETS.register_module()
@@ -21,7 +21,7 @@ class FlickrSoundNetDataset(ClipPairDataset):
     """Clips of Flickr-SoundNet: ``frames/<stem>.jpg``, ``audio/<stem>.wav`` and ``Annotations/<stem>.xml``.
 
     In an xml file the root's children hold elements ``bbox``, one child for each annotator; of a ``bbox`` the
-    first child is skipped, the other four are x1, y1, x2, y2 in pixels of a picture of 256 x 256.
+    first child is skipped, the other four are x1, y1, x2, y2 in pixels of an image of 256 x 256.
     ``annotator`` tells which child of the root a box belongs to, and ``gt_map`` becomes the annotators'
     consensus.
 

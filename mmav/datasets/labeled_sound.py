@@ -39,7 +39,7 @@ class LabeledSound:
 def labeled_sound_dataset(
     ann_file: str, data_root: str, num_microphones: int = 8, sample_rate: int = 44100, **kwargs
 ) -> MAVDDataset:
-    """The data set of an annotation file, read without pictures.
+    """The data set of an annotation file, read without images.
 
     Args:
         ann_file: COCO file, relative to ``data_root`` or absolute; of true or of pseudo labels.

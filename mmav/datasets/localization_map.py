@@ -1,4 +1,4 @@
-"""Maps of where a picture sounds, from boxes.
+"""Maps of where an image sounds, from boxes.
 
 Shapes: n boxes; H, W height and width of the map in pixels.
 """

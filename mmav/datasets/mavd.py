@@ -62,7 +62,7 @@ class MAVDDataset(CocoDataset):
             order.
         num_microphones: Files of a frame's sound. Defaults to 8.
         crop: (x1, y1, x2, y2) of the camera image's part that the boxes refer to.
-            Defaults to (200, 0, 1720, 650); None for pictures that are cropped already.
+            Defaults to (200, 0, 1720, 650); None for images that are cropped already.
         image_size: (width, height) of unlabelled frames where ``crop`` is None.
         box_tolerance: Pixels by which a box may stick out of the image (it is clipped later). A box
             further out is an error: it usually means annotations in the uncropped image. Defaults to 2.
@@ -73,7 +73,7 @@ class MAVDDataset(CocoDataset):
             Defaults to 'raise'.
         verify: Run the pipeline's loading transforms on every frame at start-up, in threads;
             in distributed runs the first process does it for all. None: as ``on_error`` needs.
-        prepared: Folder of a prepared store to read sound and pictures from.
+        prepared: Folder of a prepared store to read sound and images from.
         modality_files: Further modalities: name to (folder in the drive, stem with ``{}``
             for the id).
         **kwargs: Of mmdet's CocoDataset (data_root, pipeline, filter_cfg, backend_args, metainfo, ...).

@@ -12,7 +12,7 @@ from .data_root import below_root
 
 @DATASETS.register_module()
 class VGGSoundDataset(ClipPairDataset):
-    """Clips of VGG-Sound, or of any folder of pictures and sounds: ``frames/<stem>.jpg``,
+    """Clips of VGG-Sound, or of any folder of images and sounds: ``frames/<stem>.jpg``,
     ``audio/<stem>.wav``.
 
     Training sets are lists of stems: ``split_file='vggss_10k.txt'``. Stems of VGG-Sound are the YouTube id

@@ -15,7 +15,7 @@ class VGGSSDataset(ClipPairDataset):
     """Clips of VGG-Sound with boxes around what sounds, ``frames/<stem>.jpg`` and ``audio/<stem>.wav``.
 
     ``vggss.json`` is a list of ``{file, class, bbox}``, ``bbox`` a list of [x1, y1, x2, y2] relative to the
-    picture. The published file holds boxes that stick out of the picture, which are clipped, and some without
+    image. The published file holds boxes that stick out of the image, which are clipped, and some without
     area, which are left out with their number in the log; a clip may then have none, and its ``gt_map`` is 0,
     as in the published evaluation. The classes are all that the file names, sorted, unless ``metainfo`` names
     them.

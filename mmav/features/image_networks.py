@@ -1,6 +1,6 @@
-"""Features of pictures by torchvision's networks, as the published features of AVE and LLP were made.
+"""Features of images by torchvision's networks, as the published features of AVE and LLP were made.
 
-Shapes: n pictures; T seconds; H, W height and width in pixels.
+Shapes: n images; T seconds; H, W height and width in pixels.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,15 +24,15 @@ CAFFE = ((123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255, 1 / 255, 1 / 25
 
 @dataclass(frozen=True)
 class PictureFeature:
-    """How pictures of a video become features.
+    """How images of a video become features.
 
     Attributes:
         name: What messages and files call it.
-        fps: Pictures a second.
-        take: What becomes of the pictures of a second: 'mean' of their features, 'each' its own features, or
+        fps: Images a second.
+        take: What becomes of the images of a second: 'mean' of their features, 'each' its own features, or
             'clip': the network takes them together.
         build: Makes the network, which takes (n, 3, H, W), or (n, 3, fps, H, W) for 'clip'.
-        prepare: Makes a picture (H, W, 3) of uint8, RGB, fit for the network.
+        prepare: Makes an image (H, W, 3) of uint8, RGB, fit for the network.
         weights: Where its public weights are, see :func:`mmav.utils.checkpoint.read_checkpoint`.
         part: Prefix of the network's parameters in the public weights.
         dropped: Starts of names in the public weights that the network has no use for.
@@ -51,7 +51,7 @@ class PictureFeature:
 
 
 class PictureNetwork:
-    """A network that gives features of pictures, second by second.
+    """A network that gives features of images, second by second.
 
     Args:
         feature: Which features.
@@ -89,10 +89,10 @@ class PictureNetwork:
         """Compute features.
 
         Args:
-            pictures: (n, H, W, 3) of uint8, RGB, prepared; n a multiple of ``feature.fps``.
+            images: (n, H, W, 3) of uint8, RGB, prepared; n a multiple of ``feature.fps``.
 
         Returns:
-            np.ndarray: float32, (n / fps, ...), or (n, ...) if each picture has its own; maps have their
+            np.ndarray: float32, (n / fps, ...), or (n, ...) if each image has its own; maps have their
             channels last.
         """
         batch = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2)
@@ -170,7 +170,7 @@ def _without_classifier(net: nn.Module) -> nn.Module:
 PICTURE_FEATURES: Mapping[str, PictureFeature] = {
     feature.name: feature
     for feature in (
-        # maps of the last pooling, averaged over 16 pictures: (T, 7, 7, 512)
+        # maps of the last pooling, averaged over 16 images: (T, 7, 7, 512)
         PictureFeature(
             'vgg19',
             16,
@@ -181,7 +181,7 @@ PICTURE_FEATURES: Mapping[str, PictureFeature] = {
             part='features',
             dropped=(),
         ),
-        # vectors of 8 pictures a second: (8 T, 2048)
+        # vectors of 8 images a second: (8 T, 2048)
         PictureFeature(
             'resnet152',
             8,
@@ -190,7 +190,7 @@ PICTURE_FEATURES: Mapping[str, PictureFeature] = {
             _crop_224,
             'torchvision://resnet152',
         ),
-        # vectors of clips of 8 pictures: (T, 512)
+        # vectors of clips of 8 images: (T, 512)
         PictureFeature(
             'r2plus1d_18',
             8,

@@ -28,14 +28,14 @@ SAMPLE_RATE = 16000  # hertz, of VGGish
 
 
 class SegmentFeatureExtractor:
-    """Features of the seconds of a video: sound by VGGish, pictures by torchvision's networks.
+    """Features of the seconds of a video: sound by VGGish, images by torchvision's networks.
 
     Example:
         extract = SegmentFeatureExtractor(AVE_FEATURES, num_segments=10, device='cuda')
         features = extract('video.mp4')                       # dict(visual=(10, 7, 7, 512), audio=(10, 128))
         features = extract(frames='frames/video', frames_fps=8, audio='audio/video.wav')
 
-    What lasts less than a second more or less than ``num_segments`` is cut, or goes on with its last picture
+    What lasts less than a second more or less than ``num_segments`` is cut, or goes on with its last image
     and with silence.
 
     Args:
@@ -46,7 +46,7 @@ class SegmentFeatureExtractor:
             the PyTorch port's.
         num_segments: T. None: the video's length in seconds, rounded. Defaults to None.
         device: Where the networks compute. Defaults to 'cpu'.
-        batch_size: Pictures that go through a network at a time, rounded down to whole seconds, at least one.
+        batch_size: Images that go through a network at a time, rounded down to whole seconds, at least one.
             Defaults to 32.
         allow_untrained: Take random weights where ``weights`` says None. Defaults to False.
         other_length: 'error', or 'fit' to cut and fill clips of any other length. Defaults to 'error'.
@@ -145,9 +145,9 @@ class SegmentFeatureExtractor:
 
         Args:
             video: The file.
-            frames: Instead of the video's pictures: a folder of pictures, in the order of the numbers in
+            frames: Instead of the video's images: a folder of images, in the order of the numbers in
                 their names.
-            frames_fps: Pictures a second in that folder.
+            frames_fps: Images a second in that folder.
             audio: Instead of the video's sound: a sound file, or another video.
             only: Names of the features to extract; None: all.
 
@@ -155,14 +155,14 @@ class SegmentFeatureExtractor:
             Features by their names, float32 arrays whose first axis is time.
 
         Raises:
-            ValueError: If pictures or sound come from nowhere.
-            SampleError: If a file is missing, damaged, lacks sound or pictures, or is of another length.
+            ValueError: If images or sound come from nowhere.
+            SampleError: If a file is missing, damaged, lacks sound or images, or is of another length.
         """
         networks = {key: self.networks[key] for key in (self.networks if only is None else only)}
         seen = {key: network for key, network in networks.items() if isinstance(network, PictureNetwork)}
         sound = video if audio is None else audio
         if frames is not None and not (frames_fps or 0) > 0:
-            raise ValueError('a folder of pictures needs frames_fps, pictures a second')
+            raise ValueError('a folder of images needs frames_fps, images a second')
         if (seen and frames is None and video is None) or (len(seen) < len(networks) and sound is None):
             raise ValueError('give a video, or frames and audio')
         files = None if frames is None or not seen else list_pictures(frames)
@@ -239,7 +239,7 @@ class SegmentFeatureExtractor:
             raise SampleError(
                 source,
                 f'its {what} {"end" if what == "pictures" else "ends"} after {seconds:.2f} of {segments} s: '
-                "leave it out, or use other_length='fit' to go on with the last picture and silence",
+                "leave it out, or use other_length='fit' to go on with the last image and silence",
             )
 
 

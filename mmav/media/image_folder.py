@@ -1,4 +1,4 @@
-"""A folder of pictures that stands for a video's pictures."""
+"""A folder of images that stands for a video's images."""
 
 import math
 import re
@@ -23,14 +23,14 @@ def list_pictures(folder: str | Path) -> list[Path]:
         At least one.
 
     Raises:
-        SampleError: If there is no such folder, or no picture in it.
+        SampleError: If there is no such folder, or no image in it.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise SampleError(str(folder), 'there is no such folder of pictures')
     files = [file for file in folder.iterdir() if has_suffix(file, IMAGE_SUFFIXES)]
     if not files:
-        raise SampleError(str(folder), f'the folder holds no pictures ({", ".join(IMAGE_SUFFIXES)})')
+        raise SampleError(str(folder), f'the folder holds no images ({", ".join(IMAGE_SUFFIXES)})')
     return sorted(
         files, key=lambda file: [int(p) if p.isdigit() else p for p in re.split(r'(\d+)', file.stem)]
     )
@@ -42,16 +42,16 @@ def iter_picture_files(
     """Pictures of files at a steady rate, chosen as :func:`mmav.media.video.iter_video_frames` chooses them.
 
     Args:
-        files: The pictures.
+        files: The images.
         files_fps: How many of them are a second.
-        fps: Pictures a second to give.
-        end: Seconds, itself left out; pictures stop earlier where the files do.
+        fps: Images a second to give.
+        end: Seconds, itself left out; images stop earlier where the files do.
 
     Yields:
-        (H, W, 3) of uint8, RGB; where a picture is repeated, the same array again.
+        (H, W, 3) of uint8, RGB; where an image is repeated, the same array again.
 
     Raises:
-        SampleError: If a file cannot be read as a picture.
+        SampleError: If a file cannot be read as an image.
     """
     now, shown, picture = 0, -1, None
     while now / fps < end:
@@ -61,7 +61,7 @@ def iter_picture_files(
         if index != shown:
             shown, picture = index, mmcv.imread(str(files[index]))
             if picture is None:
-                raise SampleError(str(files[index]), 'cannot be read as a picture')
+                raise SampleError(str(files[index]), 'cannot be read as an image')
             picture = np.ascontiguousarray(picture[..., ::-1])
         yield picture
         now += 1

@@ -1,6 +1,6 @@
-"""Videos by PyAV: pictures at any rate, sound at any sample rate, and files of both.
+"""Videos by PyAV: images at any rate, sound at any sample rate, and files of both.
 
-Times are seconds from the file's start, which is the earliest of its streams. Shapes: n pictures; H, W their
+Times are seconds from the file's start, which is the earliest of its streams. Shapes: n images; H, W their
 height and width in pixels; L samples.
 """
 
@@ -16,7 +16,7 @@ from mmengine.fileio import get_local_path
 
 from mmav.utils.errors import SampleError
 
-# Containers round times, some to the millisecond: a picture is shown from this much before its time.
+# Containers round times, some to the millisecond: an image is shown from this much before its time.
 _TOLERANCE = 1e-3
 
 # Kinds of files whose head says how long they are, and seconds that may be missing from that.
@@ -29,8 +29,8 @@ class VideoInfo(NamedTuple):
 
     Attributes:
         duration: Seconds, of the longest stream.
-        fps: Mean pictures a second; None without pictures.
-        size: Width and height in pixels as stored, not rotated; None without pictures.
+        fps: Mean images a second; None without images.
+        size: Width and height in pixels as stored, not rotated; None without images.
         sample_rate: Of the sound, in hertz; None without sound.
     """
 
@@ -73,23 +73,23 @@ def iter_video_frames(
 ) -> Iterator[np.ndarray]:
     """Pictures of a video at a steady rate, one after the other.
 
-    Picture k is what a player shows at ``start + k / fps``: the last picture whose time is not later, or the
+    Image k is what a player shows at ``start + k / fps``: the last image whose time is not later, or the
     first one where the video begins later. A rotation that the file asks for (phones) is applied.
 
     Args:
         path: The video.
-        fps: Pictures a second to give.
+        fps: Images a second to give.
         start: Seconds. Defaults to 0.
-        end: Seconds, itself left out; pictures stop earlier where the video does. None: the
+        end: Seconds, itself left out; images stop earlier where the video does. None: the
             video's end.
         backend_args: Of mmengine's file backends.
 
     Yields:
-        (H, W, 3) of uint8, RGB; where a picture is repeated, the same array again.
+        (H, W, 3) of uint8, RGB; where an image is repeated, the same array again.
 
     Raises:
         ValueError: If ``fps`` is not above 0, or ``start`` negative or not before ``end``.
-        SampleError: If the file is missing or damaged, has no pictures, or ends before ``start``.
+        SampleError: If the file is missing or damaged, has no images, or ends before ``start``.
     """
     if not fps > 0 or start < 0 or (end is not None and end <= start):
         raise ValueError(f'bad fps {fps}, start {start} or end {end}')
@@ -107,7 +107,7 @@ def iter_video_frames(
             if limit == end:
                 break
         if not count:
-            raise SampleError(str(path), f'its pictures end before {start} s')
+            raise SampleError(str(path), f'its images end before {start} s')
 
 
 def read_video_frames(
@@ -130,7 +130,7 @@ def read_video_audio(path: str | Path, sample_rate: int, backend_args: dict | No
     """The whole sound of a video or sound file, as one channel.
 
     Channels are averaged, then resampled by soxr. Sound that begins later than the file has zeros in front,
-    and so stays with the pictures.
+    and so stays with the images.
 
     Args:
         path: The file.
@@ -210,7 +210,7 @@ def _shown_frames(
         frames = _decode(container, stream, path)
         shown = next(frames, None)
     if shown is None:
-        raise SampleError(path, 'no picture of it can be decoded')
+        raise SampleError(path, 'no image of it can be decoded')
     for frame in frames:
         yield shown, _time(frame, path) - origin
         shown = frame
@@ -220,7 +220,7 @@ def _shown_frames(
 
 def _time(frame: 'av.VideoFrame', path: str) -> float:
     if frame.time is None:
-        raise SampleError(path, 'its pictures carry no times: put them into an mp4 with ffmpeg')
+        raise SampleError(path, 'its images carry no times: put them into an mp4 with ffmpeg')
     return frame.time
 
 

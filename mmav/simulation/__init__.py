@@ -1,4 +1,4 @@
-"""Simulators: drives in MAVD's layout (scenes, sound, pictures, truth), clips of things that sound, and
+"""Simulators: drives in MAVD's layout (scenes, sound, images, truth), clips of things that sound, and
 videos with events in LLP's layout.
 """
 

@@ -14,7 +14,7 @@ class SegmentDataSample(BaseDataElement):
     Metainfo: ``video_id`` (str), ``duration`` (s), ``num_segments`` (T), where known.
 
     Ground truth is float, 1 where a class is present: ``gt_segments`` (T, C), ``gt_events`` (C,) of the
-    whole video. Where sound and picture have labels of their own they are ``gt_audio`` and ``gt_visual``,
+    whole video. Where sound and image have labels of their own they are ``gt_audio`` and ``gt_visual``,
     (T, C). Predictions are named after their task: ``pred_*``.
 
     Raises:

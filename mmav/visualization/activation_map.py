@@ -80,7 +80,7 @@ class BatchedScoreCAM(ScoreCAM):
 
 
 class DetectorGradCAM(GradCAM):
-    """The library's ``GradCAM`` for layers that the boxes of a picture may not depend on: their map is 0.
+    """The library's ``GradCAM`` for layers that the boxes of an image may not depend on: their map is 0.
 
     Gradients are asked for at the input, before any layer, so that frozen networks have them, too.
 
@@ -167,7 +167,7 @@ class TappedDetector(nn.Module):
     def _pass_tap(self, module: nn.Module, inputs: tuple, output: Tensor | tuple | list) -> Tensor | tuple:
         self.runs += 1
         if self.runs > 1:
-            raise ValueError(f'{self.layer} runs several times a picture; choose a layer that runs once')
+            raise ValueError(f'{self.layer} runs several times an image; choose a layer that runs once')
         if self.level is None:
             # A copy: a later layer that works in place would overwrite what the tap has seen.
             return self.tap(self._checked(output)).clone()

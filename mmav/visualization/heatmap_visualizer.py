@@ -1,6 +1,6 @@
-"""Localization maps over pictures, for MMDetection's hook and our inferencer.
+"""Localization maps over images, for MMDetection's hook and our inferencer.
 
-H, W: height and width of a picture in pixels; h, w: of a map; n: boxes.
+H, W: height and width of an image in pixels; h, w: of a map; n: boxes.
 """
 
 from pathlib import Path
@@ -20,11 +20,11 @@ def blend_heatmap(
     alpha: float = 0.5,
     value_range: tuple[float, float] | None = None,
 ) -> np.ndarray:
-    """Lay a map over a picture, in colors from blue (low) to red (high).
+    """Lay a map over an image, in colors from blue (low) to red (high).
 
     Args:
         image: (H, W, 3) of uint8, RGB. It stays as it is.
-        heatmap: (h, w), resized bilinearly to the picture.
+        heatmap: (h, w), resized bilinearly to the image.
         alpha: Weight of the map's colors, 0 to 1. Defaults to 0.5.
         value_range: Values of the ends of the colors; what lies beyond is cut off.
             None: the map's own minimum and maximum, by which every map has red somewhere. Defaults to None.
@@ -47,11 +47,11 @@ def blend_heatmap(
 
 @VISUALIZERS.register_module()
 class HeatmapLocalVisualizer(MAVDLocalVisualizer):
-    """Visualizer whose pictures of samples with a ``pred_map`` show it over the image, with the true boxes.
+    """Visualizer whose images of samples with a ``pred_map`` show it over the image, with the true boxes.
 
     With truth and prediction asked for, as ``DetVisualizationHook`` does, the image with the boxes stands
     left of the map with the boxes. True boxes are those of the metainfo ``gt_boxes`` (n, 4), relative to the
-    image. Category and kind of a sound that is not the picture's (metainfo ``category``, ``negative``) are
+    image. Category and kind of a sound that is not the image's (metainfo ``category``, ``negative``) are
     written above, and a file of such a sample has the kind in its name, since the clip's own has that name
     without it. Samples without a map are drawn as detections.
 
@@ -91,7 +91,7 @@ class HeatmapLocalVisualizer(MAVDLocalVisualizer):
         """Draw a sample; see ``DetLocalVisualizer.add_datasample``.
 
         Args:
-            name: Identifier of the picture.
+            name: Identifier of the image.
             image: RGB image of shape (H, W, 3) as in the file, of which the model's is a resized
                 copy.
             data_sample: Prediction and metainfo.
@@ -146,7 +146,7 @@ class HeatmapLocalVisualizer(MAVDLocalVisualizer):
 
 
 def _write_words(image: np.ndarray, words: str) -> np.ndarray:
-    """Put a line of text on a strip above a picture."""
+    """Put a line of text on a strip above an image."""
     size = max(image.shape[1] / 1000, 0.4)
     (_, height), below = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
     strip = np.full((height + 2 * below, image.shape[1], 3), 30, np.uint8)

@@ -55,7 +55,7 @@ class MAVDLocalVisualizer(DetLocalVisualizer):
         """Crop the image and draw; see ``DetLocalVisualizer.add_datasample``.
 
         Args:
-            name: Identifier of the picture.
+            name: Identifier of the image.
             image: RGB image of shape (H, W, 3) as in the file, or already cropped.
             data_sample: Ground truth, predictions and metainfo.
             *args: Passed on.

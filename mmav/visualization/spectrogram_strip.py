@@ -24,7 +24,7 @@ def draw_spectrogram_strip(
 
     Args:
         spectrogram: (C, M, T) decibel.
-        size: (width, height) of the whole picture in pixels; None: one pixel a cell.
+        size: (width, height) of the whole image in pixels; None: one pixel a cell.
         value_range: Decibels drawn darkest and brightest. Defaults to (-80, 0).
         columns: Columns in which the microphones are laid out, row by row. Defaults to 1.
         labels: Written into each; None: the microphone's number.

@@ -1,6 +1,6 @@
 """Pictures of what happens when in a video: events, values and maps of its seconds, one below the other.
 
-Shapes: T segments, H height and W width of a picture in pixels, h and w of a map.
+Shapes: T segments, H height and W width of an image in pixels, h and w of a map.
 """
 
 import colorsys
@@ -19,7 +19,7 @@ _STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18000, 36000
 
 
 def event_color(label: str) -> tuple[int, int, int]:
-    """Color of a class, RGB, the same in every picture; dark enough for white letters."""
+    """Color of a class, RGB, the same in every image; dark enough for white letters."""
     hue = zlib.crc32(label.encode()) % 997 / 997
     return tuple(round(255 * part) for part in colorsys.hls_to_rgb(hue, 0.38, 0.55))
 
@@ -53,7 +53,7 @@ class EventBand:
         return _LANE * max(1, len(self.lanes))
 
     def draw(self, picture: np.ndarray, top: int, duration: float) -> None:
-        """Draw into a picture, below ``top``."""
+        """Draw into an image, below ``top``."""
         for number, lane in enumerate(self.lanes):
             y = top + _LANE * number
             for onset, offset, label in lane:
@@ -86,7 +86,7 @@ class ValueBand:
         return _VALUES
 
     def draw(self, picture: np.ndarray, top: int, duration: float) -> None:
-        """Draw into a picture, below ``top``."""
+        """Draw into an image, below ``top``."""
         edges = np.linspace(0, duration, len(self.values) + 1)
         for value, start, end in zip(self.values, edges, edges[1:]):
             bar = round(value * _VALUES)
@@ -116,7 +116,7 @@ class MapBand:
         return int(np.clip((width / len(self.maps) - 2) * rows / columns, 4, 160))
 
     def draw(self, picture: np.ndarray, top: int, duration: float) -> None:
-        """Draw into a picture, below ``top``."""
+        """Draw into an image, below ``top``."""
         edges = np.linspace(0, duration, len(self.maps) + 1)
         height = self.height(picture.shape[1] - LEFT - RIGHT)
         for values, start, end in zip(self.maps, edges, edges[1:]):

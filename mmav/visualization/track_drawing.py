@@ -27,13 +27,13 @@ def draw_tracks(
     """Draw boxes in the colors of their tracks, with ids.
 
     Args:
-        image: Picture (H, W, 3) of uint8, BGR. It stays as it is.
+        image: Image (H, W, 3) of uint8, BGR. It stays as it is.
         bboxes: (n, 4): x1, y1, x2, y2 in pixels.
         ids: (n,).
         truth: True boxes (m, 4), drawn in white below the others.
 
     Returns:
-        The picture (H, W, 3).
+        The image (H, W, 3).
     """
     image = image.copy()
     thick = max(1, round(image.shape[0] / 220))
@@ -46,7 +46,7 @@ def draw_tracks(
         color, text = track_color(int(identity)), str(int(identity))
         cv2.rectangle(image, (x1, y1), (x2, y2), color, thick)
         (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, stroke)
-        top = max(y1 - height - below, 0)  # inside the picture
+        top = max(y1 - height - below, 0)  # inside the image
         cv2.rectangle(image, (x1, top), (x1 + width, top + height + below), color, -1)
         cv2.putText(image, text, (x1, top + height), cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), stroke)
     return image

@@ -164,7 +164,7 @@ def test_videos_go_through_the_extractor():
         (dict(audio=np.zeros((10, 4))), r'audio of x: must be \(segments, 5\), got \(10, 4\)'),
         (dict(visual=np.zeros((10, 6))), r'visual of x: must be \(segments, height, width, 6\)'),
         (dict(audio=np.full((10, 5), np.nan)), 'audio of x: holds NaN'),
-        (dict(audio=np.zeros((9, 5))), 'x: sound and pictures are of different lengths'),
+        (dict(audio=np.zeros((9, 5))), 'x: sound and images are of different lengths'),
         (dict(audio='nowhere.npy'), r'nowhere\.npy: no array can be read'),
     ],
 )

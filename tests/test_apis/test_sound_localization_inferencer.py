@@ -68,7 +68,7 @@ def inferencer() -> SoundLocalizationInferencer:
 
 @pytest.fixture(scope='module')
 def files(tmp_path_factory) -> Path:
-    """A picture and a sound of 0.1, 0.3, 0.1; a video of 2 s whose square moves and whose sound swells."""
+    """An image and a sound of 0.1, 0.3, 0.1; a video of 2 s whose square moves and whose sound swells."""
     folder = tmp_path_factory.mktemp('files')
     cv2.imwrite(str(folder / 'red.png'), picture(70, 20)[..., ::-1])
     sound = np.repeat([0.1, 0.3, 0.1], [RATE, RATE, RATE])
@@ -204,7 +204,7 @@ def test_what_cannot_be_used_is_named(inferencer, files, tmp_path):
         (dict(good, image=files / 'swell.wav'), 'swell.wav: not a readable image'),
         (dict(good, audio=tmp_path / 'none.wav'), 'none.wav: the file is missing'),
         (dict(good, audio=files / 'red.png'), 'red.png: not a readable sound file'),
-        (dict(good, image=np.zeros((5, 5), np.uint8)), r'inputs\[0\]: a picture must be'),
+        (dict(good, image=np.zeros((5, 5), np.uint8)), r'inputs\[0\]: an image must be'),
         (dict(good, audio=np.full(RATE, np.nan)), r'audio of inputs\[0\]: floats must be finite'),
         (dict(good, audio=np.full(RATE, 900.0)), 'divide 16-bit'),
         (dict(good, audio=np.zeros((2, RATE))), r'must be \(L,\)'),

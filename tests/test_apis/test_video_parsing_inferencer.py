@@ -152,7 +152,7 @@ def test_a_video_goes_through_the_extractor(inferencer, tmp_path):
         audio=features['audio'].reshape(2, 2, 3).mean(1), visual=features['visual']
     )
     (prediction,) = inferencer(tmp_path / 'clip.mp4')
-    # the second half of the pictures is red, the first channel
+    # the second half of the images is red, the first channel
     assert ('audio', 'Cat', 1, 2) in listed(prediction) and prediction['input'] == 'clip.mp4'
     assert ('audio', 'Cat', 0, 2) not in listed(prediction)
 

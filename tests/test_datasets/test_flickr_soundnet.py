@@ -30,7 +30,7 @@ def test_boxes_of_several_annotators(clips):
     clips.write('Annotations/further.xml', 'of a clip that is not listed')
     dataset = load(clips, split_file=clips.write('flickr_test.csv', '\n'.join([*STEMS, 'gone'])))
     assert len(dataset) == 2
-    assert dataset.left_out == {'without a picture': 1, 'without an annotation': 1, 'boxes without area': 1}
+    assert dataset.left_out == {'without an image': 1, 'without an annotation': 1, 'boxes without area': 1}
     sample = dataset[0]
     expected = [[0, 0.25, 0.5, 1], [0.125, 0.25, 1, 1], [0, 0, 0.0625, 0.0625]]
     np.testing.assert_array_equal(sample['gt_boxes'], expected)

@@ -52,8 +52,8 @@ def test_missing_pairs_are_counted(clips, log):
     listed = clips.write('list.txt', '\n'.join([*STEMS, 'no_sound', 'no_picture', 'neither', STEMS[0]]))
     dataset = load(clips, split_file=listed)
     assert len(dataset) == 3
-    assert dataset.left_out == {'without a picture': 2, 'without a sound': 1, 'listed twice': 1}
-    assert log == ['list.txt: 3 clips; left out: 1 listed twice, 2 without a picture, 1 without a sound']
+    assert dataset.left_out == {'without an image': 2, 'without a sound': 1, 'listed twice': 1}
+    assert log == ['list.txt: 3 clips; left out: 1 listed twice, 2 without an image, 1 without a sound']
     # ids are places in the list, so that they do not depend on which clips a machine has
     listed = clips.write('list.txt', '\n'.join(['neither', *STEMS]))
     assert load(clips, split_file=listed).get_data_info(0)['img_id'] == 1
@@ -61,12 +61,12 @@ def test_missing_pairs_are_counted(clips, log):
 
 def test_missing_pairs_are_an_error_by_option(clips):
     listed = clips.write('list.txt', '\n'.join([*STEMS, 'gone']))
-    with pytest.raises(SampleError, match=r'list\.txt: 1 of 4 clips lack a picture \(gone\)'):
+    with pytest.raises(SampleError, match=r'list\.txt: 1 of 4 clips lack an image \(gone\)'):
         load(clips, split_file=listed, on_missing='raise')
 
 
 def test_nothing_left_or_nothing_there(clips, tmp_path):
-    with pytest.raises(SampleError, match=r'no clip is left; left out: 1 without a picture'):
+    with pytest.raises(SampleError, match=r'no clip is left; left out: 1 without an image'):
         load(clips, split_file=clips.write('list.txt', 'gone'))
     with pytest.raises(SampleError, match='stills: the folder cannot be listed'):
         load(clips, data_prefix=dict(img='stills'))
@@ -89,7 +89,7 @@ def spoil(clips, fault):
     if fault.startswith('torn'):
         tear(path)
     else:
-        path.write_bytes(b'' if fault.startswith('empty') else b'not a picture' * 20)
+        path.write_bytes(b'' if fault.startswith('empty') else b'not an image' * 20)
     return path, STEMS.index(stem)
 
 

@@ -25,7 +25,7 @@ def test_boxes_and_classes(clips):
     ]
     dataset = load(clips, entries)
     first, second = (dataset[i] for i in range(2))
-    assert len(dataset) == 2 and dataset.left_out == {'without a picture': 1}
+    assert len(dataset) == 2 and dataset.left_out == {'without an image': 1}
     assert dataset.metainfo['classes'] == ('ant', 'bee', 'dog barking')
     assert (first['clip'], first['category'], first['gt_label'], first['annotator']) == (
         STEMS[2],

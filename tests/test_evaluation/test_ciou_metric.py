@@ -78,7 +78,7 @@ def test_classes():
 
 def test_yardsticks_neither_see_nor_hear():
     gt = np.zeros((SIZE, SIZE))
-    gt[4:12, 4:12] = 1  # a quarter of the picture, in its middle
+    gt[4:12, 4:12] = 1  # a quarter of the image, in its middle
     tall = np.zeros((SIZE, SIZE))
     tall[:, :12] = 1  # three quarters
     rng = np.random.RandomState(0)

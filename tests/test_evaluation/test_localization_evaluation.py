@@ -68,7 +68,7 @@ def test_an_oracle_that_listens(samples):
     assert values['ciou/mean_ciou'] == pytest.approx(100), 'the threshold is one that separates'
     assert values['ciou/whole_image/mean_ciou'] < 80
     assert values['ciou/silence/stays_on'] == 0 and values['ciou/silence/auroc'] == 100
-    assert values['ciou/offscreen/stays_on'] == 0, 'nothing in the picture makes the sound'
+    assert values['ciou/offscreen/stays_on'] == 0, 'nothing in the image makes the sound'
     assert 0 <= values['ciou/other/stays_on'] <= 100
 
 

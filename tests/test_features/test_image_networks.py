@@ -1,4 +1,4 @@
-"""Networks and preprocessing of pictures against torchvision's; Keras' weights against a plain loop."""
+"""Networks and preprocessing of images against torchvision's; Keras' weights against a plain loop."""
 
 import dataclasses
 

@@ -28,7 +28,7 @@ UNTRAINED = dict.fromkeys(FEATURES)
 
 
 def greys(seconds: float) -> np.ndarray:
-    """Pictures at 8 a second, picture i of grey 20 + 5 i."""
+    """Pictures at 8 a second, image i of grey 20 + 5 i."""
     count = round(8 * seconds)
     return np.broadcast_to(20 + 5 * np.arange(count)[:, None, None, None], (count, 32, 48, 3)).astype(
         np.uint8
@@ -122,7 +122,7 @@ def test_a_little_more_or_less_than_the_length_is_fitted(video, tmp_path):
 
 
 def test_another_length_is_an_error_unless_it_shall_fit(video, hearing, tmp_path):
-    with pytest.raises(SampleError, match=r'three\.mp4: its pictures end after 3\.00 of 4 s'):
+    with pytest.raises(SampleError, match=r'three\.mp4: its images end after 3\.00 of 4 s'):
         extractor(num_segments=4)(video)
     with pytest.raises(SampleError, match=r'three\.mp4: lasts 3\.\d+ s, expected 2 s'):
         extractor(num_segments=2)(video)
@@ -157,7 +157,7 @@ def test_what_cannot_be_done_is_said(tmp_path):
     with pytest.raises(SampleError, match='holds no pictures'):
         extractor()(frames=tmp_path, frames_fps=8)
     (tmp_path / 'a.jpg').write_text('no picture')
-    with pytest.raises(SampleError, match=r'a\.jpg: cannot be read as a picture'):
+    with pytest.raises(SampleError, match=r'a\.jpg: cannot be read as an image'):
         extractor()(frames=tmp_path, frames_fps=8)
 
 

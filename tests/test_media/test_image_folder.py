@@ -1,4 +1,4 @@
-"""Folders of pictures read as videos."""
+"""Folders of images read as videos."""
 
 import cv2
 import numpy as np
@@ -25,7 +25,7 @@ def test_order_is_that_of_the_numbers(files):
     ('fps', 'end', 'expected'),
     [
         (4, 2, [1, 2, 3, 4, 5, 6, 7, 8]),
-        (2, 9, [1, 3, 5, 7, 9, 11]),  # the pictures end after 3 s
+        (2, 9, [1, 3, 5, 7, 9, 11]),  # the images end after 3 s
         (8, 1, [1, 1, 2, 2, 3, 3, 4, 4]),
         (3, 1, [1, 2, 3]),  # shown at 0, 1/3 and 2/3 s
     ],

@@ -25,7 +25,7 @@ def grey(value: float, height: int = 48, width: int = 64) -> np.ndarray:
 
 
 def levels(frames: np.ndarray) -> list[int]:
-    """Which picture of ``ramp`` each is, from its grey value."""
+    """Which image of ``ramp`` each is, from its grey value."""
     return np.round((frames.mean((1, 2, 3)) - 20) / 5).astype(int).tolist()
 
 
@@ -35,7 +35,7 @@ def tone(seconds: float, rate: int = RATE, frequency: float = 440) -> np.ndarray
 
 @pytest.fixture(scope='module')
 def ramp(tmp_path_factory):
-    """40 pictures at 10 a second, picture i of grey 20 + 5 i; a tone that begins at 1 s."""
+    """40 images at 10 a second, image i of grey 20 + 5 i; a tone that begins at 1 s."""
     path = tmp_path_factory.mktemp('videos') / 'ramp.mp4'
     sound = np.concatenate([np.zeros(RATE), tone(3)])
     write_video(path, (grey(20 + 5 * i) for i in range(40)), 10, sound, RATE)
@@ -179,7 +179,7 @@ def test_a_file_that_is_cut_off_is_no_shorter_video(ramp, tmp_path, suffix):
             if packet.dts is not None:
                 packet.stream = streams[packet.stream.index]
                 container.mux(packet)
-    assert len(read_video_frames(path, 10)) in (40, 41)  # mkv: the pictures begin after the sound's lead-in
+    assert len(read_video_frames(path, 10)) in (40, 41)  # mkv: the images begin after the sound's lead-in
     content = path.read_bytes()
     torn.write_bytes(content[: len(content) // 2])
     for read in (lambda: read_video_frames(torn, 10), lambda: read_video_audio(torn, RATE)):

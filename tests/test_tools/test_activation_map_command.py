@@ -104,7 +104,7 @@ def test_acoustic_image_that_a_network_hears(tool, data, network, tmp_path):
 
 
 def test_student_of_a_distiller_is_the_detector_itself(tool, data, network, tmp_path):
-    """Same weights, in a distiller's checkpoint, as its student's own and alone: the same picture."""
+    """Same weights, in a distiller's checkpoint, as its student's own and alone: the same image."""
     alone = network('Alone', 'avd/faster_rcnn_r18_sim_audio.py')
     within = network('Within', 'mm_distillnet/distillnet_r18_sim.py', seed=1)
     student = torch.load(within[3], weights_only=True)['state_dict']

@@ -30,7 +30,7 @@ def benchmarks():
 
 @pytest.fixture(scope='module')
 def frames(benchmarks, tmp_path_factory):
-    """Two frames of jpg thermal pictures and two of 16-bit ones."""
+    """Two frames of jpg thermal images and two of 16-bit ones."""
     roots = {bits: tmp_path_factory.mktemp(f'mavd_{bits}') for bits in (8, 16)}
     for bits, root in roots.items():
         benchmarks['mavd_files'].write_mavd(root, 2, bits)

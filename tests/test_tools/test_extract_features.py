@@ -38,7 +38,7 @@ def tool():
 
 @pytest.fixture
 def fast(tool, monkeypatch):
-    """No VGGish, which takes seconds to make; sound is the mean of its pictures, too."""
+    """No VGGish, which takes seconds to make; sound is the mean of its images, too."""
     ave = dict(visual=colors('vgg19', 4, maps=True), audio=colors('vggish', 1))
     llp = dict(audio=colors('vggish', 1), visual=colors('resnet152', 2))
     monkeypatch.setattr(tool, 'FEATURES', dict(ave=ave, llp=llp))

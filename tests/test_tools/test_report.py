@@ -147,11 +147,11 @@ def test_report_opens_in_a_browser(tmp_path):
     assert len(page.find('img')) == 2 and len(page.find('audio')) == 1 and len(page.find('svg')) == 2
     if CHROMIUM is None:
         return
-    # a copy that may run a script tells what the browser made of the pictures
+    # a copy that may run a script tells what the browser made of the images
     probe = """<script>addEventListener('load', () => {
       const rects = [...document.querySelectorAll('.picture rect.found')].map(r => r.getBoundingClientRect());
       document.title = JSON.stringify({
-        pictures: [...document.images].map(i => [i.naturalWidth, i.naturalHeight]),
+        images: [...document.images].map(i => [i.naturalWidth, i.naturalHeight]),
         sounds: [...document.querySelectorAll('audio')].map(a => a.error === null),
         boxes: rects.map(r => r.width > 0), fits: document.body.scrollWidth <= innerWidth,
       })})</script>"""
@@ -210,7 +210,7 @@ def test_pictures_keep_colors_and_boxes_keep_their_pixels():
 
 @pytest.mark.parametrize('image', [np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8)])
 def test_bad_pictures_are_refused(image):
-    with pytest.raises(ValueError, match='a picture is'):
+    with pytest.raises(ValueError, match='an image is'):
         image_data_uri(image)
 
 

@@ -1,4 +1,4 @@
-"""From sound to tracks: files, pictures, figures."""
+"""From sound to tracks: files, images, figures."""
 
 import json
 import runpy

@@ -27,7 +27,7 @@ RED, GREEN = (44, 20), (12, 52)  # rows and columns of two bright spots
 
 
 class RedDetector(nn.Module):
-    """Finds one box wherever the picture is red; green it sees and does not mind."""
+    """Finds one box wherever the image is red; green it sees and does not mind."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -213,7 +213,7 @@ def test_without_undetached_a_one_stage_detector_has_no_gradient(detector_and_in
 
 
 def test_a_layer_that_no_box_depends_on_gives_an_empty_map(detector_and_input):
-    """All boxes of so small a picture are cut from P3: the RPN reads P5, but no gradient comes from there."""
+    """All boxes of so small an image are cut from P3: the RPN reads P5, but no gradient comes from there."""
     detector, inputs, sample = detector_and_input('FasterRCNN')
     found = activation_map(detector.float(), inputs.float(), sample, 'grad_cam', 'neck:2', score_thr=0.02)
     assert len(found.bboxes) > 0 and not found.values.any()

@@ -23,7 +23,7 @@ def test_box_has_the_color_of_its_track():
 def test_label_shows_the_id():
     def ink(identity: int) -> np.ndarray:
         box, image = np.array([[20.0, 60.0, 120.0, 160.0]]), np.full((220, 300, 3), 90, np.uint8)
-        # darker than the picture and than any track: OpenCV 5 smooths its letters
+        # darker than the image and than any track: OpenCV 5 smooths its letters
         return draw_tracks(image, box, np.array([identity])).max(axis=-1) < 80
 
     assert 0 < ink(1).sum() < ink(8).sum()

@@ -106,13 +106,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--score-thr', type=float, default=0.3, help='least score of a box')
     parser.add_argument('--batch-size', type=int, default=16, help='passes of Score-CAM at once')
-    parser.add_argument('--width', type=int, default=480, help='of a picture in the grid, pixels')
+    parser.add_argument('--width', type=int, default=480, help='of an image in the grid, pixels')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--force', action='store_true', help='overwrite what exists')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='changes to all configs')
     args = parser.parse_args(argv)
     if args.out.suffix != '.png':
-        parser.error(f'{args.out}: the picture is written as .png')
+        parser.error(f'{args.out}: the image is written as .png')
     if args.out.exists() and not args.force:
         parser.error(f'{args.out} exists; --force overwrites it')
     if args.number < 1 or args.batch_size < 1 or args.width < 64:
@@ -202,7 +202,7 @@ def draw_map(found: ActivationMap, sample: DetDataSample, visualizer, width: int
         found: Over the network's input.
         sample: Its data sample.
         visualizer: Draws boxes.
-        width: Of the picture in pixels.
+        width: Of the image in pixels.
 
     Returns:
         (H, ``width``, 3) uint8, RGB.
@@ -230,7 +230,7 @@ def draw_sound(
         network: The network.
         inputs: What its pipeline gave.
         sample: Its data sample.
-        size: (width, height) of the picture in pixels.
+        size: (width, height) of the image in pixels.
 
     Returns:
         (height, width, 3) uint8, RGB, and its caption; None if the network hears nothing.
@@ -266,7 +266,7 @@ def caption(text: str, width: int) -> np.ndarray:
 
 
 def draw_row(networks: Sequence[Network], positions: dict, frame: str, visualizer, args) -> np.ndarray:
-    """One frame: a picture of each network, then the spectrograms.
+    """One frame: an image of each network, then the spectrograms.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -305,7 +305,7 @@ def draw_row(networks: Sequence[Network], positions: dict, frame: str, visualize
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Draw the frames and write the picture."""
+    """Draw the frames and write the image."""
     args = parse_args(argv)
     networks = [build_network(*network, args) for network in args.network]
     if len({network.name for network in networks}) < len(networks):

@@ -1,10 +1,10 @@
-"""Look at the samples of a config's data set: pictures with boxes beside the microphones' spectrograms.
+"""Look at the samples of a config's data set: images with boxes beside the microphones' spectrograms.
 
     python tools/analysis/browse_dataset.py configs/avd/faster_rcnn_r50_fpn_mavd.py --output-dir
     work_dirs/browse
 
-Each picture shows what the model gets after every transform: the pictures of all modalities with their boxes
-and, at the right, the spectrograms of all microphones. Where the pipeline loads no picture, the camera image
+Each image shows what the model gets after every transform: the images of all modalities with their boxes
+and, at the right, the spectrograms of all microphones. Where the pipeline loads no image, the camera image
 is shown; acoustic images of a prepared store lie over it.
 """
 
@@ -47,7 +47,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def draw_boxes(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Copy of a picture (H, W, 3) with boxes (N, 4), x1 y1 x2 y2 in pixels."""
+    """Copy of an image (H, W, 3) with boxes (N, 4), x1 y1 x2 y2 in pixels."""
     image = np.ascontiguousarray(image)
     for x1, y1, x2, y2 in np.asarray(boxes).round().astype(int).tolist():
         cv2.rectangle(image, (x1, y1), (x2, y2), _BOX_COLOR, max(1, image.shape[0] // 250))

@@ -1,4 +1,4 @@
-"""Prepare videos for sound localization: the middle picture and the middle 3 s of sound of each.
+"""Prepare videos for sound localization: the middle image and the middle 3 s of sound of each.
 
     python tools/dataset_converters/prepare_clips.py videos data/vggsound --workers 8
 
@@ -32,7 +32,7 @@ def parse_args() -> argparse.Namespace:
         help='hertz; the default serves a CNN14 teacher, 22050 the student alone',
     )
     parser.add_argument('--audio-ext', choices=('wav', 'flac'), default=defaults.audio_ext)
-    parser.add_argument('--short-side', type=int, help='shrink larger pictures to so many pixels')
+    parser.add_argument('--short-side', type=int, help='shrink larger images to so many pixels')
     parser.add_argument('--jpeg-quality', type=int, default=defaults.jpeg_quality, help='1..100')
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='number of processes')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')

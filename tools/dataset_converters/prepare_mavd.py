@@ -1,4 +1,4 @@
-"""Make a prepared store: pictures resized to the network's size and sound, in large memory-mapped files.
+"""Make a prepared store: images resized to the network's size and sound, in large memory-mapped files.
 
     python tools/dataset_converters/prepare_mavd.py data/mavd data/mavd_576 --scale 576 576 --workers 8
 

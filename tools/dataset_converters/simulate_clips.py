@@ -22,10 +22,10 @@ def main() -> None:
     parser.add_argument('--clips', type=int, nargs=4, metavar=('TRAIN', 'VAL', 'TEST', 'TEACHERS'))
     parser.add_argument('--kinds', nargs='+', choices=KINDS, help='kinds of things, at least three')
     parser.add_argument(
-        '--picture', type=int, nargs=2, metavar=('LOW', 'HIGH'), help='sides of pictures in pixels'
+        '--picture', type=int, nargs=2, metavar=('LOW', 'HIGH'), help='sides of images in pixels'
     )
     parser.add_argument(
-        '--area', type=float, nargs=2, metavar=('LOW', 'HIGH'), help="share of a picture in one thing's box"
+        '--area', type=float, nargs=2, metavar=('LOW', 'HIGH'), help="share of an image in one thing's box"
     )
     parser.add_argument('--two-share', type=float, help='share of clips that show two things')
     parser.add_argument('--several-share', type=float, help='share of those in which both sound')

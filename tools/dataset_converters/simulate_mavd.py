@@ -1,4 +1,4 @@
-"""Simulate drives with 8-channel sound, pictures and labels in MAVD's layout on disk."""
+"""Simulate drives with 8-channel sound, images and labels in MAVD's layout on disk."""
 
 import os
 
@@ -34,7 +34,7 @@ def main() -> None:
         '--distance', type=float, nargs=2, metavar=('NEAR', 'FAR'), help='labelled distances in metres'
     )
     parser.add_argument(
-        '--margin', type=float, help='seconds of sound before the first and after the last picture (>= 0.5)'
+        '--margin', type=float, help='seconds of sound before the first and after the last image (>= 0.5)'
     )
     parser.add_argument('--min-box-height', type=float, help='pixels; smaller boxes are not labelled')
     parser.add_argument('--static-share', type=float, help='share of drives whose ego stands')
@@ -69,7 +69,7 @@ def main() -> None:
     )
     parser.add_argument('--full-scale', type=float, help='sound pressure in Pa of digital full scale')
     parser.add_argument(
-        '--audio-layout', choices=('frame', 'drive'), help='files a picture, or one recording a drive'
+        '--audio-layout', choices=('frame', 'drive'), help='files an image, or one recording a drive'
     )
     parser.add_argument(
         '--modalities', nargs='+', choices=('rgb', 'thermal', 'depth'), help='pictures to write'

@@ -31,7 +31,7 @@ def make_data(
         data: Root of the data set.
         store: Folder of the store.
         simulator: Options of ``simulate_mavd.py``.
-        modalities: Pictures.
+        modalities: Images.
         seed: Of the simulation.
         workers: Processes.
         titles: What the user reads of both steps.

@@ -86,7 +86,7 @@ def results_table(
 
 
 def conditions_table(metrics: Mapping[str, Mapping[str, float]], names: Names) -> Table:
-    """The mAP@0.5 of each detector by condition: where pictures fail, and what sound does there."""
+    """The mAP@0.5 of each detector by condition: where images fail, and what sound does there."""
     first = metrics[next(iter(names))]
     conditions = [key.split('/')[1] for key in first if key.count('/') == 2 and key.endswith('/mAP_50')]
     rows = [
@@ -118,7 +118,7 @@ def read_detections(path: Path, score_thr: float = SCORE_THR) -> dict[int, list[
 
 
 def open_frames(data: str) -> MAVDDataset:
-    """The test frames of a demo's data with sound and true boxes; pictures stay files."""
+    """The test frames of a demo's data with sound and true boxes; images stay files."""
     return MAVDDataset(
         data_root=data,
         ann_file='annotations/test.json',

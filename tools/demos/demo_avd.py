@@ -104,8 +104,8 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     base = dict(seed=seed, **asdict(plan))
 
     titles = (
-        '1/7 simulate drives: sound of 8 microphones, pictures, boxes',
-        '2/7 prepare: pictures at the size of the network, acoustic images',
+        '1/7 simulate drives: sound of 8 microphones, images, boxes',
+        '2/7 prepare: images at the size of the network, acoustic images',
     )
     make_data(
         steps,

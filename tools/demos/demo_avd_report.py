@@ -22,7 +22,7 @@ NAMES = {
         '(d) Sound as spectrograms',
         "like (b), on spectrograms instead of acoustic images: the papers' input",
     ),
-    'rgb': ('RGB detector', 'looks at the pictures: the teacher and the ceiling'),
+    'rgb': ('RGB detector', 'looks at the images: the teacher and the ceiling'),
 }
 
 

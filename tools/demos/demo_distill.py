@@ -3,7 +3,7 @@
     python tools/demos/demo_distill.py                 # minutes on 2 cores
     python tools/demos/demo_distill.py --preset tiny   # every step in miniature, to see that all works
 
-Simulates drives with camera, thermal and depth pictures; trains a teacher on each from a few labelled frames;
+Simulates drives with camera, thermal and depth images; trains a teacher on each from a few labelled frames;
 fuses their boxes into labels of all other frames; trains a student that hears only (a) from the few labels,
 (b) from these and the teachers' labels, (c) like (b) with the MTA loss, which makes its features like theirs;
 tests all of them on drives that none has seen, and as trackers on longer ones. The students hear acoustic
@@ -52,7 +52,7 @@ class Plan:
         nms_iou: Overlap of two teachers' boxes above which the weaker one is no label. Below the paper's 0.5:
             detectors of few frames double their boxes, and vehicles seldom hide each other.
         simulator: Options of ``simulate_mavd.py`` for the drives to train with and to test on.
-        tracks: Those for the drives to track in: ten pictures a second.
+        tracks: Those for the drives to track in: ten images a second.
         maps: Frames of which activation maps are drawn.
     """
 
@@ -129,7 +129,7 @@ def deploy_and_look(
         work_dir: Folder of the demo.
         checkpoints: Of each network.
         data: Root of the simulated data.
-        maps: Picture to write.
+        maps: Image to write.
         base: All that the results depend on.
     """
     student = work_dir / 'mta' / 'student.pth'
@@ -180,12 +180,12 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     base = dict(seed=seed, **asdict(plan))
 
     sound = ('acoustic_image', '--config', ROOT / 'configs' / CONFIGS['few'])
-    short = 'drives: sound of 8 microphones, pictures of 3 kinds, boxes'
+    short = 'drives: sound of 8 microphones, images of 3 kinds, boxes'
     for name, root, prepared, log_mel, simulator, what in (
         ('', data, store, spectrograms, plan.simulator, short),
         ('_tracks', drives, drives_store, drives_spectrograms, plan.tracks, 'longer drives, to track in'),
     ):
-        titles = (f'1/7 simulate {what}', '2/7 prepare: pictures at the size of the network, acoustic images')
+        titles = (f'1/7 simulate {what}', '2/7 prepare: images at the size of the network, acoustic images')
         make_data(steps, root, prepared, simulator, TEACHERS, seed, workers, titles, base, name, sound)
         prepare_spectrograms(steps, root, log_mel, workers, '2/7 prepare: spectrograms', base, name)
     counts = steps.run(

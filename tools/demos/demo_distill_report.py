@@ -55,7 +55,7 @@ TRACKING = {
     'tracking/FN': Column('FN', better='lower', digits=0),
 }
 TRACKING_NOTES = (
-    'Percent and counts on longer drives of ten pictures a second. A track starts with a box scored above '
+    'Percent and counts on longer drives of ten images a second. A track starts with a box scored above '
     '{init_score_thr}, goes on with the box that overlaps its last one most (IoU above {iou_thr}), and ends '
     'without one. MOTA: 1 - (FP + FN + IDs) / true boxes, negative where errors are more than boxes; IDF1: '
     'how long the right identity is kept; HOTA: detection and association over all overlaps; IDs: '
@@ -130,7 +130,7 @@ def drive_sound(dataset, frames: list[dict]) -> np.ndarray:
 
 
 def tracks(outcome: dict, detections: Path) -> tuple[Cards, Curves]:
-    """Some of the longer drives, with their tracks as pictures and as paths."""
+    """Some of the longer drives, with their tracks as images and as paths."""
     dataset, tracked = track_drives(outcome, detections)
     cards, charts = [], []
     names = list(tracked)
@@ -172,13 +172,13 @@ def write_distill_report(work_dir: Path, outcome: dict) -> None:
     few, labelled, metrics = outcome['few'], outcome['labelled'], outcome['metrics']
     lead = (
         f'{few["frames"]} of {few["of_frames"]} simulated frames kept their labels. Three teachers, that see '
-        'camera, thermal and depth pictures, were trained on these and labelled the others together; '
+        'camera, thermal and depth images, were trained on these and labelled the others together; '
         'students that hear 8 microphones and see nothing were trained on '
         f'{labelled["frames"]} frames with {labelled["boxes"]} boxes.'
     )
     curve_notes = (
         'Classification and box loss, and for (c) the MTA loss times its weight; (a) to (d) by sound, '
-        'the last three by pictures.'
+        'the last three by images.'
     )
     maps = Card(
         'Score-CAM of four test frames',

@@ -5,8 +5,8 @@
 
 Simulates videos in AVE's layout, each with a thing that is seen and heard at once for some seconds, among
 others that are only seen or only heard; trains DMIN from labels of seconds and from labels of videos, without
-AGTA, without DIMA and with dot products, and DCMR, which searches pictures for a sound and sounds for a
-picture; tests all of them, and draws what they find. Leaves ``report.html``, ``results.json`` and the
+AGTA, without DIMA and with dot products, and DCMR, which searches images for a sound and sounds for a
+image; tests all of them, and draws what they find. Leaves ``report.html``, ``results.json`` and the
 checkpoints in the work folder. A stopped run carries on when called again.
 """
 
@@ -107,7 +107,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     base = dict(seed=seed, **asdict(plan))
     steps.run(
         'simulate',
-        '1/3 simulate videos: features of their sound and picture, labels',
+        '1/3 simulate videos: features of their sound and image, labels',
         lambda: run_tool(
             'dataset_converters/simulate_ave.py', data, '--seed', seed, *plan.simulator, threads=1
         ),

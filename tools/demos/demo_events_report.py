@@ -23,8 +23,8 @@ EVENTS = {
     'dot_product': ('DMIN with dot products', 'in place of all pairs of channels; labels of seconds'),
 }
 SEARCHES = {
-    'a2v': ('DCMR, pictures for a sound', 'A2V'),
-    'v2a': ('DCMR, sounds for a picture', 'V2A'),
+    'a2v': ('DCMR, images for a sound', 'A2V'),
+    'v2a': ('DCMR, sounds for an image', 'V2A'),
 }
 REFERENCES = {
     'background': ('Always background', 'has neither looked nor listened'),
@@ -120,8 +120,8 @@ def timelines(work_dir: Path, outcome: dict) -> Cards:
         cards.append(Card(f'Video {sample["video_id"]}', [picture]))
     intro = (
         'Evenly spread over the test videos, none chosen by hand. Relevance and attention are those of the '
-        'fully supervised DMIN; attention shows, for each second, the places of the picture, dark where it '
-        'looks. A2V and V2A: where the event is found in the pictures by its sound, and the other way round.'
+        'fully supervised DMIN; attention shows, for each second, the places of the image, dark where it '
+        'looks. A2V and V2A: where the event is found in the images by its sound, and the other way round.'
     )
     return Cards('Timelines', cards, intro)
 

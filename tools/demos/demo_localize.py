@@ -4,7 +4,7 @@
     python tools/demos/demo_localize.py --preset tiny   # every step in miniature, to see that all works
 
 Simulates clips in the layout of VGG-Sound and VGG-SS: things with a sound each, silent things beside them,
-sounds of things that are not in the picture. Trains stand-ins for the teachers, a classifier of pictures and
+sounds of things that are not in the image. Trains stand-ins for the teachers, a classifier of images and
 one of sounds, on a labelled list of its own; stores what they say of the clips to learn from; trains the
 localizer without teachers, with the one that hears, with the one that sees, and with both (the paper's Table
 2); tests them, and the last one guided by the object teacher (OG-AVC), with the clips' own and with wrong
@@ -173,7 +173,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     base = dict(seed=seed, **asdict(plan))
     steps.run(
         'simulate',
-        '1/6 simulate clips: pictures, sounds, boxes of what sounds',
+        '1/6 simulate clips: images, sounds, boxes of what sounds',
         lambda: run_tool(
             'dataset_converters/simulate_clips.py',
             *(data, '--preset', 'small', '--seed', seed, '--workers', workers, '--clips', *plan.clips),

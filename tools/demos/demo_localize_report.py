@@ -14,7 +14,7 @@ from mmav.visualization import blend_heatmap
 NAMES = {
     'whole_image': ('The whole picture', 'neither sees nor hears'),
     'centred_box': ('A box in the middle', 'neither sees nor hears; half the picture'),
-    'none': ('No teacher', 'pairs of picture and sound alone'),
+    'none': ('No teacher', 'pairs of image and sound alone'),
     'audio': ('Audio teacher', 'sounds are drawn to those of a classifier of sounds'),
     'visual': ('Visual teacher', 'pictures are drawn to those of a classifier of pictures'),
     'both': ('Both teachers', 'AVC'),
@@ -50,7 +50,7 @@ ON_COLUMNS = {
     )
 } | {'ciou/other/auroc': Column("AUROC, another clip's")}
 ON_NOTES = (
-    "Percent of the maps that stay on with a sound that is not the picture's: silence, noise, that of "
+    "Percent of the maps that stay on with a sound that is not the image's: silence, noise, that of "
     'another kind of thing (now and then the silent thing beside), and clips whose own thing is off screen. '
     'A map is on if its largest cosine reaches the level that 95 % of the clips reach with their own sound; '
     '95 is what a model gets that ignores the sound. AUROC: how often a clip has the larger maximum with its '
@@ -65,7 +65,7 @@ SWITCH_COLUMNS = {
 SWITCH_NOTES = (
     'Share of {clips:.0f} test clips with a cIoU of at least 0.5. They show two things, one of them silent. '
     'First the model hears the own sound and has to find what makes it; then it hears the sound of the '
-    'silent thing, from another clip, and has to find that. Both: it found each in the same picture. A model '
+    'silent thing, from another clip, and has to find that. Both: it found each in the same image. A model '
     'that ignores the sound has one map for both sounds, which cannot overlap enough with both things.'
 )
 
@@ -99,7 +99,7 @@ def teachers_table(metrics: dict) -> Table:
         Row(name, [metrics[key]['accuracy/top1']])
         for key, name in (
             ('teacher_audio', 'Audio teacher, on sounds'),
-            ('teacher_visual', 'Visual teacher, on pictures that show one thing'),
+            ('teacher_visual', 'Visual teacher, on images that show one thing'),
         )
     ]
     notes = 'Percent of test clips told right, of eight kinds; learned from a labelled list of their own.'
@@ -153,7 +153,7 @@ def write_localize_report(work_dir: Path, outcome: dict) -> None:
     metrics = outcome['metrics']
     train, _, test, labelled = outcome['clips']
     lead = (
-        f'From {train} simulated clips, a picture and a sound each and nothing else, networks learn which '
+        f'From {train} simulated clips, an image and a sound each and nothing else, networks learn which '
         f'pixels make the sound. {test} clips test them. Stand-ins for the teachers of the paper learned '
         f'from {labelled} other clips, which are labelled.'
     )

@@ -132,7 +132,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     simulate = ('--seed', seed, '--workers', workers, *plan.simulator)
     steps.run(
         'simulate',
-        '1/4 simulate videos: features of their sound and picture, sets of events',
+        '1/4 simulate videos: features of their sound and image, sets of events',
         lambda: run_tool('dataset_converters/simulate_llp.py', data, *simulate, threads=1),
         **base,
     )

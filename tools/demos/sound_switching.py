@@ -1,4 +1,4 @@
-"""Does a localizer follow the sound? It hears first the one, then the other of two things in a picture.
+"""Does a localizer follow the sound? It hears first the one, then the other of two things in an image.
 
 H, W: height and width of a map in pixels.
 """
@@ -57,7 +57,7 @@ def switched_pairs(data: Path) -> list[dict]:
 def switch_sounds(
     config: str, checkpoint: str, options: dict, data: Path, maps: Path, shown: int
 ) -> dict[str, float]:
-    """Localize the own sound and that of the silent thing in the same pictures.
+    """Localize the own sound and that of the silent thing in the same images.
 
     Args:
         config: Path below ``configs/``.
@@ -70,7 +70,7 @@ def switch_sounds(
     Returns:
         Percent of the clips with a cIoU of at least 0.5: ``switch/own``, own sound against what sounds;
         ``switch/silent``, the silent thing's sound against the silent thing; ``switch/both``, both in the
-        same picture, which nothing that ignores the sound can reach; ``switch/clips``, their number.
+        same image, which nothing that ignores the sound can reach; ``switch/clips``, their number.
     """
     cfg = Config.fromfile(ROOT / 'configs' / config)
     cfg.merge_from_dict(options)

@@ -1,4 +1,4 @@
-# Clips to pretrain on, in LLP's layout: their list and the features of sound and picture. No label is read.
+# Clips to pretrain on, in LLP's layout: their list and the features of sound and image. No label is read.
 # The paper takes 29,000 clips of AudioSet that it does not name.
 data_root = 'data/audioset/'
 

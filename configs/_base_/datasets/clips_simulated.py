@@ -1,4 +1,4 @@
-# What tools/dataset_converters/simulate_clips.py --preset small writes: pictures of 96 x 96, 1 s of sound.
+# What tools/dataset_converters/simulate_clips.py --preset small writes: images of 96 x 96, 1 s of sound.
 train_data_root = 'data/clips_simulated/'
 teacher_store = 'data/clips_simulated/teachers'
 

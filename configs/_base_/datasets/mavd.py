@@ -1,5 +1,5 @@
 # MAVD with one visual modality; inputs of 576 x 576, as in the AVD paper.
-# Tests are by sound: no picture is read.
+# Tests are by sound: no image is read.
 data_root = 'data/mavd/'
 
 train_pipeline = [

@@ -1,8 +1,8 @@
-# MAVD with its three visual modalities, as MM-DistillNet takes it: pictures keep their proportions and lie in
-# the top left of 768 x 768, the spectrogram is stretched. Tests are by sound: no picture is read.
+# MAVD with its three visual modalities, as MM-DistillNet takes it: images keep their proportions and lie in
+# the top left of 768 x 768, the spectrogram is stretched. Tests are by sound: no image is read.
 _base_ = './mavd.py'
 
-# The filling of RGB pictures (BGR) is ImageNet's mean: 0 after normalization.
+# The filling of RGB images (BGR) is ImageNet's mean: 0 after normalization.
 resize = dict(
     type='ResizeModalities', scale=(768, 768), mode='letterbox', pad_value=dict(rgb=(104, 116, 124))
 )

@@ -1,5 +1,5 @@
 # What tools/dataset_converters/simulate_mavd.py writes, at the small networks' 96 x 96. Trained with
-# mirrored scenes; tests are by sound: no picture is read.
+# mirrored scenes; tests are by sound: no image is read.
 _base_ = './mavd.py'
 
 data_root = 'data/mavd_simulated/'

@@ -94,7 +94,7 @@ model = dict(
                 ignore_iof_thr=-1,
             ),
             sampler=dict(
-                # mmdet's 512 are for pictures of dozens of objects; a frame has a few vehicles
+                # mmdet's 512 are for images of dozens of objects; a frame has a few vehicles
                 type='RandomSampler',
                 num=256,
                 pos_fraction=0.25,

@@ -1,5 +1,5 @@
 # The AVC localizer of two ResNet-18 with both teachers' hints (off line: the embeddings come with the clips).
-# 24.5 million parameters; pictures 224 x 224, 3 s of sound at 22,050 Hz.
+# 24.5 million parameters; images 224 x 224, 3 s of sound at 22,050 Hz.
 _fresh = [
     dict(type='Kaiming', layer='Conv2d'),
     dict(type='TruncNormal', layer='Linear', std=0.01),
@@ -36,7 +36,7 @@ model = dict(
     visual_channels=512,
     audio_channels=512,
     embed_channels=2048,
-    # alpha_1; gather=True takes the pictures and sounds of all GPUs as negatives
+    # alpha_1; gather=True takes the images and sounds of all GPUs as negatives
     contrastive_loss=dict(
         type='MaxSimilarityContrastiveLoss', temperature=0.03, gather=False, loss_weight=1.0
     ),

@@ -1,6 +1,6 @@
 # A small AVC localizer without pretrained weights, for simulated clips on a CPU: a quarter of ResNet-18's
-# channels, pictures of 96 x 96, a second of sound at 11,025 Hz in frames as long as the paper's (23 ms).
-# Three of the four stages: with all, each pixel of the map (6 x 6) would see the whole picture, and the
+# channels, images of 96 x 96, a second of sound at 11,025 Hz in frames as long as the paper's (23 ms).
+# Three of the four stages: with all, each pixel of the map (6 x 6) would see the whole image, and the
 # map's maximum could lie anywhere.
 _base_ = './avc_r18.py'
 

@@ -1,4 +1,4 @@
-# Stand-ins for the teachers on simulated clips: the backbones of a classifier of pictures and of one of
+# Stand-ins for the teachers on simulated clips: the backbones of a classifier of images and of one of
 # sounds, configs/avc/teachers, trained on the list teachers.txt. They read what the student reads. Weights:
 # --cfg-options teachers.visual.init_cfg.checkpoint=FILE teachers.audio.init_cfg.checkpoint=FILE
 _init = dict(type='StrictPretrained', checkpoint=None, prefix='backbone')

@@ -1,4 +1,4 @@
-# EfficientDet-D2 on 8-channel spectrograms: the paper's student, and with other pictures its teachers.
+# EfficientDet-D2 on 8-channel spectrograms: the paper's student, and with other images its teachers.
 # ImageNet weights come over the network. A local file: --cfg-options model.init_cfg.checkpoint=FILE.
 # From scratch, without network: --cfg-options model.init_cfg=None.
 model = dict(

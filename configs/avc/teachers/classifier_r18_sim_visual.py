@@ -1,4 +1,4 @@
-# What a simulated picture shows: its backbone is the visual teacher of ../avc_r18_sim.py.
+# What a simulated image shows: its backbone is the visual teacher of ../avc_r18_sim.py.
 _base_ = '../avc_r18_sim.py'
 custom_imports = dict(imports=['mmav', 'mmpretrain'], allow_failed_imports=False)
 

@@ -3,7 +3,7 @@
 It is a store of ``shard_store.py`` that holds, of the teachers that there were::
 
     shard_00000/audio.npy        (clips, C) float32 or float16
-    shard_00000/visual.npy       (clips, C, h, w) of the whole picture, without augmentation
+    shard_00000/visual.npy       (clips, C, h, w) of the whole image, without augmentation
 
 ``tools/extract_teacher_embeddings.py`` writes it, ``LoadTeacherEmbeddings`` reads it.
 

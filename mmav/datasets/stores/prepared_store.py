@@ -30,7 +30,7 @@ class PreparedStore(ShardStore):
 
     @property
     def crop(self) -> tuple[int, ...] | None:
-        """Crop (x1, y1, x2, y2) of the pictures; None if they were not cropped."""
+        """Crop (x1, y1, x2, y2) of the images; None if they were not cropped."""
         crop = self.settings['crop']
         return None if crop is None else tuple(crop)
 
@@ -63,7 +63,7 @@ class PreparedFrame:
 
     @property
     def resize(self) -> dict:
-        """Settings of the ResizeModalities that made the pictures."""
+        """Settings of the ResizeModalities that made the images."""
         return self._store.settings['resize']
 
     @property

@@ -1,6 +1,6 @@
-"""Loading of what teachers say of a clip, seen through the same crop and mirror as the picture.
+"""Loading of what teachers say of a clip, seen through the same crop and mirror as the image.
 
-Shapes: C length of an embedding; h, w size of a feature map; H, W size of a picture.
+Shapes: C length of an embedding; h, w size of a feature map; H, W size of an image.
 """
 
 from collections.abc import Sequence
@@ -22,22 +22,22 @@ def sample_map(
     ori_shape: tuple[int, int],
     img_shape: tuple[int, int],
 ) -> np.ndarray:
-    """Look at a map of the whole picture through a crop of it.
+    """Look at a map of the whole image through a crop of it.
 
-    The augmented picture is cut into h x w cells; each takes the value at its center, bilinearly between the
+    The augmented image is cut into h x w cells; each takes the value at its center, bilinearly between the
     centers of the map's cells. Nothing lies beyond the outermost centers: there the nearest value counts.
 
     Args:
         values: (C, h, w), float32.
-        homography: (3, 3), from pixels of the whole picture to those of the augmented one;
-            pixel coordinates count from the picture's corner.
-        ori_shape: (H, W) of the whole picture.
-        img_shape: (H, W) of the augmented picture.
+        homography: (3, 3), from pixels of the whole image to those of the augmented one;
+            pixel coordinates count from the image's corner.
+        ori_shape: (H, W) of the whole image.
+        img_shape: (H, W) of the augmented image.
 
     Returns:
-        (C, h, w), float32; the values themselves if the picture was only resized.
+        (C, h, w), float32; the values themselves if the image was only resized.
     """
-    # from -1..1 of the augmented picture to -1..1 of the whole one, as grid_sample counts
+    # from -1..1 of the augmented image to -1..1 of the whole one, as grid_sample counts
     matrix = np.linalg.inv(np.asarray(homography, np.float64))
     matrix = _to_unit(ori_shape) @ matrix @ np.linalg.inv(_to_unit(img_shape))
     if np.allclose(matrix / matrix[2, 2], np.eye(3), rtol=0, atol=1e-5):
@@ -58,7 +58,7 @@ def sample_map(
 
 
 def _to_unit(shape: tuple[int, int]) -> np.ndarray:
-    """(3, 3) from pixels of a picture to -1..1."""
+    """(3, 3) from pixels of an image to -1..1."""
     height, width = shape[:2]
     return np.array([[2 / width, 0, -1], [0, 2 / height, -1], [0, 0, 1]])
 
@@ -69,10 +69,10 @@ class LoadTeacherEmbeddings(BaseTransform):
 
     To stand behind ``Resize``, ``RandomCrop`` and ``RandomFlip`` of mmdet: these note what they do, and the
     visual teacher's map is seen through the same window, :func:`sample_map`. The teacher saw the whole
-    picture, so its features know more of the surroundings than those of a teacher on line, which sees the
+    image, so its features know more of the surroundings than those of a teacher on line, which sees the
     crop; without augmentation they are the same.
 
-    Required keys: ``clip``; for 'visual' ``ori_shape``, ``img`` and, unless the picture is as it was,
+    Required keys: ``clip``; for 'visual' ``ori_shape``, ``img`` and, unless the image is as it was,
     ``homography_matrix``. Added keys: ``teacher_audio`` (C,) and ``teacher_visual`` (C, h, w), float32.
 
     Args:
@@ -82,7 +82,7 @@ class LoadTeacherEmbeddings(BaseTransform):
     Raises:
         ValueError: If a name is unknown.
         SampleError: In use: if the store is missing, unfinished or damaged, or lacks the clip.
-        KeyError: In use: if the store lacks a teacher, or if it is not known what was done to the picture.
+        KeyError: In use: if the store lacks a teacher, or if it is not known what was done to the image.
     """
 
     def __init__(self, store: str, names: Sequence[str] = NAMES) -> None:

@@ -1,4 +1,4 @@
-"""Loading of a frame's pictures."""
+"""Loading of a frame's images."""
 
 from collections.abc import Sequence
 
@@ -23,13 +23,13 @@ def read_image(path: str, backend_args: dict | None = None, flags: int = cv2.IMR
         flags: Of cv2.imdecode; ``cv2.IMREAD_COLOR`` gives (H, W, 3) of 8 bits, turned as the file asks.
 
     Returns:
-        The picture.
+        The image.
 
     Raises:
         SampleError: If the file is missing, empty, truncated or no image.
     """
     data = read_bytes(path, backend_args)
-    # Cameras may append data of their own after the end mark; a mark further off is another picture's.
+    # Cameras may append data of their own after the end mark; a mark further off is another image's.
     tail = data[-65536:]
     if (data[:2] == b'\xff\xd8' and b'\xff\xd9' not in tail) or (
         data[:4] == b'\x89PNG' and b'IEND' not in tail
@@ -46,15 +46,15 @@ def read_image(path: str, backend_args: dict | None = None, flags: int = cv2.IMR
 
 @TRANSFORMS.register_module()
 class LoadVisualModalities(BaseTransform):
-    """Load a frame's pictures and crop them to the part that the boxes refer to.
+    """Load a frame's images and crop them to the part that the boxes refer to.
 
     Required keys: ``modality_paths`` (dict: modality to file) or ``prepared``; ``ori_shape`` (H, W) of the
-    cropped picture, which every picture must have; ``crop`` unless given here.
+    cropped image, which every image must have; ``crop`` unless given here.
 
     Added keys: one per modality: 'thermal' (H, W, 1), every other (H, W, 3) in BGR; uint8;
     ``visual_modalities`` (their names) and ``crop``.
 
-    16-bit thermal pictures are clipped to ``thermal_range`` and scaled to 0..255 (MM-DistillNet's released
+    16-bit thermal images are clipped to ``thermal_range`` and scaled to 0..255 (MM-DistillNet's released
     range); 8-bit ones are taken as they are.
 
     Args:
@@ -85,7 +85,7 @@ class LoadVisualModalities(BaseTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
-        """Add the pictures to ``results``; see the class."""
+        """Add the images to ``results``; see the class."""
         prepared = results.get('prepared')
         if prepared is not None:
             return self._from_prepared(results, prepared)
@@ -134,7 +134,7 @@ class LoadVisualModalities(BaseTransform):
             image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
         image = image[..., :3]
         if image.dtype != np.uint8:
-            raise SampleError(path, f'{image.dtype} pixels; {modality} pictures must have 8 bits a channel')
+            raise SampleError(path, f'{image.dtype} pixels; {modality} images must have 8 bits a channel')
         return image
 
     def _from_prepared(self, results: dict, prepared) -> dict:
@@ -142,6 +142,6 @@ class LoadVisualModalities(BaseTransform):
             results[modality] = prepared.read(modality)
         results['visual_modalities'] = self.modalities
         results['img_shape'] = tuple(results['ori_shape'][:2])
-        # The pictures are resized already; ResizeModalities checks that it would do the same.
+        # The images are resized already; ResizeModalities checks that it would do the same.
         results['prepared_resize'] = prepared.resize
         return results

@@ -1,4 +1,4 @@
-"""Left-right mirroring of a whole sample: pictures, boxes and microphones."""
+"""Left-right mirroring of a whole sample: images, boxes and microphones."""
 
 import cv2
 import numpy as np
@@ -14,13 +14,13 @@ from ..microphones import OCTAGON_POSITIONS, mirror_permutation
 class MirrorFlip(BaseTransform):
     """Mirror the scene left to right, as a mirror-symmetric array and camera would have met it.
 
-    Pictures and boxes are flipped within ``img_shape`` (the filling of a letterboxed picture stays where it
+    Images and boxes are flipped within ``img_shape`` (the filling of a letterboxed image stays where it
     is), and the microphones change places by the array's geometry. With ``prob`` 0 and 1 it serves mmdet's
     ``TestTimeAug``; ``flip`` and ``flip_direction`` are set as mmdet's models expect. An acoustic image
     has the camera's axes: its columns are reversed, which is the mirrored scene if the array is symmetric
     about the camera's middle.
 
-    Required keys: ``img_shape``; optional: pictures, ``gt_bboxes``, ``audio`` (C, L), ``spectrogram``
+    Required keys: ``img_shape``; optional: images, ``gt_bboxes``, ``audio`` (C, L), ``spectrogram``
     (C, M, T), ``acoustic_image`` (C, rows, columns), ``microphone_positions`` (C, 3) (default: the published
     octagon).
 
@@ -29,7 +29,7 @@ class MirrorFlip(BaseTransform):
 
     Raises:
         ValueError: In use, if the array is not mirror symmetric or has another number of microphones than
-            the sound, or if pictures of a prepared store meet the flip before ResizeModalities.
+            the sound, or if images of a prepared store meet the flip before ResizeModalities.
     """
 
     def __init__(self, prob: float = 0.5) -> None:
@@ -46,7 +46,7 @@ class MirrorFlip(BaseTransform):
         """Flip ``results`` or not; see the class."""
         if results.get('prepared_resize') is not None:
             raise ValueError(
-                'put ResizeModalities before MirrorFlip: the prepared pictures are resized already'
+                'put ResizeModalities before MirrorFlip: the prepared images are resized already'
             )
         results['flip'] = self._choose()
         results['flip_direction'] = 'horizontal' if results['flip'] else None

@@ -17,7 +17,7 @@ class PackAudioVisualInputs(PackDetInputs):
     """mmdet's ``PackDetInputs`` for samples of several modalities.
 
     Returns ``dict(inputs, data_samples)``: ``inputs`` is a dict with what the sample holds of ``audio`` (C,
-    L), ``spectrogram`` (C, M, T), ``acoustic_image`` (C, rows, columns) and the pictures ``rgb``,
+    L), ``spectrogram`` (C, M, T), ``acoustic_image`` (C, rows, columns) and the images ``rgb``,
     ``thermal``, ``depth`` (channels, H, W) uint8; ``data_samples`` is a ``DetDataSample`` with ground truth
     and metainfo.
 
@@ -25,8 +25,8 @@ class PackAudioVisualInputs(PackDetInputs):
         meta_keys: Keys that go to the metainfo, where the sample has them.
 
     Raises:
-        KeyError: In use, if the sample holds neither sound nor pictures.
-        ValueError: In use, if pictures of a prepared store were never met by ResizeModalities.
+        KeyError: In use, if the sample holds neither sound nor images.
+        ValueError: In use, if images of a prepared store were never met by ResizeModalities.
     """
 
     DEFAULT_META_KEYS = (
@@ -67,15 +67,15 @@ def pack_inputs(results: dict) -> dict[str, torch.Tensor]:
         results: The sample.
 
     Returns:
-        ``audio``, ``spectrogram`` or ``acoustic_image``, and pictures.
+        ``audio``, ``spectrogram`` or ``acoustic_image``, and images.
 
     Raises:
-        KeyError: If the sample holds neither sound nor pictures.
-        ValueError: If pictures of a prepared store were never met by ResizeModalities.
+        KeyError: If the sample holds neither sound nor images.
+        ValueError: If images of a prepared store were never met by ResizeModalities.
     """
     if results.get('prepared_resize') is not None:
         raise ValueError(
-            'the prepared pictures are resized: the pipeline needs ResizeModalities for the boxes'
+            'the prepared images are resized: the pipeline needs ResizeModalities for the boxes'
         )
     sounds = ('audio', 'spectrogram', 'acoustic_image')
     inputs = {key: torch.from_numpy(results[key]) for key in sounds if key in results}
@@ -83,7 +83,7 @@ def pack_inputs(results: dict) -> dict[str, torch.Tensor]:
         inputs[name] = channels_first(results[name])
     if not inputs:
         raise KeyError(
-            'the sample holds neither sound nor pictures: '
+            'the sample holds neither sound nor images: '
             'add LoadMultichannelAudio or LoadVisualModalities to the pipeline'
         )
     return inputs

@@ -22,7 +22,7 @@ class PackClassInputs(BaseTransform):
 
     Raises:
         ImportError: mmpretrain is not installed.
-        KeyError: In use, if the sample holds neither sound nor pictures, or no ``gt_label``.
+        KeyError: In use, if the sample holds neither sound nor images, or no ``gt_label``.
     """
 
     DEFAULT_META_KEYS = tuple(

@@ -1,6 +1,6 @@
-"""Packing of a picture and its sound for a localizer.
+"""Packing of an image and its sound for a localizer.
 
-Shapes: n boxes; H, W height and width of the packed picture; L samples.
+Shapes: n boxes; H, W height and width of the packed image; L samples.
 """
 
 from collections.abc import Sequence
@@ -17,23 +17,23 @@ from .pack_audio_visual_inputs import channels_first
 
 @TRANSFORMS.register_module()
 class PackLocalizationInputs(BaseTransform):
-    """Pack picture, sound and, where known, the map of where the picture sounds.
+    """Pack image, sound and, where known, the map of where the image sounds.
 
     Returns ``dict(inputs, data_samples)``: ``inputs`` holds ``image`` (3, H, W) uint8 in BGR and what the
     sample has of ``audio`` (L,), ``spectrogram`` and the teachers' inputs; ``data_samples`` is a
     ``DetDataSample`` with metainfo and, for samples with ``gt_boxes``, the data field ``gt_map`` (H, W)
     float32 in 0..1, see :func:`localization_map` (of several annotators where ``annotator`` is known). It
-    lies on the packed picture: the boxes go through mmdet's ``Resize``, ``RandomCrop`` and ``RandomFlip``,
+    lies on the packed image: the boxes go through mmdet's ``Resize``, ``RandomCrop`` and ``RandomFlip``,
     which note what they do in ``homography_matrix``.
 
     Args:
         meta_keys: Keys that go to the metainfo, where the sample has them. ``gt_boxes`` there
-            are those of the whole picture, relative (0..1).
-        input_keys: Arrays that go to the inputs beside the picture, where the sample has
+            are those of the whole image, relative (0..1).
+        input_keys: Arrays that go to the inputs beside the image, where the sample has
             them.
 
     Raises:
-        KeyError: In use, if the sample holds no picture.
+        KeyError: In use, if the sample holds no image.
     """
 
     DEFAULT_META_KEYS = (
@@ -68,7 +68,7 @@ class PackLocalizationInputs(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Pack ``results``; see the class."""
         if 'img' not in results:
-            raise KeyError('the sample holds no picture: put LoadClipFrame before PackLocalizationInputs')
+            raise KeyError('the sample holds no image: put LoadClipFrame before PackLocalizationInputs')
         inputs = dict(image=channels_first(results['img']))
         for key in self.input_keys:
             if key in results:
@@ -85,14 +85,14 @@ class PackLocalizationInputs(BaseTransform):
 
 
 def boxes_in_view(results: dict) -> np.ndarray:
-    """Boxes of the whole picture as they lie in the packed one.
+    """Boxes of the whole image as they lie in the packed one.
 
     Args:
-        results: With ``gt_boxes`` (n, 4), relative to the whole picture of ``ori_shape``, and ``img``;
+        results: With ``gt_boxes`` (n, 4), relative to the whole image of ``ori_shape``, and ``img``;
             ``homography_matrix`` (3, 3) from the former's pixels to the latter's, where anything was done.
 
     Returns:
-        (n, 4) x1 y1 x2 y2, relative to the packed picture; may stick out of it.
+        (n, 4) x1 y1 x2 y2, relative to the packed image; may stick out of it.
     """
     boxes = np.asarray(results['gt_boxes'], np.float64)
     matrix = results.get('homography_matrix')

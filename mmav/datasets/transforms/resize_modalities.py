@@ -1,4 +1,4 @@
-"""Resizing of a frame's pictures and boxes to the network's input."""
+"""Resizing of a frame's images and boxes to the network's input."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,15 +15,15 @@ _INTERPOLATIONS = dict(nearest=cv2.INTER_NEAREST, bilinear=cv2.INTER_LINEAR, are
 
 @TRANSFORMS.register_module()
 class ResizeModalities(BaseTransform):
-    """Resize every picture of the sample, and its boxes, to one size.
+    """Resize every image of the sample, and its boxes, to one size.
 
-    The AVD paper stretches pictures to a square; the released MM-DistillNet letterboxes them into the top
+    The AVD paper stretches images to a square; the released MM-DistillNet letterboxes them into the top
     left of a square. The spectrogram is stretched in both cases, in the data preprocessor. Works as well
-    where no picture is loaded (training on sound alone): then the boxes alone follow.
+    where no image is loaded (training on sound alone): then the boxes alone follow.
 
-    Required keys: ``ori_shape``; optional: ``visual_modalities`` and their pictures, ``gt_bboxes``.
+    Required keys: ``ori_shape``; optional: ``visual_modalities`` and their images, ``gt_bboxes``.
 
-    Modified keys: the pictures (of shape ``scale``; letterboxed ones are filled with ``pad_value`` at the
+    Modified keys: the images (of shape ``scale``; letterboxed ones are filled with ``pad_value`` at the
     right or bottom) and ``gt_bboxes``. Added keys: ``img_shape`` (H, W) of the content without the filling,
     and ``scale_factor`` (w, h).
 
@@ -31,13 +31,13 @@ class ResizeModalities(BaseTransform):
         scale: (width, height) in pixels.
         mode: 'stretch' or 'letterbox'. Defaults to 'stretch'.
         interpolation: 'bilinear', 'nearest' or 'area'. Defaults to 'bilinear'.
-        pad_value: Fills the rest of a letterboxed picture. A dict has values by modality, one
+        pad_value: Fills the rest of a letterboxed image. A dict has values by modality, one
             number or one per channel (in the file's order); modalities that it lacks are filled with 0.
             Defaults to 0.
 
     Raises:
         ValueError: If an argument is unknown or, in use, a prepared store was made with others, or
-            ``pad_value`` has another number of values than the picture channels.
+            ``pad_value`` has another number of values than the image channels.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class ResizeModalities(BaseTransform):
         self.pad_value = pad_value
 
     def settings(self) -> dict:
-        """What determines the pictures, as plain types."""
+        """What determines the images, as plain types."""
         return dict(
             scale=list(self.scale), mode=self.mode, interpolation=self.interpolation, pad_value=self.pad_value
         )
 
     @autocast_box_type()
     def transform(self, results: dict) -> dict:
-        """Resize pictures and boxes in ``results``; see the class."""
+        """Resize images and boxes in ``results``; see the class."""
         height, width = results.get('img_shape', results['ori_shape'])[:2]
         target_width, target_height = self.scale
         if self.mode == 'letterbox':
@@ -80,7 +80,7 @@ class ResizeModalities(BaseTransform):
         prepared = results.pop('prepared_resize', None)
         if prepared is not None and prepared != self.settings():
             raise ValueError(
-                f'the prepared store holds pictures resized with {prepared}, but this pipeline asks for '
+                f'the prepared store holds images resized with {prepared}, but this pipeline asks for '
                 f'{self.settings()}: make another store, or change ResizeModalities'
             )
         if prepared is None:

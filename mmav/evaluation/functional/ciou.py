@@ -85,7 +85,7 @@ def ciou_at_thresholds(heatmaps: Maps, gt_maps: Maps, thresholds: Sequence[float
 
 
 def region_ciou(region: np.ndarray, gt_maps: Maps) -> np.ndarray:
-    """Consensus IoU of one region that is given for every picture: a yardstick that neither sees nor hears.
+    """Consensus IoU of one region that is given for every image: a yardstick that neither sees nor hears.
 
     Args:
         region: (H, W) bool, the pixels that are on.

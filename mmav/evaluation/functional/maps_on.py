@@ -1,4 +1,4 @@
-"""Do maps stay on when the sound does not belong to the picture?"""
+"""Do maps stay on when the sound does not belong to the image?"""
 
 import numpy as np
 from scipy.stats import rankdata

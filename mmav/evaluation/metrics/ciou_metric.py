@@ -36,10 +36,10 @@ class CIoUMetric(BaseMetric):
     - ``ciou/whole_image/...`` and ``ciou/centred_box/...``: of two regions that are the same for every clip,
       and so neither see nor hear. A figure that does not stand above them shows nothing;
     - ``ciou/<negative>/stays_on`` and ``ciou/<negative>/auroc``: where there are clips with a sound that does
-      not belong to the picture, of each kind of it, see below.
+      not belong to the image, of each kind of it, see below.
 
     **Negatives** are samples whose metainfo ``negative`` names a kind of sound ('silence', 'noise', 'other':
-    :class:`mmav.datasets.NegativeSoundDataset`), and those of which nothing in the picture makes the sound:
+    :class:`mmav.datasets.NegativeSoundDataset`), and those of which nothing in the image makes the sound:
     whose metainfo ``offscreen`` is true or whose ``split`` is 'offscreen' (kind 'offscreen'). They have no
     part in the figures above. A map *is on* if its largest value, before any normalization, reaches the level
     ``on_level``, or else the greatest level that the share ``on_recall`` of the clips with their own sound
@@ -59,7 +59,7 @@ class CIoUMetric(BaseMetric):
         validation_split: For ``'best'``: value of the metainfo ``split`` of the clips that choose the
             threshold. Defaults to ``'val'``.
         classwise: Whether to report each class. Defaults to False.
-        center_area: Share of the picture that the centered box covers; it has the picture's aspect
+        center_area: Share of the image that the centered box covers; it has the image's aspect
             ratio. Defaults to 0.5, the pixels that the median leaves on.
         on_level: Level at which a map is on, in the units of the map (AVC: cosine). None:
             by ``on_recall``. Defaults to None.
@@ -70,7 +70,7 @@ class CIoUMetric(BaseMetric):
     Raises:
         ValueError: In construction, for arguments out of their range; in use, if there are no clips with
             their own sound or, with ``'best'``, none to choose the threshold by.
-        SampleError: In use, naming the picture: no map, no truth, or another size.
+        SampleError: In use, naming the image: no map, no truth, or another size.
 
     Source: the median threshold from Mo and Morgado, "Localizing visual sounds the easy way" (ECCV 2022);
     negative sounds after Juanola et al., "A critical assessment of visual sound source localization models
@@ -134,7 +134,7 @@ class CIoUMetric(BaseMetric):
                     raise SampleError(
                         self._name(sample),
                         f'pred_map {pred.shape[1:]} and gt_map {gt.shape[1:]} differ in size: the truth must '
-                        'be packed at the size of the picture that the model gets',
+                        'be packed at the size of the image that the model gets',
                     )
                 result.update(self._scores(pred, gt), category=sample.get('category'))
             self.results.append(result)
@@ -276,11 +276,11 @@ class CIoUMetric(BaseMetric):
 
 
 def centered_box(shape: tuple[int, int], area: float) -> np.ndarray:
-    """A box in the middle of a picture, of its aspect ratio.
+    """A box in the middle of an image, of its aspect ratio.
 
     Args:
         shape: (H, W) in pixels.
-        area: Share of the picture that it covers, above 0 up to 1.
+        area: Share of the image that it covers, above 0 up to 1.
 
     Returns:
         (H, W) bool, true within.

@@ -22,7 +22,7 @@ class CrossModalityMetric(BaseMetric):
     """Share of queries answered with exactly the right stretch, see :func:`mmav.evaluation.window_accuracy`.
 
     Compares ``pred_start`` () of the data samples with the first segment of ``gt_segments`` (T, 1), for
-    queries with sound (A2V) as with pictures (V2A); which it is, the model's ``direction`` says. In percent:
+    queries with sound (A2V) as with images (V2A); which it is, the model's ``direction`` says. In percent:
 
     - ``cross_modality/acc``: the start is right;
     - ``cross_modality/within_1``: it is at most one segment off;

@@ -1,4 +1,4 @@
-"""EfficientNet over spectrograms of a microphone array, or pictures of any number of channels."""
+"""EfficientNet over spectrograms of a microphone array, or images of any number of channels."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """Features of a trained DETR, Carion et al., ECCV 2020: what it knows of objects, place by place.
 
-Shapes: B pictures of H x W pixels; C, h, w channels and size of a feature map; Q queries.
+Shapes: B images of H x W pixels; C, h, w channels and size of a feature map; Q queries.
 """
 
 import copy
@@ -75,7 +75,7 @@ class DETRFeatures(BaseModule):
 
     @property
     def picture_preprocessor(self) -> nn.Module:
-        """What the detector's own pictures went through; those given to ``forward`` must be alike."""
+        """What the detector's own images went through; those given to ``forward`` must be alike."""
         return self.detector.data_preprocessor
 
     def forward(self, image: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ class VGGish(BaseModule):
 
     A clip of L samples at 16 kHz has S = max(1, L / 16000 rounded, halves up) seconds. Second k is heard
     through the 96 log-mel frames that start in its first 0.96 s (they reach over 0.975 s), so sound and
-    one-second labels or pictures stay together however long the clip is. What is missing in the last second,
+    one-second labels or images stay together however long the clip is. What is missing in the last second,
     at most half of it unless the clip is shorter, is silence; what sticks out, less than half a second, is
     left out. (The published features of AVE cut the same examples out of each second.)
 

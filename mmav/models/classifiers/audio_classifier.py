@@ -1,4 +1,4 @@
-"""A classifier of sounds or pictures: mmpretrain's, with this project's input."""
+"""A classifier of sounds or images: mmpretrain's, with this project's input."""
 
 from collections.abc import Mapping, Sequence
 

@@ -32,13 +32,13 @@ def _bicubic_matrix(old: int, new: int) -> Tensor:
 
 @MODELS.register_module()
 class AudioVisualDataPreprocessor(StackingDataPreprocessor):
-    """Sound to network-sized spectrogram images, pictures to normalized tensors; batched, on the device.
+    """Sound to network-sized spectrogram images, images to normalized tensors; batched, on the device.
 
     Sound: int16 / 32768 -> log-mel (decibel) -> in training, masks -> ``db_range`` to 0..1 (clamped) ->
     bicubic resize to ``audio_size`` -> mean and standard deviation. Phase channels go from -1..1 to 0..1.
     Or, and: -> acoustic image, whose axes are the camera's -> bilinear resize to ``audio_size`` -> its own
     mean and standard deviation. With both, the acoustic image's channels come first.
-    Pictures: BGR to RGB by option -> mean and standard deviation. Everything is then padded with zeros at the
+    Images: BGR to RGB by option -> mean and standard deviation. Everything is then padded with zeros at the
     right and bottom to ``pad_size_divisor``; ``batch_input_shape`` and ``pad_shape`` are set as mmdet does.
 
     Args:
@@ -52,7 +52,7 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
             for a backbone of that ``input_stride``: their grid is coarse, so a larger image says no more.
             Defaults to 1.
         audio_size: (H, W) that spectrograms are resized to; the size to which the
-            pipeline's ResizeModalities brings pictures and boxes. None: no resizing.
+            pipeline's ResizeModalities brings images and boxes. None: no resizing.
         db_range: Decibels that become 0 and 1. Defaults to (-80, 0).
         audio_mean: Subtracted from the 0..1 sound, one for all channels or one per
             channel. Defaults to 0.

@@ -1,6 +1,6 @@
-"""From a batch of pictures and sounds to what a sound localizer eats, on the model's device.
+"""From a batch of images and sounds to what a sound localizer eats, on the model's device.
 
-Shapes: B samples, L samples of sound, F frequency bins, T frames, H, W size of a picture.
+Shapes: B samples, L samples of sound, F frequency bins, T frames, H, W size of an image.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ IMAGENET_STD = (58.395, 57.12, 57.375)
 
 @MODELS.register_module()
 class SoundLocalizationDataPreprocessor(StackingDataPreprocessor):
-    """Sound to log spectrograms, pictures to normalized tensors; batched, on the device.
+    """Sound to log spectrograms, images to normalized tensors; batched, on the device.
 
-    Sound: int16 / 32768 -> log spectrogram -> divided by ``spectrogram_scale``. Pictures: BGR to RGB ->
+    Sound: int16 / 32768 -> log spectrogram -> divided by ``spectrogram_scale``. Images: BGR to RGB ->
     mean and standard deviation. All else in ``inputs`` (``teacher_audio``, ``teacher_visual``,
     ``teacher_waveform``) is stacked as it is, half precision as float32. ``batch_input_shape`` and
     ``pad_shape`` are set as mmdet does.
@@ -32,18 +32,18 @@ class SoundLocalizationDataPreprocessor(StackingDataPreprocessor):
         log_spectrogram: Config of the layer that turns waveforms (B, L) into (B, F, T); None: samples hold
             ``spectrogram``. Defaults to :class:`mmav.models.layers.LogSpectrogram` as the paper has it.
         spectrogram_scale: Divides the log spectrogram. Defaults to 12.
-        mean: Subtracted from the 0..255 picture, one for all channels or one each, in the order after
+        mean: Subtracted from the 0..255 image, one for all channels or one each, in the order after
             ``bgr_to_rgb``. Defaults to ImageNet's.
         std: Divides it. Defaults to ImageNet's.
         bgr_to_rgb: Whether the pictures' channels change order: mmcv loads them as BGR. Defaults to True.
         modality: None: ``inputs`` is the dict of all. 'image' or 'spectrogram': it is that tensor, as
-            classifiers want it; a batch of pictures or of sounds alone will do, or the list of these.
+            classifiers want it; a batch of images or of sounds alone will do, or the list of these.
         non_blocking: Whether copies to the device may overlap with work. Defaults to False.
 
     Raises:
         ValueError: In construction, for bad arguments; in use, for values that are not finite or samples of
             different shapes.
-        KeyError: In use, if the batch holds no picture or no sound.
+        KeyError: In use, if the batch holds no image or no sound.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class SoundLocalizationDataPreprocessor(StackingDataPreprocessor):
             value = torch.as_tensor(value, dtype=torch.float32).reshape(-1, 1, 1)
             if len(value) not in (1, 3) or (name == 'std' and not bool((value > 0).all())):
                 raise ValueError(
-                    f'{name} of pictures needs 1 or 3 values{" above 0" * (name == "std")}, '
+                    f'{name} of images needs 1 or 3 values{" above 0" * (name == "std")}, '
                     f'got {value.flatten().tolist()}'
                 )
             self.register_buffer(name, value, persistent=False)
@@ -81,7 +81,7 @@ class SoundLocalizationDataPreprocessor(StackingDataPreprocessor):
             data: ``inputs``: dict of lists or stacked tensors: ``image`` (3, H, W) 0..255; ``audio`` (L,)
                 float in -1..1 or int16, or ``spectrogram`` (1, F, T) as :class:`LogSpectrogram` gives it
                 (not yet divided); others. ``data_samples``: list of DetDataSample or missing.
-            training: Not used: pictures are augmented by the pipeline, sounds are not.
+            training: Not used: images are augmented by the pipeline, sounds are not.
 
         Returns:
             ``inputs``: dict of ``image`` (B, 3, H, W), ``spectrogram`` (B, 1, F, T) and the others
@@ -116,7 +116,7 @@ class SoundLocalizationDataPreprocessor(StackingDataPreprocessor):
 
     def _normalize(self, image: Tensor) -> Tensor:
         if image.dim() != 4 or image.shape[1] != 3:
-            raise ValueError(f'image: expected pictures (3, H, W), got {tuple(image.shape[1:])}')
+            raise ValueError(f'image: expected images (3, H, W), got {tuple(image.shape[1:])}')
         if self.bgr_to_rgb:
             image = image.flip(1)
         return (image.float() - self.mean).div_(self.std)

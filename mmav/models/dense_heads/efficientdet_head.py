@@ -1,6 +1,6 @@
 """Class and box head of EfficientDet (Tan, Pang and Le, CVPR 2020, section 4.1).
 
-Shapes: N pictures, C pyramid channels, A anchors of a cell, K classes, H, W rows and columns.
+Shapes: N images, C pyramid channels, A anchors of a cell, K classes, H, W rows and columns.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""Faster R-CNN that learns from sound and pictures and detects by sound: Kim and Kim, ICASSP 2023.
+"""Faster R-CNN that learns from sound and images and detects by sound: Kim and Kim, ICASSP 2023.
 
-Shapes: B samples of a batch; H, W size of the network's input, the same for sound and pictures.
+Shapes: B samples of a batch; H, W size of the network's input, the same for sound and images.
 """
 
 from mmdet.models.detectors import FasterRCNN

@@ -1,7 +1,7 @@
 """Attentive multimodal multiple instance learning (MMIL) pooling of HAN: Tian, Li and Xu, "Unified
 multisensory perception: weakly-supervised audio-visual video parsing" (ECCV 2020).
 
-Shapes: B videos, T segments, 2 modalities (sound, picture), D channels, C classes.
+Shapes: B videos, T segments, 2 modalities (sound, image), D channels, C classes.
 """
 
 import torch
@@ -14,12 +14,12 @@ def attentive_mmil_pooling(
     """Probabilities of a video from those of its segments.
 
     Args:
-        frame_prob: Probabilities of segments, (B, T, 2, C), the modalities in the order sound, picture.
+        frame_prob: Probabilities of segments, (B, T, 2, C), the modalities in the order sound, image.
         temporal_logits: (B, T, 2, C); their softmax over T weighs the segments of a modality.
         modality_logits: (B, T, 2, C); their softmax over the modalities weighs these.
 
     Returns:
-        Probabilities of the video, of its sound, of its picture, (B, C) each.
+        Probabilities of the video, of its sound, of its image, (B, C) each.
     """
     weighted = temporal_logits.softmax(1) * frame_prob
     global_prob = (weighted * modality_logits.softmax(2)).sum((1, 2))
@@ -48,7 +48,7 @@ class AttentiveMMILPooling(nn.Module):
 
         Args:
             audio: Features of the sound's segments, (B, T, D).
-            visual: Features of the picture's segments, (B, T, D).
+            visual: Features of the image's segments, (B, T, D).
 
         Returns:
             Probabilities ``global_prob``, ``audio_prob``, ``visual_prob`` (B, C) and

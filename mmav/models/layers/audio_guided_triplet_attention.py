@@ -52,7 +52,7 @@ def factorized_bilinear_pooling(
 
 
 class AudioGuidedTripletAttention(nn.Module):
-    """Attention of sound to a segment's picture by channel, time and place, eq. (1)-(8).
+    """Attention of sound to a segment's image by channel, time and place, eq. (1)-(8).
 
     Args:
         visual_channels: C_v. Defaults to 512.

@@ -1,4 +1,4 @@
-"""The feature pyramids of one batch: sound and, in training, pictures."""
+"""The feature pyramids of one batch: sound and, in training, images."""
 
 from collections.abc import Iterable
 

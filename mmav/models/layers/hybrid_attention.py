@@ -1,4 +1,4 @@
-"""Self- and cross-attention of sound and picture: HAN (Tian, Li and Xu, "Unified multisensory perception:
+"""Self- and cross-attention of sound and image: HAN (Tian, Li and Xu, "Unified multisensory perception:
 weakly-supervised audio-visual video parsing", ECCV 2020) and the changes to it by Lamba et al.,
 "Cross-modal learning for audio-visual video parsing" (Interspeech 2021).
 
@@ -73,7 +73,7 @@ class HybridAttentionLayer(nn.Module):
             visual: (B, T, D).
 
         Returns:
-            Sound and picture, (B, T, D) each.
+            Sound and image, (B, T, D) each.
         """
         if not self.base:
             attend = self.self_attention['shared']

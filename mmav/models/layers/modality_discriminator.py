@@ -11,7 +11,7 @@ from .gradient_reversal import GradientReversal
 
 
 class ModalityDiscriminator(nn.Module):
-    """G_m: tells sound's features from the picture's, while what makes these learns to prevent it.
+    """G_m: tells sound's features from the image's, while what makes these learns to prevent it.
 
     Args:
         embed_dims: D. Defaults to 512.

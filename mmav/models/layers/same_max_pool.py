@@ -1,6 +1,6 @@
 """Max pooling whose output has ceil(size / stride) cells.
 
-Shapes: N pictures, C channels, H, W rows and columns.
+Shapes: N images, C channels, H, W rows and columns.
 """
 
 import torch.nn.functional as F

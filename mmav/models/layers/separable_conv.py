@@ -1,6 +1,6 @@
 """EfficientDet's depthwise separable convolution.
 
-Shapes: N pictures, C, D channels in and out, H, W rows and columns.
+Shapes: N images, C, D channels in and out, H, W rows and columns.
 """
 
 from mmcv.cnn import build_norm_layer

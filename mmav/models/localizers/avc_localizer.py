@@ -1,7 +1,7 @@
 """Which pixels make the sound: the audio-visual correspondence (AVC) model of Yaghoubi, Kelm, Gerkmann and
 Frintrop, "Acoustic and visual knowledge distillation for contrastive audio-visual localization" (ICMI 2023).
 
-Shapes: B samples; C length of an embedding; H, W size of a picture, h, w of its feature map (1/32 of it);
+Shapes: B samples; C length of an embedding; H, W size of an image, h, w of its feature map (1/32 of it);
 F, T frequency bins and frames of a spectrogram.
 """
 
@@ -32,9 +32,9 @@ TARGETS = dict(audio='teacher_audio', visual='teacher_visual')
 
 @MODELS.register_module()
 class AVCLocalizer(HiddenSubmodules, BaseModel):
-    """Maps of where in a picture its sound comes from, learned from pairs without labels (section 3).
+    """Maps of where in an image its sound comes from, learned from pairs without labels (section 3).
 
-    Picture -> backbone -> 1 x 1 convolution -> (B, C, h, w); log spectrogram -> backbone -> maximum over all
+    Image -> backbone -> 1 x 1 convolution -> (B, C, h, w); log spectrogram -> backbone -> maximum over all
     places -> linear layer -> (B, C). The localization map is the cosine of the sound with each pixel.
     Training contrasts the pairs of a batch, eq. (1), and by option draws the embeddings to those of teachers,
     eq. (2) and (3). The teachers' embeddings come with the inputs (``teacher_audio`` (B, C),
@@ -44,9 +44,9 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
     Built without arguments it is the paper's network without teachers: 24.5 million parameters.
 
     Args:
-        visual_backbone: Config of the picture's backbone; its last output counts. Defaults to ResNet-18.
+        visual_backbone: Config of the image's backbone; its last output counts. Defaults to ResNet-18.
         audio_backbone: Config of the spectrogram's, with one input channel. Defaults to ResNet-18.
-        visual_channels: Channels of the picture's backbone. Defaults to 512.
+        visual_channels: Channels of the image's backbone. Defaults to 512.
         audio_channels: Channels of the spectrogram's. Defaults to 512.
         embed_channels: C. Defaults to 2048, the width of the paper's teachers.
         contrastive_loss: Config of the loss of eq. (1); takes sounds (B, C) and maps (B, C, h, w), and has a
@@ -58,10 +58,10 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
         data_preprocessor: Config; see :class:`SoundLocalizationDataPreprocessor`. None: inputs are ready.
         init_cfg: How convolutions, linear and norm layers start that no backbone's own ``init_cfg`` starts.
             Defaults to Kaiming's, truncated normal (0.01) and norm weights N(1, 0.02). ImageNet weights of
-            the picture's backbone are ``visual_backbone.init_cfg=dict(type='StrictPretrained', ...)``.
+            the image's backbone are ``visual_backbone.init_cfg=dict(type='StrictPretrained', ...)``.
 
     Raises:
-        ValueError: If there are teachers on line and no hint that asks for them, or their pictures are
+        ValueError: If there are teachers on line and no hint that asks for them, or their images are
             normalized in another way.
     """
 
@@ -108,13 +108,13 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
             self.teachers.init_weights()
 
     def embed(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Embed sounds and pictures, F_a and F_v.
+        """Embed sounds and images, F_a and F_v.
 
         Args:
             inputs: ``image`` (B, 3, H, W), normalized; ``spectrogram`` (B, 1, F, T), log spectrograms / 12.
 
         Returns:
-            (B, C) of the sounds and (B, C, h, w) of the pictures, of any length.
+            (B, C) of the sounds and (B, C, h, w) of the images, of any length.
 
         Raises:
             KeyError: If one of them is missing.
@@ -186,7 +186,7 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
         return {name: found[TARGETS[name]] for name in self.hints}
 
     def predict(self, inputs: Inputs, data_samples: Sequence[DetDataSample] | None = None) -> SampleList:
-        """Localize the sound of each sample in its own picture.
+        """Localize the sound of each sample in its own image.
 
         Args:
             inputs: ``image`` and ``spectrogram``, see :meth:`embed`.
@@ -214,7 +214,7 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
 
         Returns:
             ``audio_embeds`` (B, C), ``visual_embeds`` (B, C, h, w); ``similarity`` S (B, B), of each
-            sound (row) with each picture; ``similarity_loss``, scalar, eq. (1); ``localization_maps``
+            sound (row) with each image; ``similarity_loss``, scalar, eq. (1); ``localization_maps``
             (B, h, w), the cosines of the pairs, and ``localization_maps_over_tau``.
         """
         audio, visual = self.embed(inputs)

@@ -26,7 +26,7 @@ class AVCTeachers(FrozenModule, nn.ModuleDict):
     Whoever holds them keeps them out of ``parameters()`` and of checkpoints (``AVCLocalizer`` does).
 
     Args:
-        visual: Config of the module that sees: pictures (B, 3, H, W) to (B, C, h, w). None: there is none.
+        visual: Config of the module that sees: images (B, 3, H, W) to (B, C, h, w). None: there is none.
         audio: Config of the module that hears, to (B, C); of maps (B, C, h, w) the mean over all places is
             taken. None: there is none.
         visual_input: Name of the visual teacher's input. Defaults to 'image': the student's, normalized.
@@ -84,7 +84,7 @@ class AVCTeachers(FrozenModule, nn.ModuleDict):
         self.ready = True
 
     def check_pictures(self, data_preprocessor: nn.Module) -> None:
-        """Check that pictures are normalized as those that the visual teacher was trained on.
+        """Check that images are normalized as those that the visual teacher was trained on.
 
         Args:
             data_preprocessor: What prepares the inputs. Teachers that do not tell theirs are not compared.
@@ -96,7 +96,7 @@ class AVCTeachers(FrozenModule, nn.ModuleDict):
         trained, given = (picture_normalization(module) for module in (own, data_preprocessor))
         if None not in (trained, given) and trained != given:
             raise ValueError(
-                f'the visual teacher was trained on pictures with (mean, std, bgr_to_rgb) {trained}, but '
+                f'the visual teacher was trained on images with (mean, std, bgr_to_rgb) {trained}, but '
                 f"data_preprocessor gives it {given}: set mean, std and bgr_to_rgb there to the teacher's"
             )
 

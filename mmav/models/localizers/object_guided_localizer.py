@@ -2,7 +2,7 @@
 Yaghoubi, Kelm, Gerkmann and Frintrop, "Acoustic and visual knowledge distillation for contrastive
 audio-visual localization" (ICMI 2023); the idea is that of EZ-VSL (Mo and Morgado, ECCV 2022).
 
-Shapes: B samples; H, W size of a picture, h, w of a map.
+Shapes: B samples; H, W size of an image, h, w of a map.
 """
 
 from collections.abc import Mapping, Sequence
@@ -101,7 +101,7 @@ class ObjectGuidedLocalizer(HiddenSubmodules, BaseModel):
         return results
 
     def predict(self, inputs: Inputs, data_samples: Sequence[DetDataSample] | None = None) -> SampleList:
-        """Localize the sound of each sample in its own picture.
+        """Localize the sound of each sample in its own image.
 
         Args:
             inputs: ``image`` (B, 3, H, W) and ``spectrogram`` (B, 1, F, T).

@@ -1,7 +1,7 @@
 """Trained networks that show where objects are, whatever sounds: section 3.5 of Yaghoubi, Kelm, Gerkmann and
 Frintrop, "Acoustic and visual knowledge distillation for contrastive audio-visual localization" (ICMI 2023).
 
-Shapes: B pictures; H, W their size, h, w that of a feature map; Q queries of a DETR, K classes.
+Shapes: B images; H, W their size, h, w that of a feature map; Q queries of a DETR, K classes.
 """
 
 from abc import abstractmethod
@@ -109,7 +109,7 @@ class FeatureObjectMap(ObjectMap):
 class DETRObjectMap(ObjectMap):
     """Mean of the DETR's maps that hold an object: where a detector looks for what it is sure of.
 
-    The map of a query is its attention to the picture in the last decoder layer, the mean over the heads.
+    The map of a query is its attention to the image in the last decoder layer, the mean over the heads.
     Those count whose query has a class (not "no object") with at least ``score_thr``; without any the map
     is 0.
 

@@ -57,7 +57,7 @@ def unimodal_avg_loss(audio: Tensor, visual: Tensor, is_positive: Tensor, **opti
 
     Args:
         audio: Embeddings of the snippets' sound, (N, D).
-        visual: Embeddings of their picture, (N, D).
+        visual: Embeddings of their image, (N, D).
         is_positive: Which pairs are positive, (N, N) bool.
         **options: Of :func:`pair_hinge_loss`.
 
@@ -117,7 +117,7 @@ class AVGLoss(nn.Module):
 
         Args:
             audio: Embeddings of the snippets' sound, (N, D).
-            visual: Embeddings of their picture, (N, D).
+            visual: Embeddings of their image, (N, D).
             is_positive: Which pairs are positive, (N, N) bool.
 
         Returns:

@@ -39,7 +39,7 @@ class FeatureHintLoss(nn.Module):
     """:func:`feature_hint_loss`, weighted; by option behind a learned projection.
 
     Args:
-        loss_weight: alpha_2 (the paper's: 1000) of sounds, alpha_3 (100,000) of pictures. Defaults to 1.0.
+        loss_weight: alpha_2 (the paper's: 1000) of sounds, alpha_3 (100,000) of images. Defaults to 1.0.
         normalize: 'channels' or 'map', see :func:`feature_hint_loss`. Defaults to 'channels'.
         student_channels: C of the student where the teacher's is another; None: both are the same, and
             nothing is learned here. Defaults to None.

@@ -1,8 +1,8 @@
-"""The contrastive loss of pictures and sounds by their most similar pixel: eq. (1) of Yaghoubi, Kelm,
+"""The contrastive loss of images and sounds by their most similar pixel: eq. (1) of Yaghoubi, Kelm,
 Gerkmann and Frintrop, "Acoustic and visual knowledge distillation for contrastive audio-visual localization"
 (ICMI 2023), after EZ-VSL (Mo and Morgado, ECCV 2022).
 
-Shapes: B pairs of a batch, A sounds, V pictures, C length of an embedding, h, w size of a feature map.
+Shapes: B pairs of a batch, A sounds, V images, C length of an embedding, h, w size of a feature map.
 """
 
 import torch
@@ -16,7 +16,7 @@ from mmav.utils.precision import full_precision_dtype
 
 
 def cosine_maps(audio_embeds: Tensor, visual_embeds: Tensor) -> Tensor:
-    """Localization maps o_ij: the cosine of every sound with each pixel of every picture.
+    """Localization maps o_ij: the cosine of every sound with each pixel of every image.
 
     Args:
         audio_embeds: (A, C).
@@ -53,15 +53,15 @@ def max_similarity_contrastive_loss(
 ) -> Tensor:
     """Symmetric contrastive loss, eq. (1).
 
-    -log(softmax of a sound's pair among all pictures) - log(softmax of a picture's pair among all sounds),
+    -log(softmax of a sound's pair among all images) - log(softmax of an image's pair among all sounds),
     each a mean over the pairs.
 
     Args:
-        similarity: S, (B, V): of each sound with every picture; the pair of sound i is picture ``first + i``.
+        similarity: S, (B, V): of each sound with every image; the pair of sound i is image ``first + i``.
         temperature: tau.
-        reverse_similarity: (B, A): of each picture with every sound. Defaults to the transpose of
-            ``similarity``; another where pictures and sounds beyond the B pairs are negatives.
-        first: Place of the first pair among the V pictures and the A sounds. Defaults to 0.
+        reverse_similarity: (B, A): of each image with every sound. Defaults to the transpose of
+            ``similarity``; another where images and sounds beyond the B pairs are negatives.
+        first: Place of the first pair among the V images and the A sounds. Defaults to 0.
 
     Returns:
         Scalar.
@@ -101,7 +101,7 @@ class MaxSimilarityContrastiveLoss(nn.Module):
 
     Args:
         temperature: tau. Defaults to 0.03.
-        gather: Whether the pictures and sounds of all processes are negatives. Gradients flow back to the
+        gather: Whether the images and sounds of all processes are negatives. Gradients flow back to the
             process that they come from, so that N processes with batches of B, gradients averaged, train like
             one with a batch of N B (but for batch normalization). Every process needs the same B. Defaults to
             False, the paper: each process its own batch.
@@ -119,7 +119,7 @@ class MaxSimilarityContrastiveLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, audio_embeds: Tensor, visual_embeds: Tensor) -> Tensor:
-        """Compute the loss of the pairs (sound i, picture i).
+        """Compute the loss of the pairs (sound i, image i).
 
         Args:
             audio_embeds: (B, C); of any length, they are normalized here.
@@ -139,7 +139,7 @@ class MaxSimilarityContrastiveLoss(nn.Module):
             or not len(audio_embeds)
         ):
             raise ValueError(
-                'MaxSimilarityContrastiveLoss: expected sounds (B, C) and pictures (B, C, h, w) of the same '
+                'MaxSimilarityContrastiveLoss: expected sounds (B, C) and images (B, C, h, w) of the same '
                 f'B > 0, got {tuple(audio_embeds.shape)} and {tuple(visual_embeds.shape)}'
             )
         # Half precision resolves a cosine over tau no finer than 0.03.

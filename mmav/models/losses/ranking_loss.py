@@ -4,12 +4,12 @@ Torralba, "Self-supervised moving vehicle tracking with stereo sound" (ICCV 2019
 Shapes: B samples, C channels, H and W height and width of a level's map.
 
 In the form taken here (docs/deviations.md), with a_i the pooled features of the student for sample i, v_i
-the teacher's, both of length 1, and d(a, v) = 1 - <a, v>, a sound shall lie nearer to its own picture
+the teacher's, both of length 1, and d(a, v) = 1 - <a, v>, a sound shall lie nearer to its own image
 than to another's, by a margin m:
 
     l_ij = max(0, m + d(a_i, v_i) - d(a_i, v_j)),    j != i,
 
-and, the other way round, a picture nearer to its own sound than to another's:
+and, the other way round, an image nearer to its own sound than to another's:
 
     l'_ij = max(0, m + d(a_i, v_i) - d(a_j, v_i)),   j != i.
 """
@@ -63,7 +63,7 @@ class RankingLoss(FeatureDistillationLoss):
     Args:
         margin: m. Defaults to 0.2.
         pool_size: Rows and columns of the grid that features are averaged over. Defaults to 1.
-        bidirectional: Whether both a sound and a picture are ranked from. Defaults to True.
+        bidirectional: Whether both a sound and an image are ranked from. Defaults to True.
         loss_weight: Factor of the result. Defaults to 1.0.
         multi_teacher: 'loss_mean' ("Avg. Ranking loss", Table 2) or 'feature_mean', see
             :class:`FeatureDistillationLoss`. Defaults to 'loss_mean'.

@@ -58,7 +58,7 @@ def modality_adversarial_loss(audio_logits: Tensor, visual_logits: Tensor) -> Te
 
     Args:
         audio_logits: Logits of being sound of features that are, any shape.
-        visual_logits: The same of features of the picture, of the same shape.
+        visual_logits: The same of features of the image, of the same shape.
 
     Returns:
         Scalar, the mean over the features of both.
@@ -73,7 +73,7 @@ class VideoParsingLoss(nn.Module):
     Args:
         guided_weight: lambda_g. Defaults to 1.0.
         audio_confidence: Label smoothing of sound, see :func:`smooth_labels`. Defaults to 1.0.
-        visual_confidence: Label smoothing of the picture. Defaults to 0.9.
+        visual_confidence: Label smoothing of the image. Defaults to 0.9.
         eps: Clamping of the probabilities. Defaults to 1e-7.
 
     Raises:
@@ -109,7 +109,7 @@ class VideoParsingLoss(nn.Module):
         Args:
             global_prob: Probabilities of the videos, (B, C).
             audio_prob: Of their sound, (B, C).
-            visual_prob: Of their picture, (B, C).
+            visual_prob: Of their image, (B, C).
             labels: y, (B, C).
             audio_labels: y_a where it is known, (B, C); None: y, smoothed.
             visual_labels: y_v where it is known, (B, C); None: y, smoothed.
@@ -130,7 +130,7 @@ class VideoParsingLoss(nn.Module):
 
 @MODELS.register_module()
 class SegmentPseudoLabelLoss(nn.Module):
-    """Binary cross-entropy of segments with soft labels that another system gave to sound and picture.
+    """Binary cross-entropy of segments with soft labels that another system gave to sound and image.
 
     What lifted the field after the papers: labels of segments by language-image and language-audio models.
 
@@ -151,9 +151,9 @@ class SegmentPseudoLabelLoss(nn.Module):
         """Compute the losses.
 
         Args:
-            frame_prob: Probabilities of segments, (B, T, 2, C), sound before picture.
+            frame_prob: Probabilities of segments, (B, T, 2, C), sound before image.
             pseudo_audio: Soft labels of the sound's segments, (B, T, C), in 0..1.
-            pseudo_visual: Soft labels of the picture's segments, (B, T, C), in 0..1.
+            pseudo_visual: Soft labels of the image's segments, (B, T, C), in 0..1.
 
         Returns:
             ``loss_pseudo_audio`` and ``loss_pseudo_visual``.

@@ -1,6 +1,6 @@
 """Bidirectional feature pyramid of EfficientDet (Tan, Pang and Le, CVPR 2020, section 3).
 
-Shapes: N pictures, C pyramid channels, H, W rows and columns of a level. Level 0 is the finest
+Shapes: N images, C pyramid channels, H, W rows and columns of a level. Level 0 is the finest
 (P3 behind EfficientNet).
 """
 

@@ -1,7 +1,7 @@
 """Audio-visual grounding (AVG): pretraining of Lamba et al., "Cross-modal learning for audio-visual video
 parsing" (Interspeech 2021), section 3.2.
 
-Shapes: B videos, T segments (seconds; a segment's sound or picture is a snippet), F frames, D
+Shapes: B videos, T segments (seconds; a segment's sound or image is a snippet), F frames, D
 channels, N = B * T.
 """
 
@@ -18,7 +18,7 @@ from .similarity_graph import semantic_components
 
 @MODELS.register_module()
 class AVGPretrainer(SegmentModel):
-    """A joint transformer over sound and picture, trained to embed alike what means the same.
+    """A joint transformer over sound and image, trained to embed alike what means the same.
 
     Features of both modalities pass a linear layer each, gain an embedding of their second and of their
     modality, and go as one sequence of 2 T tokens through the transformer. No label is used: snippets are
@@ -81,7 +81,7 @@ class AVGPretrainer(SegmentModel):
         self.avg_loss = MODELS.build(loss)
 
     def _features(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """(B, T, channels) of sound and of picture."""
+        """(B, T, channels) of sound and of image."""
         audio, visual = take_inputs(inputs, self.channels)
         if audio.shape[1] > len(self.position_embedding):
             raise ValueError(

@@ -49,7 +49,7 @@ class DCMR(SegmentModel):
     (relevance in 'paper', logits in 'official'), ``pred_length`` (), K, and ``pred_window_scores`` (W,).
 
     Args:
-        direction: 'a2v': sound is queried with and pictures are searched; 'v2a': the other way round.
+        direction: 'a2v': sound is queried with and images are searched; 'v2a': the other way round.
             Defaults to 'a2v'.
         protocol: 'paper': windows are kept apart; 'official': as the released program, see above and
             :func:`dense_fusion_attention`. Defaults to 'paper'.

@@ -40,7 +40,7 @@ class HybridAttentionParser(SegmentModel):
 
     Predictions are ``SegmentDataSample`` with probabilities: ``pred_audio`` and ``pred_visual`` (T, C) of
     the segments, ``pred_events``, ``pred_audio_events``, ``pred_visual_events`` (C,) of the video, its sound
-    and its picture.
+    and its image.
 
     Args:
         num_classes: C. Defaults to 25.
@@ -60,7 +60,7 @@ class HybridAttentionParser(SegmentModel):
         loss: Config of the loss of videos. Defaults to ``VideoParsingLoss``, HAN's.
         pseudo_loss: Config of a loss of segments with soft labels ``pseudo_audio`` and ``pseudo_visual``
             (T, C) of the samples, ``SegmentPseudoLabelLoss``. Defaults to None.
-        guide_by_pseudo_labels: With ``pseudo_loss``, whether the targets of sound and picture in ``loss``
+        guide_by_pseudo_labels: With ``pseudo_loss``, whether the targets of sound and image in ``loss``
             are y times the greatest pseudo label of the modality, instead of y smoothed. Defaults to False.
         video_threshold: A segment's probability of a class becomes 0 where the whole video's is below this,
             as the published evaluation does with 0.5; None: probabilities stay. Defaults to 0.5.
@@ -127,7 +127,7 @@ class HybridAttentionParser(SegmentModel):
             inputs: See the class.
 
         Returns:
-            Sound and picture, (B, T, D) each.
+            Sound and image, (B, T, D) each.
         """
         audio, visual, *rest = take_inputs(inputs, self.channels)
         # The mean before the linear layer: the same, for an eighth of the work.
@@ -148,7 +148,7 @@ class HybridAttentionParser(SegmentModel):
 
         Returns:
             ``global_prob``, ``audio_prob``, ``visual_prob`` (B, C); ``frame_prob``
-            (B, T, 2, C), sound before picture.
+            (B, T, 2, C), sound before image.
         """
         return self.pooling(*self.extract_feat(inputs))
 

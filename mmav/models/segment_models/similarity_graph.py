@@ -28,12 +28,12 @@ def similar_pairs(features: Tensor, threshold: float) -> Tensor:
 def semantic_components(
     visual: Tensor, audio: Tensor, visual_threshold: float, audio_threshold: float
 ) -> Tensor:
-    """Connected components of the graph that links snippets of similar picture or similar sound.
+    """Connected components of the graph that links snippets of similar image or similar sound.
 
     Args:
-        visual: ResNet-152 features of the snippets' picture, (N, D_v).
+        visual: ResNet-152 features of the snippets' image, (N, D_v).
         audio: VGGish features of their sound, (N, D_a).
-        visual_threshold: Least cosine similarity of linked pictures.
+        visual_threshold: Least cosine similarity of linked images.
         audio_threshold: Least cosine similarity of linked sounds.
 
     Returns:

@@ -37,11 +37,11 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
             classes, and ``class_map``, its class to the student's (missing: names stay; classes that the
             map leaves out are not taken).
         data_preprocessor: What prepares the teachers' inputs. A teacher whose config has a
-            ``data_preprocessor`` must have been trained on pictures normalized alike.
+            ``data_preprocessor`` must have been trained on images normalized alike.
         allow_untrained: Whether teachers may do their work without weights. Defaults to False.
 
     Raises:
-        ValueError: If there is no teacher, an option is unknown, or a teacher's pictures are normalized in
+        ValueError: If there is no teacher, an option is unknown, or a teacher's images are normalized in
             another way.
     """
 
@@ -176,7 +176,7 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
         """Run every teacher once.
 
         Args:
-            inputs: Pictures by modality, (B, channels, H, W).
+            inputs: Images by modality, (B, channels, H, W).
             samples: Data samples with the metainfo of the inputs; not changed.
             taps: By modality, names of the submodules whose output is wanted.
             predict: Whether boxes are wanted; without, no head is run.
@@ -217,6 +217,6 @@ def _check_normalization(
     )
     if trained is not None and given is not None and trained != given:
         raise ValueError(
-            f'{where} was trained on pictures with (mean, std, bgr_to_rgb) {trained}, but the distiller '
+            f'{where} was trained on images with (mean, std, bgr_to_rgb) {trained}, but the distiller '
             f"gives it {given}: set data_preprocessor.modalities.{modality} to the teacher's"
         )

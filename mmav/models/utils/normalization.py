@@ -1,15 +1,15 @@
-"""How a data preprocessor normalizes pictures, so that a teacher and its student can be compared."""
+"""How a data preprocessor normalizes images, so that a teacher and its student can be compared."""
 
 import torch
 from torch import nn
 
 
 def picture_normalization(preprocessor: nn.Module, modality: str = 'rgb') -> tuple[list, list, bool] | None:
-    """Look up what a data preprocessor does to pictures.
+    """Look up what a data preprocessor does to images.
 
     Args:
         preprocessor: ``AudioVisualDataPreprocessor``, ``SoundLocalizationDataPreprocessor`` or one of mmdet.
-        modality: Which pictures of an ``AudioVisualDataPreprocessor``. Defaults to 'rgb'.
+        modality: Which images of an ``AudioVisualDataPreprocessor``. Defaults to 'rgb'.
 
     Returns:
         tuple or None: Mean and standard deviation, a number or one a channel, of values 0..255, and whether

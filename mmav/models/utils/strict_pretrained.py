@@ -18,7 +18,7 @@ def adapt_in_channels(weight: Tensor, in_channels: int) -> Tensor:
     """Make a convolution's weight fit another number of input channels.
 
     The mean over the old channels is repeated and scaled by old/new, so that an input with the same
-    picture in every channel gives the same output as before.
+    image in every channel gives the same output as before.
 
     Args:
         weight: (out, old, kh, kw).

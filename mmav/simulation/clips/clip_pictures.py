@@ -1,6 +1,6 @@
 """Pictures of clips: things before a cluttered background.
 
-Shapes: H, W picture size.
+Shapes: H, W image size.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SHIFT = 4  # binary digits of a pixel's fraction in cv2's drawing
 
 
 def render_clip(scene: ClipScene, clutter: int = 14) -> np.ndarray:
-    """Paint the picture of a clip.
+    """Paint the image of a clip.
 
     Args:
         scene: The clip.

@@ -1,6 +1,6 @@
-"""Clips of things that sound: what is in the picture and what is heard.
+"""Clips of things that sound: what is in the image and what is heard.
 
-A clip has one sound, of one kind of thing. Its picture shows one or two things; those of the sounding kind
+A clip has one sound, of one kind of thing. Its image shows one or two things; those of the sounding kind
 are what a localizer has to find, others are silent distractors. Off screen clips sound of a kind that they do
 not show.
 """
@@ -30,12 +30,12 @@ class ClipConfig(SimulatorConfig):
         seed: Seed of the whole set; each clip draws from its own stream.
         clips: Number of clips of train, val, test and of the labelled list for teachers.
         kinds: Kinds of things, at least three.
-        picture: Range of a picture's width and of its height in pixels.
-        area: Range of the share of the picture that the box of a single thing covers. Maps are evaluated at
-            their median, so a box under a quarter of the picture cannot reach a cIoU of 0.5.
+        image: Range of an image's width and of its height in pixels.
+        area: Range of the share of the image that the box of a single thing covers. Maps are evaluated at
+            their median, so a box under a quarter of the image cannot reach a cIoU of 0.5.
         two_share: Share of clips that show two things.
         several_share: Share of those in which both are of the sounding kind.
-        offscreen_share: Share of train, val and test clips whose sounding thing is not in the picture.
+        offscreen_share: Share of train, val and test clips whose sounding thing is not in the image.
         colour_spread: Standard deviation of a thing's hue around its kind's, in turns of the color circle;
             the kinds' hues are evenly spaced on it.
         clutter: Most random shapes in the background.
@@ -85,7 +85,7 @@ class ClipConfig(SimulatorConfig):
 
 CLIP_PRESETS: dict[str, ClipConfig] = {
     'default': ClipConfig(),
-    # A second of sound and pictures of a network's input size: a quarter of the bytes.
+    # A second of sound and images of a network's input size: a quarter of the bytes.
     'small': ClipConfig(picture=(128, 160), duration=1.0),
 }
 
@@ -105,11 +105,11 @@ def make_clip_config(preset: str = 'default', **overrides: Any) -> ClipConfig:
 
 @dataclass(frozen=True)
 class Thing:
-    """Something in the picture.
+    """Something in the image.
 
     Args:
         kind: One of ``KINDS``.
-        box: x1, y1, x2, y2, relative to the picture (0..1); its outline fills the box.
+        box: x1, y1, x2, y2, relative to the image (0..1); its outline fills the box.
         angle: How far it is turned, in radians.
         mirrored: Whether left and right are changed.
         hue: In turns of the color circle.
@@ -132,7 +132,7 @@ class ClipScene:
         split: One of ``SPLITS``.
         index: Number in its split.
         kind: What is heard.
-        size: Width and height of the picture in pixels.
+        size: Width and height of the image in pixels.
         things: What is seen.
         snr: Signal-to-noise ratio in dB.
         seed: Of background and sound.
@@ -163,14 +163,14 @@ class ClipScene:
 
     @property
     def offscreen(self) -> bool:
-        """Whether nothing in the picture makes the sound."""
+        """Whether nothing in the image makes the sound."""
         return not any(thing.sounding for thing in self.things)
 
 
 def sample_clip(config: ClipConfig, split: str, index: int) -> ClipScene:
     """Draw one clip; it depends on nothing but the arguments.
 
-    Clips for teachers show one thing, the one that is heard, so their class is that of picture and sound.
+    Clips for teachers show one thing, the one that is heard, so their class is that of image and sound.
     """
     rng = np.random.default_rng((config.seed, zlib.crc32(split.encode()), index))
     kinds = list(config.kinds)

@@ -5,7 +5,7 @@ train.txt, val.txt, test.txt, teachers.txt   stems; all of val and test show wha
 offscreen.txt                                stems of val and test clips that do not
 vggsound.csv                                 video id, start, class, 'train' or 'test', of every clip
 vggss.json                                   boxes of what sounds, of the clips of val.txt and test.txt
-annotations/<split>.json                     COCO: everything in the pictures, silent things, too
+annotations/<split>.json                     COCO: everything in the images, silent things, too
 truth.json                                   all there is to know of every clip
 manifest.json                                parameters
 """
@@ -117,7 +117,7 @@ def truth_of(scene: ClipScene) -> dict[str, Any]:
 
 
 def coco_of(scenes: list[ClipScene], config: ClipConfig) -> dict[str, Any]:
-    """COCO annotations of everything that pictures show; categories are the kinds, ids from 1."""
+    """COCO annotations of everything that images show; categories are the kinds, ids from 1."""
     images, annotations = [], []
     for number, scene in enumerate(scenes, 1):
         width, height = scene.size

@@ -1,7 +1,7 @@
 """Sky, ground, road and scenery.
 
 The ground is painted once a drive (a straight road looks alike all along); what moves past a moving ego
-(dashes, trees, buildings, lamps) is painted for each picture.
+(dashes, trees, buildings, lamps) is painted for each image.
 """
 
 from __future__ import annotations

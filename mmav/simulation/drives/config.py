@@ -20,15 +20,15 @@ class SimulationConfig(SimulatorConfig):
         preset: Name of the preset it came from.
         seed: Seed of the whole set; each drive draws from its own stream.
         drives: Number of drives of train, val and test.
-        frames_per_drive: Pictures a drive.
+        frames_per_drive: Images a drive.
         frame_interval: Range in seconds, drawn per drive.
-        margin: Sound before the first and after the last picture in seconds (>= 0.5).
+        margin: Sound before the first and after the last image in seconds (>= 0.5).
         vehicles: Fewest and most sounding vehicles of a drive.
         distance: Nearest and farthest labelled distance in metres.
         speed: Range of vehicle speeds in m/s.
         min_box_height: Smaller boxes (pixels) are not labelled.
         min_visibility: Vehicles that show a smaller share of themselves are not labelled.
-        keep_in_view: Redraw a drive until each of its sounding vehicles is labelled in every picture.
+        keep_in_view: Redraw a drive until each of its sounding vehicles is labelled in every image.
         condition_weights: Relative frequency of each condition.
         kind_weights: Relative frequency of each kind of vehicle.
         static_share: Share of drives whose ego stands.
@@ -48,7 +48,7 @@ class SimulationConfig(SimulatorConfig):
         gain_mismatch: Standard deviation of the microphones' gains in dB.
         delay_mismatch: Standard deviation of the microphones' delays in microseconds.
         full_scale: Sound pressure in pascal that digital full scale stands for, one value for the whole set.
-        audio_layout: 'frame' (8 one-second files a picture) or 'drive' (one recording a drive).
+        audio_layout: 'frame' (8 one-second files an image) or 'drive' (one recording a drive).
         modalities: Which of rgb, thermal and depth are written.
         jpeg_quality: 1..100.
 
@@ -120,7 +120,7 @@ class SimulationConfig(SimulatorConfig):
 
 PRESETS: dict[str, SimulationConfig] = {
     'default': SimulationConfig(),
-    # Short drives of few pictures: neighbouring pictures of one drive teach little that is new.
+    # Short drives of few images: neighbouring images of one drive teach little that is new.
     'demo': SimulationConfig(
         preset='demo',
         drives=(300, 20, 75),

@@ -109,7 +109,7 @@ def _gather(root: Path, jobs) -> None:
 
 
 def coco_of(drives: list[dict[str, Any]]) -> dict[str, Any]:
-    """COCO annotations of some drives' truths; boxes in pixels of the cropped picture."""
+    """COCO annotations of some drives' truths; boxes in pixels of the cropped image."""
     images, annotations = [], []
     width, height = CROP[2] - CROP[0], CROP[3] - CROP[1]
     for drive in drives:

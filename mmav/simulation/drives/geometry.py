@@ -16,19 +16,19 @@ import numpy as np
 
 SPEED_OF_SOUND = 343.0  # m/s, dry air at 20 degrees Celsius
 SAMPLE_RATE = 44100  # Hz
-CROP = (200, 0, 1720, 650)  # columns and rows of the 1920 x 650 picture that the labels refer to
+CROP = (200, 0, 1720, 650)  # columns and rows of the 1920 x 650 image that the labels refer to
 
 
 @dataclass(frozen=True)
 class PinholeCamera:
     """A camera without distortion that looks along the ego's y axis.
 
-    Pixel coordinates are continuous: the picture spans 0..width and 0..height, so that a mirrored scene has
+    Pixel coordinates are continuous: the image spans 0..width and 0..height, so that a mirrored scene has
     u -> width - u.
 
     Args:
-        width: Picture width in pixels.
-        height: Picture height in pixels.
+        width: Image width in pixels.
+        height: Image height in pixels.
         focal: Focal length in pixels.
         cx: Column of the principal point.
         cy: Row of the principal point, which is the horizon's row.

@@ -1,6 +1,6 @@
 """Canvases of the three modalities and the filling of flat polygons on them.
 
-Shapes: P points, F faces. Thermal and depth canvases are half as wide and high as the camera picture,
+Shapes: P points, F faces. Thermal and depth canvases are half as wide and high as the camera image,
 as such cameras see less detail, and are enlarged at the end.
 """
 
@@ -38,7 +38,7 @@ class Canvas:
     inverse_depth: np.ndarray | None
 
     def copy(self) -> Canvas:
-        """Independent copy of the pictures."""
+        """Independent copy of the images."""
         pictures = (self.rgb, self.thermal, self.inverse_depth)
         copies = (None if picture is None else picture.copy() for picture in pictures)
         return Canvas(self.camera, self.look, *copies)
@@ -64,7 +64,7 @@ class Canvas:
 
         Args:
             points: (P, 3) metres in the ego frame.
-            color: BGR after fog, or None to leave the picture as it is.
+            color: BGR after fog, or None to leave the image as it is.
             counts: Thermal counts after fog, or None.
             solid: Whether the polygon counts in the depth map.
         """
@@ -113,7 +113,7 @@ class Canvas:
         np.copyto(region, plane, where=mask.astype(bool))
 
     def darken(self, points: np.ndarray, share: float, blur: int) -> None:
-        """Soft shadow of a convex ground polygon (P, 3): the picture is multiplied by 1 - share."""
+        """Soft shadow of a convex ground polygon (P, 3): the image is multiplied by 1 - share."""
         if self.rgb is None:
             return
         points = clip_near(points)

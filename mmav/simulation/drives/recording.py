@@ -17,7 +17,7 @@ from .scene import DriveScene, Vehicle
 from .sources import vehicle_sound
 
 AMBIENT_LEVEL = 50.0  # dB re 20 uPa, of drives in which nothing sounds
-AUDIBLE_SNR = 0.0  # dB over the noise in a picture's second, from which a vehicle counts as audible
+AUDIBLE_SNR = 0.0  # dB over the noise in an image's second, from which a vehicle counts as audible
 _POWER_STEP = 4410  # samples a value of Recording.vehicle_power
 
 
@@ -140,12 +140,12 @@ def render_recording(
     """Make the whole sound of a drive.
 
     Levels are physical and never normalized: full scale stands for `config.full_scale` pascal throughout a
-    data set, so levels between microphones, pictures and drives keep their meaning.
+    data set, so levels between microphones, images and drives keep their meaning.
 
     Args:
         scene: The drive.
         config: Array, reflections, reference of the signal-to-noise ratio and full scale.
-        in_view: (frames, V) bool, which vehicles each picture shows; the ratio refers to those (to all when
+        in_view: (frames, V) bool, which vehicles each image shows; the ratio refers to those (to all when
             none is in view, or None is given).
 
     Raises:

@@ -1,6 +1,6 @@
-"""Camera, thermal and depth pictures of a scene.
+"""Camera, thermal and depth images of a scene.
 
-Shapes: H, W picture size (650, 1920); F faces of a vehicle, P points.
+Shapes: H, W image size (650, 1920); F faces of a vehicle, P points.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from .truth import to_ego, vehicle_pose
 
 # Details lie on a face that is already in the depth map.
 _FLAT = ('seam', 'plate', 'grille', 'headlight', 'taillight', 'arch', 'rim', 'exhaust', 'cargo_seam')
-DEPTH_RANGE = (3.5, 100.0)  # metres at the red and at the blue end of the depth picture
+DEPTH_RANGE = (3.5, 100.0)  # metres at the red and at the blue end of the depth image
 
 
 @lru_cache(maxsize=8)
 def _noise_bank(sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """Positive and negative part of camera noise, larger than a picture so that each takes another piece."""
+    """Positive and negative part of camera noise, larger than an image so that each takes another piece."""
     noise = np.random.default_rng(12345).standard_normal((760, 2100, 3), dtype=np.float32) * np.float32(sigma)
     return np.clip(noise, 0, 255).astype(np.uint8), np.clip(-noise, 0, 255).astype(np.uint8)
 
 
 class DriveRenderer:
-    """Makes the pictures of one drive; what does not change is painted once.
+    """Makes the images of one drive; what does not change is painted once.
 
     Args:
         scene: The drive.
@@ -52,7 +52,7 @@ class DriveRenderer:
             paint_markings(self._base, scene, 0.0)
 
     def render(self, index: int) -> dict[str, np.ndarray]:
-        """Make the pictures of one instant.
+        """Make the images of one instant.
 
         Args:
             index: Which of the scene's frame_times.
@@ -154,7 +154,7 @@ def paint_vehicle(canvas: Canvas, vehicle: Vehicle, position: np.ndarray, headin
     """Paint a vehicle.
 
     Args:
-        canvas: The pictures.
+        canvas: The images.
         vehicle: Kind, size, paint, whether parked.
         position: (2,) ground position in the ego frame in metres.
         heading: Radians, clockwise from the camera's axis.

@@ -95,7 +95,7 @@ def _traffic(
             distance = rng.uniform(*config.distance)
             along = distance + ego_speed * moment
         else:
-            # A point of the lane in sight, drawn by azimuth so that no part of the picture is favoured.
+            # A point of the lane in sight, drawn by azimuth so that no part of the image is favoured.
             distance = rng.uniform(*config.distance)
             azimuth = np.radians(rng.uniform(-42.0, 42.0))
             spot = distance * np.array([np.sin(azimuth), np.cos(azimuth)])

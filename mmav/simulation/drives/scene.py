@@ -163,7 +163,7 @@ class DriveScene:
         condition: One of CONDITIONS.
         ego_speed: m/s along +y; 0 = static.
         duration: Length of the recording in seconds; it runs from time 0.
-        frame_times: Instants of the pictures in seconds.
+        frame_times: Instants of the images in seconds.
         road: The road.
         vehicles: Road users.
         scenery: Things beside the road.

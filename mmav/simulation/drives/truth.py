@@ -1,6 +1,6 @@
-"""Boxes, visibility and place of every vehicle in a picture, from the drive's geometry.
+"""Boxes, visibility and place of every vehicle in an image, from the drive's geometry.
 
-Shapes: V vehicles, F pictures. Boxes are x1 y1 x2 y2 in pixels of the cropped 1520 x 650 picture.
+Shapes: V vehicles, F images. Boxes are x1 y1 x2 y2 in pixels of the cropped 1520 x 650 image.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from .meshes import vehicle_outline
 from .scene import DriveScene, Scenery, Vehicle
 
 NEAR = 0.4  # metres before the camera: nearer points are not projected
-_SCALE = 4  # visibility is counted on a picture this many times smaller
+_SCALE = 4  # visibility is counted on an image this many times smaller
 
 
 @dataclass(frozen=True)
 class VehicleView:
-    """How one picture shows one vehicle.
+    """How one image shows one vehicle.
 
     Args:
         vehicle: The vehicle.
-        box: (4,) clipped to the cropped picture; zeros where nothing of it is inside.
-        visibility: Share of its silhouette that is inside the picture and not hidden.
+        box: (4,) clipped to the cropped image; zeros where nothing of it is inside.
+        visibility: Share of its silhouette that is inside the image and not hidden.
         distance: Ground distance from the array's center to the vehicle's middle in metres.
         azimuth: Degrees, positive = right of the camera's axis.
     """

@@ -43,7 +43,7 @@ def drive_truth(
     Args:
         scene: The drive.
         config: Decides what is labelled.
-        views: For each picture, the view of each vehicle.
+        views: For each image, the view of each vehicle.
         recording: Tells what is audible.
 
     Returns:

@@ -75,7 +75,7 @@ def audio_features(video: AVEVideo, config: AVEVideoConfig) -> np.ndarray:
 
 
 def visual_features(video: AVEVideo, config: AVEVideoConfig) -> np.ndarray:
-    """Features of the pictures of a video, (T, H, W, D) float32."""
+    """Features of the images of a video, (T, H, W, D) float32."""
     return _features(video, config, video.seen, 'visual')
 
 

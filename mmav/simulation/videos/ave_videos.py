@@ -35,11 +35,11 @@ class AVEVideoConfig(SimulatorConfig):
         goes_on: Probability, for either end of an event, that one modality goes on without the other: the
             thing is still heard, or still seen.
         other_sound: Probability that another thing, unseen, is heard in seconds without the event.
-        silent_things: Most things of other categories in the picture, which make no sound.
+        silent_things: Most things of other categories in the image, which make no sound.
         size: Cells along the side of a thing.
         audio_strength: Range of the strength of a sound, drawn anew for each second.
         visual_strength: Range of the strength of what is seen, likewise.
-        synchrony: How much of the strength of event seconds is common to sound and picture, 0..1: 1, they
+        synchrony: How much of the strength of event seconds is common to sound and image, 0..1: 1, they
             rise and fall together.
         likeness: Cosine of the directions of two categories, see :func:`class_prototypes`.
         variation: Of a category between videos, see :func:`event_features`.
@@ -147,7 +147,7 @@ def sample_ave_video(config: AVEVideoConfig, split: str, index: int) -> AVEVideo
     """Draw a video.
 
     Nothing is heard and seen at once but the event; so one modality alone does not tell when it happens, nor,
-    in a picture with several things, which of them it is.
+    in an image with several things, which of them it is.
 
     Args:
         config: Parameters.
@@ -204,7 +204,7 @@ def _draw_stretch(rng: np.random.Generator, segments: int) -> tuple[int, int]:
 
 
 def _strengths(rng: np.random.Generator, config: AVEVideoConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Of sound and picture in each second, partly the same."""
+    """Of sound and image in each second, partly the same."""
     common, *own = rng.random((3, config.num_segments))
     return tuple(
         low + (high - low) * (config.synchrony * common + (1 - config.synchrony) * alone)
@@ -213,6 +213,6 @@ def _strengths(rng: np.random.Generator, config: AVEVideoConfig) -> tuple[np.nda
 
 
 def _put(rng: np.random.Generator, seen: np.ndarray, thing: int, strength: np.ndarray, size: int) -> None:
-    """Put a thing somewhere into the picture, where it stays."""
+    """Put a thing somewhere into the image, where it stays."""
     top, left = rng.integers(0, seen.shape[1] - size + 1, 2)
     seen[:, top : top + size, left : left + size, thing] = strength[:, None, None]

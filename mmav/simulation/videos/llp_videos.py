@@ -171,7 +171,7 @@ def sample_llp_video(config: LLPVideoConfig, split: str, index: int) -> LLPVideo
         draw = rng.random()
         runs = _draw_runs(rng, config)
         if split == 'pretrain' or draw >= config.audio_only:
-            # A picture often shows what sounds only now and then all the time.
+            # An image often shows what sounds only now and then all the time.
             longer = rng.random() < 0.5
             start, end = (runs[0][0], runs[-1][1]) if longer else (0, 0)
             events['visual'] += [(label, start, end)] if longer else [(label, *run) for run in runs]

@@ -1,4 +1,4 @@
-"""Features of seconds of simulated videos: what a network might say of a sound or picture in which events
+"""Features of seconds of simulated videos: what a network might say of a sound or image in which events
 happen.
 
 Shapes: C classes, D channels, T seconds.

@@ -98,7 +98,7 @@ def convert_dmin(weakly: bool) -> Callable[..., dict[str, Tensor]]:
     """The converter of DMIN.
 
     The result is for ``DMIN(protocol='official')``. What the published network holds but never uses is left
-    out: the layers that others are copied from, and the attention of pictures to sound.
+    out: the layers that others are copied from, and the attention of images to sound.
 
     Args:
         weakly: Whether the network was trained with labels of videos.

@@ -1,4 +1,4 @@
-"""Stored maps beside pictures that went through the very transforms of MMDetection."""
+"""Stored maps beside images that went through the very transforms of MMDetection."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ CELLS = 7
 
 
 def ramps(height, width):
-    """A picture whose colors tell the place, and the same as a map of its 7 x 7 cells, in 0..255."""
+    """An image whose colors tell the place, and the same as a map of its 7 x 7 cells, in 0..255."""
     y, x = np.mgrid[:height, :width] + 0.5
     place = np.stack([255 * x / width, 255 * y / height, 127 * (x / width + y / height)], axis=-1)
     centers = (np.arange(CELLS) + 0.5) / CELLS * 255

@@ -77,7 +77,7 @@ def test_map_of_a_test_sample(clips):
 
 
 def test_map_goes_with_the_picture(tmp_path):
-    """A picture that is white in its box and black elsewhere stays so, whatever is cropped and flipped."""
+    """An image that is white in its box and black elsewhere stays so, whatever is cropped and flipped."""
     init_default_scope('mmdet')
     picture = np.zeros((60, 80, 3), np.uint8)
     picture[12:36, 16:56] = 255

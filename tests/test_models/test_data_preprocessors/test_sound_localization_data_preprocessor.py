@@ -1,4 +1,4 @@
-"""Batches of pictures and sounds for localizers, against plain numpy and scipy."""
+"""Batches of images and sounds for localizers, against plain numpy and scipy."""
 
 import numpy as np
 import pytest
@@ -91,7 +91,7 @@ def test_bad_batches_are_named(batch):
         preprocessor(dict(inputs=dict(inputs, audio=broken)))
     with pytest.raises(ValueError, match=r'expected mono waveforms \(L,\), got \(2, 900\)'):
         preprocessor(dict(inputs=dict(inputs, audio=[torch.zeros(2, 900)] * 2)))
-    with pytest.raises(ValueError, match=r'expected pictures \(3, H, W\), got \(1, 6, 8\)'):
+    with pytest.raises(ValueError, match=r'expected images \(3, H, W\), got \(1, 6, 8\)'):
         preprocessor(dict(inputs=dict(inputs, image=[image[:1] for image in inputs['image']])))
     with pytest.raises(ValueError, match='give log_spectrogram'):
         build(log_spectrogram=None)(batch)

@@ -116,7 +116,7 @@ def test_letterboxed_boxes_come_back_to_the_camera_image(
     deltas = [torch.zeros(1, 36, n, n) for n in (16, 8, 4, 2, 1)]
     monkeypatch.setattr(detector.bbox_head, 'forward', lambda levels: (scores, deltas))
     (result,) = detector.eval().test_step(pseudo_collate([test[0]]))
-    expected = torch.tensor([[12 * 152 / 64, 0, 44 * 152 / 64, 65]])  # cut at the picture's lower edge
+    expected = torch.tensor([[12 * 152 / 64, 0, 44 * 152 / 64, 65]])  # cut at the image's lower edge
     torch.testing.assert_close(result.pred_instances.bboxes, expected)
 
 

@@ -28,7 +28,7 @@ def built(**options):
 
 
 def features(videos=4, kinds=2, seed=0):
-    """Snippets of a few kinds, each with a sound and a picture of its own direction; 8 frames a second."""
+    """Snippets of a few kinds, each with a sound and an image of its own direction; 8 frames a second."""
     generator = torch.Generator().manual_seed(seed)
     kind = torch.randint(0, kinds, (videos, T), generator=generator)
     sounds, pictures = torch.eye(6)[:kinds], torch.eye(5)[:kinds]

@@ -15,7 +15,7 @@ def angles(*degrees):
 
 
 def test_links_of_either_modality_chain_up():
-    # pictures link 0-1 (10 degrees), sounds link 1-2; 3 is alone; 0 and 2 are alike in nothing
+    # images link 0-1 (10 degrees), sounds link 1-2; 3 is alone; 0 and 2 are alike in nothing
     visual, audio = angles(0, 10, 90, 180), angles(0, 90, 95, 180)
     pairs = similar_pairs(visual, 0.9)
     assert pairs.nonzero().tolist() == [[0, 0], [0, 1], [1, 0], [1, 1], [2, 2], [3, 3]]
@@ -38,5 +38,5 @@ def test_components_are_who_can_reach_whom():
 
 def test_a_snippet_without_a_feature_is_like_nothing():
     visual, audio = angles(0, 0, 90), angles(0, 90, 180)
-    visual[1], audio[1] = 0, 0  # silence over a black picture
+    visual[1], audio[1] = 0, 0  # silence over a black image
     assert semantic_components(visual, audio, 0.5, 0.5).tolist() == [0, 1, 2]

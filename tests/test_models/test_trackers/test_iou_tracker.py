@@ -230,7 +230,7 @@ def test_track_keeps_tracked_boxes_and_begins_anew_with_a_drive():
 
 
 class MovingDot(torch.nn.Module):
-    """Stands for a detector: finds a square whose place is the mean of its picture."""
+    """Stands for a detector: finds a square whose place is the mean of its image."""
 
     def predict(self, inputs, data_samples, **kwargs):
         data_samples[0].pred_instances = sample(float(inputs.mean()), None).pred_instances

@@ -26,7 +26,7 @@ MODALITIES = ('audio', *TEACHERS)
 
 @DATASETS.register_module()
 class ToyMoments:
-    """A second of noise and random pictures, fixed by their index."""
+    """A second of noise and random images, fixed by their index."""
 
     metainfo = dict(classes=('vehicle',))
 

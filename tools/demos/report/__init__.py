@@ -1,4 +1,4 @@
-"""Reports: one HTML file with tables, curves, pictures and sounds, for any browser, without network."""
+"""Reports: one HTML file with tables, curves, images and sounds, for any browser, without network."""
 
 from .cards import Boxes, Card, Cards, Picture, Sound
 from .curves import svg_curves

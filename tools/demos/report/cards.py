@@ -1,6 +1,6 @@
-"""Examples with pictures, boxes over them, sounds and facts.
+"""Examples with images, boxes over them, sounds and facts.
 
-Letters in shapes: H height, W width of a picture in pixels; N boxes; C channels, L samples of a sound.
+Letters in shapes: H height, W width of an image in pixels; N boxes; C channels, L samples of a sound.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ from .sections import paragraphs
 
 @dataclass
 class Boxes:
-    """Boxes over a picture, drawn as vectors so that they stay sharp at any size.
+    """Boxes over an image, drawn as vectors so that they stay sharp at any size.
 
     Args:
-        bboxes: (N, 4) x1 y1 x2 y2 in the picture's pixels.
+        bboxes: (N, 4) x1 y1 x2 y2 in the image's pixels.
         kind: 'truth' (green), 'found' (orange) or 'other' (blue).
         labels: Text at each box, such as its score; None for no text.
     """
@@ -35,7 +35,7 @@ class Boxes:
             raise ValueError(f'{len(self.labels)} labels for {len(self.bboxes)} boxes')
 
     def to_svg(self, font_size: float) -> str:
-        """Return SVG elements; ``font_size`` in the picture's pixels."""
+        """Return SVG elements; ``font_size`` in the image's pixels."""
         parts = []
         for i, (x1, y1, x2, y2) in enumerate(self.bboxes):
             where = f'x="{x1:.1f}" y="{y1:.1f}" width="{max(x2 - x1, 0):.1f}" height="{max(y2 - y1, 0):.1f}"'
@@ -51,14 +51,14 @@ class Boxes:
 
 @dataclass
 class Picture:
-    """A picture with boxes over it.
+    """An image with boxes over it.
 
     Args:
         image: (H, W, 3) RGB or (H, W) grey, uint8.
         caption: Text under it, and its description for who cannot see it.
-        boxes: Boxes in the picture's pixels, drawn in their order.
+        boxes: Boxes in the image's pixels, drawn in their order.
         image_format: 'jpeg' for photographs, 'png' for drawings.
-        max_width: Wider pictures are stored at this width, in pixels.
+        max_width: Wider images are stored at this width, in pixels.
     """
 
     image: np.ndarray
@@ -107,11 +107,11 @@ class Sound:
 
 @dataclass
 class Card:
-    """One example: pictures side by side, sounds, and facts.
+    """One example: images side by side, sounds, and facts.
 
     Args:
         title: Heading.
-        pictures: Pictures, from left to right.
+        images: Images, from left to right.
         sounds: Sounds.
         facts: Short facts by name.
         note: Plain text.

@@ -1,6 +1,6 @@
 """Pictures and sounds as data URIs, so that a page needs no file beside it.
 
-Letters in shapes: H height, W width of a picture in pixels; C channels, L samples of a sound.
+Letters in shapes: H height, W width of an image in pixels; C channels, L samples of a sound.
 """
 
 import base64
@@ -16,11 +16,11 @@ from mmav.utils.precision import as_float
 def image_data_uri(
     image: np.ndarray, max_width: int = 960, image_format: str = 'jpeg', quality: int = 85
 ) -> str:
-    """Encode a picture.
+    """Encode an image.
 
     Args:
         image: (H, W, 3) RGB or (H, W) grey, uint8.
-        max_width: Wider pictures are shrunk to this width, in pixels.
+        max_width: Wider images are shrunk to this width, in pixels.
         image_format: 'jpeg' for photographs, 'png' for drawings.
         quality: Of jpeg, 0..100.
 
@@ -31,7 +31,7 @@ def image_data_uri(
         ValueError: If shape, type or format do not fit.
     """
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-        raise ValueError(f'a picture is (H, W, 3) RGB or (H, W) uint8, not {image.shape} {image.dtype}')
+        raise ValueError(f'an image is (H, W, 3) RGB or (H, W) uint8, not {image.shape} {image.dtype}')
     if image_format not in ('jpeg', 'png'):
         raise ValueError(f"image_format is 'jpeg' or 'png', not {image_format!r}")
     height, width = image.shape[:2]
