@@ -102,9 +102,7 @@ def check_same_input(dataset: Dataset, preprocessor: nn.Module, published: Datas
             assert difference <= allowed, f'{name} differs by {difference}, allowed are {allowed}'
             worst[name] = max(worst[name], difference)
     pictures = max(worst[name] for name in MODALITIES)
-    return (
-        f'network inputs; images to {pictures:.2f} grey levels, spectrograms to {worst["audio"]:.0e} of 1'
-    )
+    return f'network inputs; images to {pictures:.2f} grey levels, spectrograms to {worst["audio"]:.0e} of 1'
 
 
 def _read_all(dataset: Dataset) -> Callable[[], None]:

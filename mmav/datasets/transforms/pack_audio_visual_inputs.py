@@ -74,9 +74,7 @@ def pack_inputs(results: dict) -> dict[str, torch.Tensor]:
         ValueError: If images of a prepared store were never met by ResizeModalities.
     """
     if results.get('prepared_resize') is not None:
-        raise ValueError(
-            'the prepared images are resized: the pipeline needs ResizeModalities for the boxes'
-        )
+        raise ValueError('the prepared images are resized: the pipeline needs ResizeModalities for the boxes')
     sounds = ('audio', 'spectrogram', 'acoustic_image')
     inputs = {key: torch.from_numpy(results[key]) for key in sounds if key in results}
     for name in results.get('visual_modalities', ()):
