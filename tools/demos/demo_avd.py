@@ -58,7 +58,7 @@ class Plan:
 PLANS = {
     'demo': Plan(
         few=200,
-        iterations=600,
+        iterations=700,
         rgb_iterations=600,
         score_thr=0.5,
         nms_iou=0.3,

@@ -74,7 +74,7 @@ def _tracks(drives: str, frames: str) -> tuple[str, ...]:
 PLANS = {
     'demo': Plan(
         few=200,
-        iterations=600,
+        iterations=700,
         teacher_iterations=450,
         score_thr=0.5,
         nms_iou=0.3,
