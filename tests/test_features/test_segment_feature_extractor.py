@@ -122,7 +122,7 @@ def test_a_little_more_or_less_than_the_length_is_fitted(video, tmp_path):
 
 
 def test_another_length_is_an_error_unless_it_shall_fit(video, hearing, tmp_path):
-    with pytest.raises(SampleError, match=r'three\.mp4: its images end after 3\.00 of 4 s'):
+    with pytest.raises(SampleError, match=r'three\.mp4: its pictures end after 3\.00 of 4 s'):
         extractor(num_segments=4)(video)
     with pytest.raises(SampleError, match=r'three\.mp4: lasts 3\.\d+ s, expected 2 s'):
         extractor(num_segments=2)(video)
@@ -154,7 +154,7 @@ def test_what_cannot_be_done_is_said(tmp_path):
         extractor()(audio='sound.wav')
     with pytest.raises(ValueError, match='frames_fps'):
         extractor()(frames=tmp_path)
-    with pytest.raises(SampleError, match='holds no pictures'):
+    with pytest.raises(SampleError, match='holds no images'):
         extractor()(frames=tmp_path, frames_fps=8)
     (tmp_path / 'a.jpg').write_text('no picture')
     with pytest.raises(SampleError, match=r'a\.jpg: cannot be read as an image'):

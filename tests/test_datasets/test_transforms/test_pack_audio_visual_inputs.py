@@ -35,5 +35,5 @@ def test_arrays_become_tensors_channels_first():
 
 
 def test_empty_sample_is_refused():
-    with pytest.raises(KeyError, match='neither sound nor pictures'):
+    with pytest.raises(KeyError, match='neither sound nor images'):
         PackAudioVisualInputs()(dict(img_id=1))

@@ -41,5 +41,5 @@ def test_pictures_and_spectrograms_are_packed_as_for_detectors():
 def test_missing_keys_are_said():
     with pytest.raises(KeyError, match='CountInstances'):
         PackClassInputs().transform(dict(audio=np.zeros((8, 9), np.int16)))
-    with pytest.raises(KeyError, match='neither sound nor pictures'):
+    with pytest.raises(KeyError, match='neither sound nor images'):
         PackClassInputs().transform(dict(gt_label=1))

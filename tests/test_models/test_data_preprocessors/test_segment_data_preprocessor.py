@@ -30,7 +30,7 @@ def test_features_are_stacked_in_the_precision_asked_for(dtype):
 
 
 def test_faults_name_the_video():
-    with pytest.raises(ValueError, match=r'audio: the videos of a batch differ .*video b: \(2, 4\)'):
+    with pytest.raises(ValueError, match=r'audio: the samples of a batch differ .*video b: \(2, 4\)'):
         build()(
             dict(inputs=dict(audio=[torch.zeros(3, 4), torch.zeros(2, 4)]), data_samples=samples('a', 'b'))
         )

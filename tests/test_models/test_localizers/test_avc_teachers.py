@@ -115,7 +115,7 @@ def test_pictures_of_another_normalization_are_refused():
     same = dict(type='SoundLocalizationDataPreprocessor')
     teachers.check_pictures(MODELS.build(same))
     for change in (dict(mean=128.0), dict(bgr_to_rgb=False)):
-        with pytest.raises(ValueError, match='the visual teacher was trained on pictures'):
+        with pytest.raises(ValueError, match='the visual teacher was trained on images'):
             teachers.check_pictures(MODELS.build({**same, **change}))
     with pytest.raises(ValueError, match=r"\['visual'\] have no weights"):  # ImageNet's make no DETR
         teachers.init_weights()

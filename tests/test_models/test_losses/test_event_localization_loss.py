@@ -67,5 +67,5 @@ def test_terms_are_weighted(weight):
 @pytest.mark.parametrize('kind', ['SupervisedEventLoss', 'WeaklySupervisedEventLoss'])
 @pytest.mark.parametrize('weight', [-0.1, 1.1, math.nan])
 def test_shares_outside_0_to_1_are_refused(kind, weight):
-    with pytest.raises(ValueError, match=f'{kind}: unimodal_weight must be in'):
+    with pytest.raises(ValueError, match=f'{kind}: unimodal_weight must be >= 0 and <= 1'):
         MODELS.build(dict(type=kind, unimodal_weight=weight))

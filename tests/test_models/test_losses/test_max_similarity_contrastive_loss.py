@@ -85,7 +85,7 @@ def test_misfits_are_named():
     for wrong in ((audio[:3], visual), (audio, visual[:, :4]), (audio[:0], visual[:0]), (audio, audio)):
         with pytest.raises(ValueError, match=r'expected sounds \(B, C\)'):
             loss(*wrong)
-    with pytest.raises(ValueError, match='temperature must be positive'):
+    with pytest.raises(ValueError, match='temperature must be above 0'):
         MaxSimilarityContrastiveLoss(0.0)
 
 

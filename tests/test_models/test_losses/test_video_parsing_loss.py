@@ -97,9 +97,9 @@ def test_soft_labels_are_met_at_their_own_value():
 
 
 def test_bad_options_are_refused():
-    with pytest.raises(ValueError, match='guided_weight must be 0 or more, got -1'):
+    with pytest.raises(ValueError, match='guided_weight must be >= 0, got -1'):
         VideoParsingLoss(guided_weight=-1)
-    with pytest.raises(ValueError, match=r'visual_confidence must be in 0\.\.1, got 1\.1'):
+    with pytest.raises(ValueError, match=r'visual_confidence must be >= 0 and <= 1, got 1\.1'):
         VideoParsingLoss(visual_confidence=1.1)
-    with pytest.raises(ValueError, match='loss_weight must be 0 or more, got -1'):
+    with pytest.raises(ValueError, match='loss_weight must be >= 0, got -1'):
         SegmentPseudoLabelLoss(loss_weight=-1)
