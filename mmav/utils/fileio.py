@@ -122,7 +122,8 @@ class AtomicLocalBackend(LocalBackend):
         Returns:
             Names of what was deleted.
         """
-        leftovers = sorted(Path(folder).glob(f'.*{TEMPORARY_SUFFIX}*'))
+        patterns = f'.*{TEMPORARY_SUFFIX}', f'.*{TEMPORARY_SUFFIX}.*'  # the second of `keep_suffix`
+        leftovers = sorted(path for pattern in patterns for path in Path(folder).glob(pattern))
         for path in leftovers:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
