@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import soxr
 import torch
 
+from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.media.audio_files import read_audio
 from mmav.media.suffixes import ARRAY_SUFFIXES, AUDIO_SUFFIXES, has_suffix
 from mmav.utils.errors import SampleError
@@ -207,3 +209,32 @@ def windows(
         starts.append(total - length)
     for start in starts:
         yield start / sample_rate, wave[:, start : start + length]
+
+
+def read_camera_images(
+    images: str | Path | np.ndarray | Sequence[str | Path | np.ndarray | None] | None, count: int
+) -> list[np.ndarray | None]:
+    """The camera image of each recording.
+
+    Args:
+        images: One file or RGB image (H, W, 3) for all recordings, one or None for each, or None.
+        count: Number of recordings.
+
+    Returns:
+        RGB images (H, W, 3), None where there is none.
+
+    Raises:
+        ValueError: If there is another number of images than of recordings.
+        SampleError: If a file is no whole image.
+    """
+    if images is None or isinstance(images, (str, Path, np.ndarray)):
+        return [_read_rgb(images)] * count
+    if len(images) != count:
+        raise ValueError(f'{len(images)} images for {count} recordings')
+    return [_read_rgb(image) for image in images]
+
+
+def _read_rgb(image: str | Path | np.ndarray | None) -> np.ndarray | None:
+    if image is None or isinstance(image, np.ndarray):
+        return image
+    return cv2.cvtColor(read_image(str(image), flags=cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)

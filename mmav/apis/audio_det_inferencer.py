@@ -15,21 +15,20 @@ import torch
 from mmcv.transforms import Compose
 from mmdet.structures import DetDataSample
 from mmengine import Config, ConfigDict
-from mmengine.fileio import dump, get
+from mmengine.fileio import dump
 from mmengine.infer import BaseInferencer
 from mmengine.registry import init_default_scope
 from mmengine.visualization import Visualizer
 from torch import nn
 from tqdm import tqdm
 
-from mmav.utils.errors import SampleError
 from mmav.utils.fileio import AtomicLocalBackend
 from mmav.utils.precision import as_float
 
 from ..models.detectors import VISUAL_PREFIXES
 from ..structures import Rig
 from ..visualization import crop_to_sample, draw_acoustic_image, draw_spectrogram_strip
-from .audio_clips import Source, collect_clips, windows
+from .audio_clips import Source, collect_clips, read_camera_images, windows
 from .model_loading import load_model
 from .recording_rig import adopt_rig, check_recordings, fit_camera, fit_microphones
 
@@ -207,7 +206,7 @@ class AudioDetInferencer(BaseInferencer):
         if batch_size < 1 or (stride is not None and not stride > 0):
             raise ValueError(f'batch_size and stride must be positive, got {batch_size} and {stride}')
         clips = self._inputs_to_list(inputs)
-        pictures = self._images_of(images, len(clips))
+        pictures = read_camera_images(images, len(clips))
         drawn = return_vis or out_dir is not None
         results = dict(predictions=[], visualization=[])
         batches = self.preprocess(clips, batch_size, sample_rate, stride)
@@ -383,23 +382,6 @@ class AudioDetInferencer(BaseInferencer):
             labels=labels,
             classes=[self.model.dataset_meta['classes'][label] for label in labels],
         )
-
-    def _images_of(self, images, count: int) -> list:
-        if images is None or isinstance(images, (str, Path, np.ndarray)):
-            image = self._read_image(images)
-            return [image] * count
-        if len(images) != count:
-            raise ValueError(f'{len(images)} images for {count} recordings')
-        return [self._read_image(image) for image in images]
-
-    @staticmethod
-    def _read_image(image: str | Path | np.ndarray | None) -> np.ndarray | None:
-        if image is None or isinstance(image, np.ndarray):
-            return image
-        decoded = mmcv.imfrombytes(get(str(image)), channel_order='rgb')
-        if decoded is None:
-            raise SampleError(str(image), 'is no readable picture')
-        return decoded
 
     def _save_pictures(self, pictures: list, samples: list, out_dir: Path) -> None:
         for picture, sample in zip(pictures, samples):
