@@ -1,3 +1,4 @@
+import mmcv
 import numpy as np
 import pytest
 import soundfile
@@ -5,7 +6,7 @@ import torch
 from scipy.signal import resample_poly
 
 from mmav.apis import AudioClip, collect_clips
-from mmav.apis.audio_clips import windows
+from mmav.apis.audio_clips import read_camera_images, windows
 from mmav.datasets import SampleError
 
 RATE = 8000
@@ -162,3 +163,21 @@ def test_windows(length, stride, starts):
 def test_windows_refuse(length, stride, message):
     with pytest.raises(SampleError, match=f'clip: {message}'):
         list(windows(np.zeros((1, length)), 'clip', 100, stride, 10))
+
+
+def test_camera_images_are_read_whole_and_one_for_each_recording(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (8, 6, 3), dtype=np.uint8)
+    path = tmp_path / 'camera.png'
+    mmcv.imwrite(image[..., ::-1], str(path))  # RGB to BGR
+    for given in (path, str(path), image):
+        found = read_camera_images(given, 2)
+        assert len(found) == 2
+        np.testing.assert_array_equal(found[1], image)
+    assert read_camera_images(None, 2) == [None, None]
+    first, second = read_camera_images([None, path], 2)
+    assert first is None and second.shape == (8, 6, 3)
+    with pytest.raises(ValueError, match='1 images for 2 recordings'):
+        read_camera_images([path], 2)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(SampleError, match=r'camera\.png: truncated image'):
+        read_camera_images(path, 1)
