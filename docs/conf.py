@@ -59,6 +59,7 @@ def _include(app: Sphinx, docname: str, content: list[str]) -> None:
 # The reference has a page for each package, with what its __all__ offers. These packages export little: their
 # modules have pages, too.
 WITH_MODULES = {'mmav.utils'}
+OFFERED_ELSEWHERE = {'mmav.utils.errors'}  # SampleError: mmav.datasets has it
 
 
 def _is_package(name: str) -> bool:
@@ -83,6 +84,8 @@ def _skip(app: Sphinx, what: str, name: str, obj: object, skip: bool, options: l
     if what == 'package':
         return name.startswith('mmav.compat')  # most packages have no docstring, and a page all the same
     if what == 'module':
+        if name in OFFERED_ELSEWHERE:
+            return True
         return package not in WITH_MODULES and last not in _offered_modules(package)
     origin = obj.obj.get('original_path', '')
     if what == 'class' and obj.constructor:  # Sphinx cannot read a comprehension as a default
