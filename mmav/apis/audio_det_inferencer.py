@@ -70,9 +70,10 @@ class AudioDetInferencer(BaseInferencer):
         ValueError: The test pipeline of the config loads no sound; or the rigs of recordings, model and
             training differ; or a rig does not fit the pipeline's microphones, sample rate or crop.
 
-    Examples:
-        >>> inferencer = AudioDetInferencer('config.py', 'checkpoint.pth')
-        >>> inferencer('recording.wav')['predictions'][0]['bboxes']
+    Example::
+
+        inferencer = AudioDetInferencer('config.py', 'checkpoint.pth')
+        inferencer('recording.wav')['predictions'][0]['bboxes']
     """
 
     preprocess_kwargs = {'sample_rate', 'stride'}

@@ -30,13 +30,14 @@ class EventInferencer(SegmentInferencer):
         ValueError: The model is neither DMIN nor DCMR, ``classes`` are of another number than its, or
             ``window`` is not above 0.
 
-    Examples:
-        >>> inferencer = EventInferencer('configs/dmin/dmin_ave.py', 'dmin.pth')
-        >>> inferencer('dog.mp4', out_dir='found')[0]['events'][0]
-        {'label': 'Bark', 'onset': 2.0, 'offset': 5.0, 'score': 0.93}
-        >>> inferencer = EventInferencer('configs/dmin/dcmr_ave_a2v.py', 'dcmr.pth')
-        >>> inferencer(dict(video='dog.mp4', query=(2, 5)))[0]['answer']
-        {'onset': 3.0, 'offset': 6.0, 'score': 0.88}
+    Example::
+
+        inferencer = EventInferencer('configs/dmin/dmin_ave.py', 'dmin.pth')
+        inferencer('dog.mp4', out_dir='found')[0]['events'][0]
+        # {'label': 'Bark', 'onset': 2.0, 'offset': 5.0, 'score': 0.93}
+        inferencer = EventInferencer('configs/dmin/dcmr_ave_a2v.py', 'dcmr.pth')
+        inferencer(dict(video='dog.mp4', query=(2, 5)))[0]['answer']
+        # {'onset': 3.0, 'offset': 6.0, 'score': 0.88}
     """
 
     progress = 'Events'

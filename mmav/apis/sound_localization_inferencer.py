@@ -51,10 +51,11 @@ class SoundLocalizationInferencer(BaseInferencer):
         RuntimeError: The checkpoint does not fit the config; the message lists the parameters.
         ValueError: The test pipeline of the config loads no sound.
 
-    Examples:
-        >>> inferencer = SoundLocalizationInferencer('config.py', 'checkpoint.pth')
-        >>> inferencer(dict(image='dog.jpg', audio='dog.wav'))['predictions'][0]['peak']
-        >>> inferencer('dog.mp4', out_dir='found')  # found/videos/0000_dog.mp4
+    Example::
+
+        inferencer = SoundLocalizationInferencer('config.py', 'checkpoint.pth')
+        inferencer(dict(image='dog.jpg', audio='dog.wav'))['predictions'][0]['peak']
+        inferencer('dog.mp4', out_dir='found')  # found/videos/0000_dog.mp4
     """
 
     def __init__(

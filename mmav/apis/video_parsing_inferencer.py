@@ -35,10 +35,11 @@ class VideoParsingInferencer(SegmentInferencer):
         ValueError: The model is no parser, ``classes`` are of another number than its, or ``window`` is not
             above 0.
 
-    Examples:
-        >>> inferencer = VideoParsingInferencer('configs/avvp/han_llp.py', 'han.pth')
-        >>> inferencer('dog.mp4', out_dir='parsed')[0]['events'][0]
-        {'modality': 'audio', 'label': 'Dog', 'onset': 2.0, 'offset': 5.0, 'score': 0.93}
+    Example::
+
+        inferencer = VideoParsingInferencer('configs/avvp/han_llp.py', 'han.pth')
+        inferencer('dog.mp4', out_dir='parsed')[0]['events'][0]
+        # {'modality': 'audio', 'label': 'Dog', 'onset': 2.0, 'offset': 5.0, 'score': 0.93}
     """
 
     progress = 'Parsing'

@@ -90,6 +90,7 @@ def channel_findings(waveforms: Sequence[np.ndarray]) -> list[str]:
         Sentences; empty where nothing was found.
 
     Example:
+        >>> clip = np.random.default_rng(0).uniform(-1, 1, (3, 1000))
         >>> channel_findings([clip[[0, 1, 2, 2]]])
         ['channels 2 and 3 hold the same sound (correlation 1.0000): is one recorded twice?']
     """

@@ -92,11 +92,12 @@ def calibrate(
         places: How boxes relate to places of sound; as for ``frames``.
         look_for_swapped: Whether to look for pairs of channels that are exchanged.
 
-    Example:
-        >>> dataset = labeled_sound_dataset('annotations/train.json', 'data/mavd_sim')
-        >>> chosen = usable_frames(rig, boxes_of_frames(dataset))
-        >>> frames = collect_frames(rig, labeled_sounds(dataset, chosen))
-        >>> calibrate(rig, frames, ArrayPrior(position_std=0.02)).rig
+    Example::
+
+        dataset = labeled_sound_dataset('annotations/train.json', 'data/mavd_sim')
+        chosen = usable_frames(rig, boxes_of_frames(dataset))
+        frames = collect_frames(rig, labeled_sounds(dataset, chosen))
+        calibrate(rig, frames, ArrayPrior(position_std=0.02)).rig
     """
     prior = ArrayPrior() if prior is None else prior
     model = ArrayModel(rig, prior, PlacePrior() if places is None else places)

@@ -51,10 +51,10 @@ def labeled_sound_dataset(
     Raises:
         SampleError: If the file cannot be used.
 
-    Example:
-        >>> dataset = labeled_sound_dataset('annotations/train.json', 'data/mavd_sim')
-        >>> next(labeled_sounds(dataset, [0])).waveform.shape
-        (8, 44100)
+    Example::
+
+        dataset = labeled_sound_dataset('annotations/train.json', 'data/mavd_sim')
+        next(labeled_sounds(dataset, [0])).waveform.shape  # (8, 44100)
     """
     return MAVDDataset(
         ann_file=ann_file,

@@ -30,7 +30,8 @@ SAMPLE_RATE = 16000  # hertz, of VGGish
 class SegmentFeatureExtractor:
     """Features of the seconds of a video: sound by VGGish, images by torchvision's networks.
 
-    Example:
+    Example::
+
         extract = SegmentFeatureExtractor(AVE_FEATURES, num_segments=10, device='cuda')
         features = extract('video.mp4')                       # dict(visual=(10, 7, 7, 512), audio=(10, 128))
         features = extract(frames='frames/video', frames_fps=8, audio='audio/video.wav')

@@ -88,9 +88,11 @@ class Rig:
         ValueError: If a value is wrong; the message begins with its key and says what to do.
 
     Example:
-        >>> rig = Rig.from_file('data/mavd_sim/rig.json')
-        >>> rig.project(rig.ground_points([[760.0, 500.0]]))[0]
-        array([[760., 500.]])
+        >>> microphones, matrix = [[-0.1, 0, 2], [0.1, 0, 2]], [[100, 0, 100], [0, 100, 50], [0, 0, 1]]
+        >>> pose = [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 1.5], [0, 0, 0, 1]]  # level, 1.5 m over the ground
+        >>> rig = Rig(microphones, matrix, pose, image_size=(200, 100), ground={})
+        >>> rig.ground_points([[100, 80]]).round(6).tolist()  # 30 of 100 pixels down: 1.5 m / 0.3 ahead
+        [[0.0, 5.0, 0.0]]
     """
 
     microphone_positions: np.ndarray
@@ -224,8 +226,10 @@ class Rig:
                 compared as the metres that sound travels in them.
 
         Example:
-            >>> trained_with.differences(tested_with)
-            ['microphone_positions: up to 0.02 m apart (microphone 3)']
+            >>> from dataclasses import replace
+            >>> rig = Rig([[0, 0, 0], [0.1, 0, 0]], [[9, 0, 5], [0, 9, 5], [0, 0, 1]], np.eye(4), (10, 10))
+            >>> rig.differences(replace(rig, microphone_positions=[[0, 0, 0], [0.12, 0, 0]]))
+            ['microphone_positions: up to 0.02 m apart (microphone 1)']
         """
         ours, theirs = self._comparable(), other._comparable()
         lines = []

@@ -28,7 +28,11 @@ def check_same_rig(
         ValueError: If a rig differs and ``warn`` is None; the message names the fields.
 
     Example:
-        >>> check_same_rig(rig, {'model': rig_of_model(model)}, 'data', 'Choose other data.')
+        >>> from dataclasses import replace
+        >>> rig = Rig([[0, 0, 0], [0.1, 0, 0]], [[9, 0, 5], [0, 9, 5], [0, 0, 1]], np.eye(4), (10, 10))
+        >>> other = replace(rig, speed_of_sound=340.0)
+        >>> check_same_rig(rig, {'model': other}, 'data', 'Choose other data.', warn=print)
+        the rig of the data is not that of the model: speed_of_sound: 340.0 here, 343.0 there
     """
     for name, other in known.items():
         differences = [] if None in (rig, other) else other.differences(rig)

@@ -44,8 +44,13 @@ def draw_acoustic_image(
         (H, W, 3) uint8, RGB if ``image`` is.
 
     Example:
-        >>> draw_acoustic_image(image, torch.rand(8, 44100) - 0.5, AcousticImage('rig.json')).shape
-        (650, 1520, 3)
+        >>> from mmav.models.layers import AcousticImage
+        >>> from mmav.structures import Rig
+        >>> microphones, matrix = [[-0.1, 0, 0], [0.1, 0, 0]], [[50, 0, 50], [0, 50, 20], [0, 0, 1]]
+        >>> pose = [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]]
+        >>> layer = AcousticImage(Rig(microphones, matrix, pose, (100, 40)))
+        >>> draw_acoustic_image(np.zeros((40, 100, 3), np.uint8), torch.rand(2, 44100) - 0.5, layer).shape
+        (40, 100, 3)
     """
     layer = copy.copy(layer)  # shares the steering vectors
     layer.channels, layer.windows = ('broadband',), (window,)

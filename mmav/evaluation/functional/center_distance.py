@@ -47,6 +47,11 @@ def center_distance(
 
     Source: CDx and CDy of Gan et al., "Self-supervised Moving Vehicle Tracking with Stereo Sound" (ICCV
     2019), as used by Valverde et al., "There is More than Meets the Eye" (CVPR 2021).
+
+    Example:
+        >>> found, true = np.array([[0, 0, 20, 20, 0.9, 0]]), np.array([[10, 0, 30, 20, 0]])
+        >>> center_distance([found], [true], image_size=(100, 50))  # 10 of 100 pixels to the left
+        {'cd_x': 10.0, 'cd_y': 0.0, 'miss_rate': 0.0}
     """
     check_choice('center_distance', 'protocol', protocol, PROTOCOLS)
     if len(predictions) != len(ground_truths):

@@ -48,6 +48,12 @@ def ciou(heatmaps: Maps, gt_maps: Maps, threshold: str | float = 'median') -> di
     Source: Senocak et al., "Learning to localize sound source in visual scenes" (CVPR 2018); the median from
     Mo and Morgado, "Localizing visual sounds the easy way" (ECCV 2022), as used by Yaghoubi et al., "Acoustic
     and visual knowledge distillation for contrastive audio-visual localization" (ICMI 2023), section 4.1.
+
+    Example:
+        >>> top, right = np.array([[[1.0, 1.0], [0.0, 0.0]]]), np.array([[[0.0, 1.0], [0.0, 1.0]]])
+        >>> scores = ciou(np.concatenate([top, top]), np.concatenate([top, right]))
+        >>> scores['ciou'].round(4).tolist(), scores['ciou_at_50']  # 1 of 3 pixels is common to both
+        ([1.0, 0.3333], 0.5)
     """
     if threshold != 'median':
         scores = ciou_at_thresholds(heatmaps, gt_maps, [threshold])[:, 0]
@@ -73,6 +79,11 @@ def ciou_at_thresholds(heatmaps: Maps, gt_maps: Maps, thresholds: Sequence[float
 
     Raises:
         ValueError: As :func:`ciou`.
+
+    Example:
+        >>> top, right = np.array([[[1.0, 1.0], [0.0, 0.0]]]), np.array([[[0.0, 1.0], [0.0, 1.0]]])
+        >>> ciou_at_thresholds(top, right, [0.0, 0.5]).round(4).tolist()  # all on: 2 of 4 pixels; then 1 of 3
+        [[0.5, 0.3333]]
     """
     for value in thresholds:
         if isinstance(value, (str, bool)) or not 0 <= value <= 1:
@@ -96,6 +107,10 @@ def region_ciou(region: np.ndarray, gt_maps: Maps) -> np.ndarray:
 
     Raises:
         ValueError: As :func:`ciou`.
+
+    Example:
+        >>> region_ciou(np.ones((2, 2), bool), np.array([[[0.0, 1.0], [0.0, 1.0]]]))  # 2 of 4 pixels
+        array([0.5])
     """
     gt_maps = _as_array(gt_maps)
     heatmaps = np.broadcast_to(region.astype(np.float32), (len(gt_maps), *region.shape))
@@ -113,6 +128,11 @@ def summarize_ciou(scores: np.ndarray) -> dict[str, float]:
     Returns:
         ``ciou_at_50`` and ``auc``, see :func:`ciou`, and ``mean_ciou``; from 0 to 1, NaN
         for N = 0.
+
+    Example:
+        >>> summary = summarize_ciou(np.array([0.25, 0.75]))
+        >>> {name: round(value, 4) for name, value in summary.items()}
+        {'ciou_at_50': 0.5, 'auc': 0.525, 'mean_ciou': 0.5}
     """
     if not len(scores):
         return dict.fromkeys(('ciou_at_50', 'auc', 'mean_ciou'), float('nan'))

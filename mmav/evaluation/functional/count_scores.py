@@ -16,6 +16,10 @@ def count_scores(confusion: np.ndarray) -> dict[str, float]:
     """
     confusion = np.asarray(confusion, dtype=np.float64)
     total = confusion.sum()
+
+    Example:
+        >>> count_scores(np.array([[1, 1], [0, 2]]))  # an empty frame of four was taken for one object
+        {'mean_absolute_error': 0.25, 'bias': 0.25, 'most_frequent': 50.0}
     if total == 0:
         return dict.fromkeys(('mean_absolute_error', 'bias', 'most_frequent'), float('nan'))
     numbers = np.arange(len(confusion))

@@ -19,6 +19,10 @@ def segment_counts(pred: np.ndarray, gt: np.ndarray, num_classes: int) -> np.nda
 
     Raises:
         ValueError: If the shapes differ or a class is out of 0..C.
+
+    Example:
+        >>> segment_counts(pred=np.array([0, 1, 1]), gt=np.array([0, 0, 1]), num_classes=2).tolist()
+        [[1, 1], [0, 1]]
     """
     pred, gt = np.asarray(pred), np.asarray(gt)
     if pred.shape != gt.shape:
@@ -44,6 +48,10 @@ def segment_accuracy(pred: np.ndarray, gt: np.ndarray) -> float:
         ValueError: If the shapes differ or there are no segments.
 
     Source: Tian, Shi, Li, Duan and Xu, "Audio-visual event localization in unconstrained videos" (ECCV 2018).
+
+    Example:
+        >>> segment_accuracy(pred=np.array([0, 1, 1, 1]), gt=np.array([0, 0, 1, 1]))
+        75.0
     """
     pred, gt = np.asarray(pred), np.asarray(gt)
     if pred.shape != gt.shape or not gt.size:
@@ -68,6 +76,11 @@ def window_accuracy(pred_starts: np.ndarray, gt_starts: np.ndarray, tolerance: i
         ValueError: If the shapes differ or there are no queries.
 
     Source: as :func:`segment_accuracy`.
+
+    Example:
+        >>> pred, gt = np.array([2, 5]), np.array([2, 4])
+        >>> window_accuracy(pred, gt), window_accuracy(pred, gt, tolerance=1)
+        (50.0, 100.0)
     """
     pred_starts, gt_starts = np.asarray(pred_starts), np.asarray(gt_starts)
     if pred_starts.shape != gt_starts.shape or gt_starts.ndim != 1 or not gt_starts.size:
@@ -87,6 +100,10 @@ def window_chance(lengths: np.ndarray, num_segments: np.ndarray) -> float:
 
     Raises:
         ValueError: If a query is empty or longer than its video.
+
+    Example:
+        >>> window_chance(lengths=np.array([10, 9]), num_segments=np.array([10, 10]))  # of 1 / 1 and 1 / 2
+        75.0
     """
     lengths, num_segments = np.asarray(lengths), np.asarray(num_segments)
     if not lengths.size or (lengths < 1).any() or (lengths > num_segments).any():

@@ -29,6 +29,12 @@ def hota_counts(
         Arrays (A,): ``true_positives``, ``false_negatives``, ``false_positives`` and
         ``association``, the sum over the true positives of their association score A(c).
     """
+
+    Example:
+        >>> tracks = [np.array([7]), np.array([8])]  # object 1 is found twice, as two tracks
+        >>> counts = hota_counts([np.array([1])] * 2, tracks, similarities=[np.ones((1, 1))] * 2)
+        >>> {name: float(values[0]) for name, values in counts.items()}
+        {'true_positives': 2.0, 'association': 1.0, 'false_negatives': 0.0, 'false_positives': 0.0}
     objects, object_index = np.unique(np.concatenate([*object_ids, []]), return_inverse=True)
     tracks, track_index = np.unique(np.concatenate([*track_ids, []]), return_inverse=True)
     object_index = np.split(object_index, np.cumsum([len(ids) for ids in object_ids])[:-1])
@@ -95,6 +101,12 @@ def hota(counts: dict[str, np.ndarray]) -> dict[str, float]:
     equations 9 to 17.
     """
     hits = counts['true_positives']
+
+    Example:
+        >>> counts = dict(true_positives=[3], false_negatives=[1], false_positives=[0], association=[1.0])
+        >>> figures = hota({name: np.array(values) for name, values in counts.items()})
+        >>> {name: round(value, 4) for name, value in figures.items()}  # the root of 3/4 times 1/3
+        {'hota': 50.0, 'det_a': 75.0, 'ass_a': 33.3333}
     boxes = hits + counts['false_negatives'] + counts['false_positives']
     if not boxes.all():
         return dict.fromkeys(('hota', 'det_a', 'ass_a'), float('nan'))

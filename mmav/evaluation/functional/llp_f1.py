@@ -54,6 +54,12 @@ def llp_f1(
 
     Source: Tian, Li and Xu, "Unified multisensory perception: weakly-supervised audio-visual video parsing"
     (ECCV 2020), section 5.1.
+
+    Example:
+        >>> pred, gt = np.array([[[1, 1]]]), np.array([[[1, 0]]])  # one video, one class, two seconds
+        >>> scores = llp_f1(pred, pred, gt, gt)
+        >>> round(scores['segment_audio'], 2), scores['event_audio']  # 2 / 3; half of the run is enough
+        (66.67, 100.0)
     """
     counts = llp_counts(pred_audio, pred_visual, gt_audio, gt_visual)
     return {name: value for level in LEVELS for name, value in _summarize(counts, level).items()}
@@ -66,6 +72,11 @@ def llp_counts(
 
     Returns:
         ``{segment,event}_{audio,visual,audio_visual}``.
+
+    Example:
+        >>> pred, gt = np.array([[[1, 1]]]), np.array([[[1, 0]]])
+        >>> llp_counts(pred, pred, gt, gt)['segment_audio']
+        F1Counts(tp=array([[1]]), fp=array([[1]]), fn=array([[0]]))
     """
     arrays = dict(pred_audio=pred_audio, pred_visual=pred_visual, gt_audio=gt_audio, gt_visual=gt_visual)
     pred_audio, pred_visual, gt_audio, gt_visual = _check(arrays)

@@ -22,6 +22,11 @@ def mean_box_predictions(ground_truths: Sequence[np.ndarray], num_frames: int) -
     """
     boxes = np.concatenate([np.asarray(boxes, dtype=float).reshape(-1, 5) for boxes in ground_truths] or [[]])
     if len(boxes) == 0:
+
+    Example:
+        >>> boxes = np.array([[0, 0, 10, 10, 0], [10, 10, 20, 20, 0]])
+        >>> mean_box_predictions([boxes], num_frames=1)
+        [array([[ 5.,  5., 15., 15.,  1.,  0.]])]
         raise ValueError('the training frames hold no box to average')
     labels, counts = np.unique(boxes[:, 4], return_counts=True)
     label = labels[counts.argmax()]

@@ -116,6 +116,13 @@ def tracking_metrics(sequences: Sequence[Sequence[Frame]], iou_thr: float = 0.5)
 
     Source: Bernardin and Stiefelhagen, "Evaluating Multiple Object Tracking Performance" (2008); Ristani et
     al., "Performance Measures and a Data Set for Multi-Target, Multi-Camera Tracking" (2016).
+
+    Example:
+        >>> box = [0, 0, 10, 10, 0]  # object 1 is followed by track 7, then by track 8
+        >>> frames = [(np.array([[*box, 1]]), np.array([[*box, track]])) for track in (7, 8)]
+        >>> figures = tracking_metrics([frames])
+        >>> figures['mota'], figures['idf1'], figures['num_switches']
+        (50.0, 50.0, 1)
     """
     if not sequences:
         raise ValueError('there is no sequence to evaluate')

@@ -40,6 +40,13 @@ class AVEMetric(BaseMetric):
 
     Raises:
         SampleError: In use, naming the video: predictions or truth are missing or of another shape.
+
+    Example:
+        >>> metric, segments = AVEMetric(), torch.tensor([[1, 0], [1, 0], [0, 1], [0, 1]])
+        >>> metric.process({}, [dict(pred_labels=torch.tensor([0, 1, 1, 1]), gt_segments=segments)])
+        >>> figures = metric.evaluate(size=1)
+        >>> figures['ave/acc'], figures['ave/event_acc'], figures['ave/always_background']
+        (75.0, 50.0, 50.0)
     """
 
     default_prefix = 'ave'

@@ -68,6 +68,14 @@ class CenterDistanceMetric(BaseMetric):
 
     default_prefix = 'center_distance'
 
+    Example:
+        >>> found = dict(bboxes=torch.tensor([[0, 0, 20, 20]]), scores=torch.ones(1), labels=torch.zeros(1))
+        >>> true = dict(bboxes=torch.tensor([[10, 0, 30, 20]]), labels=torch.zeros(1))
+        >>> metric = CenterDistanceMetric()
+        >>> metric.process({}, [dict(pred_instances=found, gt_instances=true, img_id=0, ori_shape=(50, 100))])
+        >>> metric.evaluate(size=1)
+        {'center_distance/CDx': 10.0, 'center_distance/CDy': 0.0, 'center_distance/miss_rate': 0.0}
+
     def __init__(
         self,
         protocol: str = 'paper',

@@ -75,6 +75,12 @@ class CIoUMetric(BaseMetric):
     Source: the median threshold from Mo and Morgado, "Localizing visual sounds the easy way" (ECCV 2022);
     negative sounds after Juanola et al., "A critical assessment of visual sound source localization models
     including negative audio" (arXiv 2410.01020), who cut maps at a level common to all clips, too.
+
+    Example:
+        >>> metric, pred = CIoUMetric(), torch.tensor([[1.0, 1.0], [0.0, 0.0]])
+        >>> metric.process({}, [dict(pred_map=pred, gt_map=pred), dict(pred_map=pred, gt_map=pred.t())])
+        >>> metric.evaluate(size=2)['ciou/ciou_at_50']  # consensus IoU of 1 and of 1/3
+        50.0
     """
 
     default_prefix = 'ciou'

@@ -22,6 +22,13 @@ class CountMetric(ConfusionMatrix):
 
     Args:
         **kwargs: Of mmpretrain's ``ConfusionMatrix``.
+
+    Example:
+        >>> metric, one = CountMetric(num_classes=2), torch.tensor([1])
+        >>> metric.process({}, [dict(pred_label=one, gt_label=one), dict(pred_label=one, gt_label=0 * one)])
+        >>> figures = metric.evaluate(size=2)
+        >>> figures['count/mean_absolute_error'], figures['count/confusion'].tolist()
+        (0.5, [[0, 1], [0, 1]])
     """
 
     default_prefix = 'count'

@@ -35,6 +35,12 @@ class CrossModalityMetric(BaseMetric):
 
     Raises:
         SampleError: In use, naming the video: prediction or truth is missing or makes no sense.
+
+    Example:
+        >>> metric = CrossModalityMetric(prefix='a2v')
+        >>> metric.process({}, [dict(pred_start=1, gt_segments=torch.tensor([[0], [1], [1]]))])
+        >>> metric.evaluate(size=1)
+        {'a2v/acc': 100.0, 'a2v/within_1': 100.0, 'a2v/chance': 50.0, 'a2v/first': 0.0}
     """
 
     default_prefix = 'cross_modality'

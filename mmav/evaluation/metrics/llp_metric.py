@@ -44,6 +44,12 @@ class LLPMetric(BaseMetric):
     Raises:
         ValueError: In construction, if ``threshold`` is not above 0 up to 1: at 0 every event is everywhere.
         SampleError: In use, naming the video: predictions or truth are missing, NaN, or of another shape.
+
+    Example:
+        >>> metric, pred, gt = LLPMetric(), torch.tensor([[0.9], [0.6]]), torch.tensor([[1], [0]])
+        >>> metric.process({}, [dict(pred_audio=pred, pred_visual=pred, gt_audio=gt, gt_visual=gt)])
+        >>> round(metric.evaluate(size=1)['llp/segment_type_av'], 2)  # 2 / 3
+        66.67
     """
 
     default_prefix = 'llp'

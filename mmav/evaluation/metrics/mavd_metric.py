@@ -82,6 +82,17 @@ class MAVDMetric(CocoMetric):
             is missing or None are in none of its rows. Defaults to time of day, motion and condition.
         **kwargs: Arguments of ``CocoMetric``: ``ann_file``, ``classwise``, ``outfile_prefix``,
         ``backend_args``, ...
+
+    Example:
+        >>> metric = MAVDMetric()
+        >>> metric.dataset_meta, box = dict(classes=('car',)), [10.0, 10.0, 50.0, 40.0]
+        >>> found = dict(bboxes=torch.tensor([box]), scores=torch.ones(1), labels=torch.zeros(1, dtype=int))
+        >>> true = [dict(bbox=box, bbox_label=0, ignore_flag=0)]
+        >>> metric.process({}, [dict(pred_instances=found, instances=true, img_id=1, ori_shape=(100, 100))])
+        >>> with redirect_stdout(StringIO()):  # COCOeval prints its table
+        ...     figures = metric.evaluate(size=1)
+        >>> round(figures['mavd/mAP'], 2), figures['mavd/CDx']
+        (100.0, 0.0)
     """
 
     default_prefix = 'mavd'

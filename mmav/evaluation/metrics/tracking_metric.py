@@ -71,6 +71,17 @@ class TrackingMetric(BaseMetric):
 
     default_prefix = 'tracking'
 
+    Example:
+        >>> box, metric = [0, 0, 10, 10], TrackingMetric(predicted_ids=True)
+        >>> found = dict(bboxes=torch.tensor([box]), scores=torch.ones(1), labels=torch.zeros(1))
+        >>> true = [dict(bbox=box, bbox_label=0, track_id=1)]
+        >>> for second in (0, 1):  # object 1 is followed by track 7, then by track 8
+        ...     pred = dict(found, instances_id=torch.tensor([7 + second]))
+        ...     sample = dict(img_id=second, drive='town', timestamp=second, instances=true)
+        ...     metric.process({}, [dict(sample, pred_instances=pred)])
+        >>> metric.evaluate(size=2)['tracking/MOTA']
+        50.0
+
     def __init__(
         self,
         ann_file: str | None = None,

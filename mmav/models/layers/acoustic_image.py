@@ -108,9 +108,12 @@ class AcousticImage(nn.Module):
         ValueError: If an argument is out of its range.
 
     Example:
-        >>> layer = AcousticImage('data/mavd_sim/rig.json')
-        >>> layer(torch.rand(2, 8, 44100) - 0.5).shape
-        torch.Size([2, 35, 24, 48])
+        >>> microphones, matrix = [[-0.1, 0, 0], [0.1, 0, 0]], [[50, 0, 50], [0, 50, 20], [0, 0, 1]]
+        >>> pose = [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]]  # level, looks ahead
+        >>> layer = AcousticImage(Rig(microphones, matrix, pose, (100, 40)), grid=(1, 5), windows=(None,))
+        >>> image = layer((torch.rand(1, 1, 44100) - 0.5).expand(1, 2, -1))  # both hear the same
+        >>> image.shape, image[0, -1, 0].argmax()  # it comes from the middle column
+        (torch.Size([1, 17, 1, 5]), tensor(2))
     """
 
     def __init__(

@@ -20,6 +20,12 @@ def attentive_mmil_pooling(
 
     Returns:
         Probabilities of the video, of its sound, of its image, (B, C) each.
+
+    Example:
+        >>> frame_prob = torch.tensor([[[1.0, 1.0], [0.0, 1.0]]])[..., None]  # sound stops, the image stays
+        >>> even = torch.zeros(1, 2, 2, 1)
+        >>> attentive_mmil_pooling(frame_prob, even, even)
+        (tensor([[0.7500]]), tensor([[0.5000]]), tensor([[1.]]))
     """
     weighted = temporal_logits.softmax(1) * frame_prob
     global_prob = (weighted * modality_logits.softmax(2)).sum((1, 2))

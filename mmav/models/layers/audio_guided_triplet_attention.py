@@ -40,6 +40,11 @@ def factorized_bilinear_pooling(
 
     Returns:
         (..., d_o), of length 1.
+
+    Example:
+        >>> visual = torch.tensor([4.0, 5.0, -8.0, -8.0])
+        >>> factorized_bilinear_pooling(visual, torch.ones(4), factors=2)  # roots of 9 and 16, divided by 5
+        tensor([ 0.6000, -0.8000])
     """
     product = visual * audio
     if protocol == 'official':

@@ -48,9 +48,10 @@ def steering_vectors(
         (P, F, M) complex, unit length over M; differentiable in every tensor.
 
     Example:
-        >>> points, microphones = torch.tensor([[0.0, 9.0, 0.5]]), torch.rand(8, 3)
-        >>> steering_vectors(points, microphones, torch.tensor([500.0, 1000.0])).shape
-        torch.Size([1, 2, 8])
+        >>> microphones = torch.tensor([[-0.1, 0.0, 2.0], [0.1, 0.0, 2.0]])
+        >>> ahead = steering_vectors(torch.tensor([[0.0, 9.0, 0.5]]), microphones, torch.tensor([500.0]))
+        >>> ahead.abs().square(), ahead[..., 0] == ahead[..., 1]  # both hear the same
+        (tensor([[[0.5000, 0.5000]]]), tensor([[True]]))
     """
     total = _path(points, microphone_positions, frequencies, speed_of_sound, directivity)
     if ground_reflection != 0:
@@ -155,6 +156,12 @@ def spatial_covariance(spectrum: Tensor, weights: Tensor) -> Tensor:
 
     Returns:
         (B, S, F, M, M) complex, Hermitian.
+
+    Example:
+        >>> spectrum = torch.tensor([[[[1.0, 3.0]], [[1.0, -3.0]]]], dtype=torch.complex64)  # two frames
+        >>> spatial_covariance(spectrum, weights=torch.tensor([[0.5, 0.5]])).real.squeeze()
+        tensor([[ 5., -4.],
+                [-4.,  5.]])
     """
     matrices = []
     for clip in spectrum:  # one at a time, which stays in a processor's cache
@@ -173,6 +180,11 @@ def steered_power(covariance: Tensor, steering: Tensor) -> Tensor:
     Returns:
         (B, S, F, P) real, 0..1: 1 where all of the sound comes from the point, 1 / M on average where the
         microphones receive sound that is unrelated, and everywhere in silence.
+
+    Example:
+        >>> covariance = torch.tensor([[3.0, 0.0], [0.0, 1.0]], dtype=torch.complex64).view(1, 1, 1, 2, 2)
+        >>> steered_power(covariance, steering=torch.eye(2, dtype=torch.complex64)[:, None])
+        tensor([[[[0.7500, 0.2500]]]])
     """
     features = normalized_features(covariance)[0]  # (B, S, F, M * M)
     products = steering_features(steering)  # (P, F, M * M)

@@ -33,6 +33,11 @@ def dense_fusion_attention(query: Tensor, key: Tensor, alpha: float = 0.5, proto
 
     Raises:
         ValueError: If query and key have different channels, or a single one, or ``protocol`` is unknown.
+
+    Example:
+        >>> query, key = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]])
+        >>> dense_fusion_attention(query, key, alpha=1.0), dense_fusion_attention(query, key)  # 11; 21 / 2
+        (tensor([[11.]]), tensor([[10.5000]]))
     """
     check_choice('dense_fusion_attention', 'protocol', protocol, PROTOCOLS)
     channels = query.shape[-1]

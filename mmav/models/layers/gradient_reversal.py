@@ -24,6 +24,12 @@ def reverse_gradient(x: Tensor, weight: float = 1.0) -> Tensor:
 
     Returns:
         The values of ``x``.
+
+    Example:
+        >>> x = torch.tensor(3.0, requires_grad=True)
+        >>> reverse_gradient(x, weight=0.5).backward()
+        >>> x.grad
+        tensor(-0.5000)
     """
     return _Reverse.apply(x, weight)
 

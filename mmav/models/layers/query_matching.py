@@ -25,6 +25,10 @@ def gather_query(features: Tensor, query_mask: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         The K numbers of each video's query, in order, then zeros, (B, T); and K, (B,).
+
+    Example:
+        >>> gather_query(torch.tensor([[5, 6, 7]]), torch.tensor([[False, True, True]]))
+        (tensor([[6, 7, 0]]), tensor([2]))
     """
     lengths = query_mask.sum(1)
     # a stable sort brings the query's segments to the front and leaves them in order
@@ -62,6 +66,13 @@ def match_windows(query: Tensor, projected: Tensor, bias: Tensor, lengths: Tenso
     Returns:
         Logits (B, T, T) of window w and place j, 0 where there is none; and ``valid``, see
         :func:`window_positions`.
+
+    Example:
+        >>> query, projected = torch.tensor([[2, 3, 0]]), torch.tensor([[1, 10, 100]])
+        >>> match_windows(query, projected, torch.tensor(0), torch.tensor([2]))[0]  # windows 0 and 1
+        tensor([[[  2,  30,   0],
+                 [ 20, 300,   0],
+                 [  0,   0,   0]]])
     """
     position, valid = window_positions(lengths, query.shape[1])
     logits = query[:, None] * projected[:, position] + bias
@@ -79,6 +90,11 @@ def match_cumulatively(query: Tensor, projected: Tensor, bias: Tensor, lengths: 
 
     Returns:
         (B, T).
+
+    Example:
+        >>> query, projected = torch.tensor([[2, 3, 0]]), torch.tensor([[1, 10, 100]])
+        >>> match_cumulatively(query, projected, torch.tensor(0), torch.tensor([2]))  # 10 is in both windows
+        tensor([[  2,  60, 300]])
     """
     segments = query.shape[1]
     segment = torch.arange(segments, device=query.device)[:, None]
@@ -98,6 +114,10 @@ def sum_windows(segments: Tensor, lengths: Tensor) -> Tensor:
 
     Returns:
         (B, T); minus infinity where there is no such window.
+
+    Example:
+        >>> sum_windows(torch.tensor([[1.0, 2.0, 4.0]]), lengths=torch.tensor([2]))
+        tensor([[3., 6., -inf]])
     """
     position, valid = window_positions(lengths, segments.shape[1])
     if segments.dim() == 2:

@@ -30,6 +30,11 @@ def afd_loss(student: Tensor, teacher: Tensor, attention: Tensor) -> Tensor:
 
     Returns:
         Scalar in 0..4, the mean over the batch.
+
+    Example:
+        >>> maps, attention = torch.eye(2).view(1, 2, 1, 2), torch.full((1, 2), 0.5)
+        >>> afd_loss(maps, maps, attention), afd_loss(maps, -maps, attention)  # the least and the greatest
+        (tensor(0.), tensor(4.))
     """
     student, teacher = (F.normalize(m.flatten(2), dim=2) for m in resize_to_smallest((student, teacher)))
     return (attention * (student - teacher).square().sum(2)).sum(1).mean()
@@ -78,6 +83,11 @@ class AFDLoss(FeatureDistillationLoss):
     Raises:
         ValueError: If the lists of channels are not of one length, or ``num_teachers`` or ``reduction``
             is not positive; else as :class:`FeatureDistillationLoss`.
+
+    Example:
+        >>> loss, maps = AFDLoss(student_channels=[2], teacher_channels=[2]), torch.eye(2).view(1, 2, 1, 2)
+        >>> loss([maps], [[maps]]).item(), loss([maps], [[-maps]]).item()  # one level, one teacher
+        (0.0, 4.0)
     """
 
     def __init__(

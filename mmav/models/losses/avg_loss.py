@@ -41,6 +41,11 @@ def pair_hinge_loss(
 
     Returns:
         Scalar.
+
+    Example:
+        >>> embeds, same = torch.eye(2), torch.eye(2, dtype=torch.bool)
+        >>> pair_hinge_loss(embeds, embeds, same), pair_hinge_loss(embeds, embeds, ~same)  # 2 (0.8 + 0.8)
+        (tensor(0.), tensor(3.2000))
     """
     similarity = F.normalize(first, dim=1) @ F.normalize(second, dim=1).t()
     positives = (positive_margin - similarity).clamp_min(0) * is_positive
@@ -63,6 +68,11 @@ def unimodal_avg_loss(audio: Tensor, visual: Tensor, is_positive: Tensor, **opti
 
     Returns:
         Scalar.
+
+    Example:
+        >>> audio, visual, same = torch.eye(2), torch.ones(2, 2), torch.eye(2, dtype=torch.bool)
+        >>> unimodal_avg_loss(audio, visual, same)  # 0 of sound; images are alike: 2 (1 - 0.2)
+        tensor(1.6000)
     """
     return pair_hinge_loss(audio, audio, is_positive, **options) + pair_hinge_loss(
         visual, visual, is_positive, **options
@@ -70,7 +80,13 @@ def unimodal_avg_loss(audio: Tensor, visual: Tensor, is_positive: Tensor, **opti
 
 
 def cross_modal_avg_loss(audio: Tensor, visual: Tensor, is_positive: Tensor, **options) -> Tensor:
-    """Eq. (4); arguments and result as in :func:`unimodal_avg_loss`."""
+    """Eq. (4); arguments and result as in :func:`unimodal_avg_loss`.
+
+    Example:
+        >>> audio, visual, same = torch.eye(2), torch.ones(2, 2), torch.eye(2, dtype=torch.bool)
+        >>> cross_modal_avg_loss(audio, visual, same)  # all cosines are c = 0.707: 4 (0.8 - c) + 4 (c - 0.2)
+        tensor(2.4000)
+    """
     return pair_hinge_loss(audio, visual, is_positive, **options) + pair_hinge_loss(
         visual, audio, is_positive, **options
     )
@@ -91,6 +107,11 @@ class AVGLoss(nn.Module):
 
     Raises:
         ValueError: If ``objective`` or ``reduction`` is unknown, or p is not above n.
+
+    Example:
+        >>> audio, visual, same = torch.eye(2), torch.ones(2, 2), torch.eye(2, dtype=torch.bool)
+        >>> AVGLoss('multi')(audio, visual, same)
+        {'loss_unimodal': tensor(1.6000), 'loss_cross_modal': tensor(2.4000)}
     """
 
     def __init__(

@@ -21,6 +21,13 @@ def event_relevance_loss(logits: Tensor, segments: Tensor) -> Tensor:
 
     Returns:
         Scalar.
+
+    Example:
+        >>> segments = torch.tensor([[[1, 0], [0, 1]]])  # an event, then background
+        >>> event_relevance_loss(torch.tensor([[1e3, -1e3]]), segments)
+        tensor(0.)
+        >>> event_relevance_loss(torch.zeros(1, 2), segments)  # log 2
+        tensor(0.6931)
     """
     relevant = segments[..., :-1].amax(-1).to(logits)
     return F.binary_cross_entropy_with_logits(logits, relevant)
@@ -36,6 +43,13 @@ def event_category_loss(logits: Tensor, segments: Tensor) -> Tensor:
 
     Returns:
         Scalar; 0 with a graph if no video holds an event.
+
+    Example:
+        >>> segments = torch.tensor([[[0, 1, 0], [0, 0, 1]]])  # category 1 of 2, then background
+        >>> event_category_loss(torch.tensor([[-1e3, 1e3]]), segments)
+        tensor(0.)
+        >>> event_category_loss(torch.zeros(1, 2), segments)  # log 2
+        tensor(0.6931)
     """
     present = segments[..., :-1].sum(1)
     has_event = present.amax(1) > 0
@@ -55,6 +69,11 @@ def multiple_instance_loss(scores: Tensor, events: Tensor) -> Tensor:
 
     Returns:
         Scalar.
+
+    Example:
+        >>> events = torch.tensor([[1, 0]])
+        >>> multiple_instance_loss(torch.tensor([[1.0, 0.0]]), events)  # (log(1 + 1/e) + log 2) / 2, not 0
+        tensor(0.5032)
     """
     return F.multilabel_soft_margin_loss(scores, events.to(scores))
 
@@ -77,6 +96,11 @@ class SupervisedEventLoss(_WeightedEventLoss):
 
     Raises:
         ValueError: If ``unimodal_weight`` is not in 0..1.
+
+    Example:
+        >>> even, segments = torch.zeros(1, 2), torch.tensor([[[0, 1, 0], [0, 0, 1]]])
+        >>> SupervisedEventLoss()(even, even, even, segments)  # log 2, times 1, 0.9 and 0.1
+        {'loss_relevance': tensor(0.6931), 'loss_category': tensor(0.6238), 'loss_unimodal': tensor(0.0693)}
     """
 
     def __init__(self, unimodal_weight: float = 0.1) -> None:
@@ -114,6 +138,11 @@ class WeaklySupervisedEventLoss(_WeightedEventLoss):
 
     Raises:
         ValueError: If ``unimodal_weight`` is not in 0..1.
+
+    Example:
+        >>> scores, events = torch.tensor([[1.0, 0.0]]), torch.tensor([[1, 0]])
+        >>> WeaklySupervisedEventLoss(0.25)(scores, scores, events)  # 0.5032, times 0.75 and 0.25
+        {'loss_category': tensor(0.3774), 'loss_unimodal': tensor(0.1258)}
     """
 
     def __init__(self, unimodal_weight: float = 0.08) -> None:

@@ -27,6 +27,11 @@ def feature_hint_loss(student: Tensor, teacher: Tensor, normalize: str = 'channe
     Returns:
         Scalar, the mean over all numbers: with 'channels' 2 (1 - cosine) / C, averaged over samples
         and pixels; with 'map' 2 (1 - cosine) / (C h w), averaged over samples.
+
+    Example:
+        >>> student = torch.tensor([[2.0, 0.0]])
+        >>> feature_hint_loss(student, 5 * student), feature_hint_loss(student, student.flip(1))
+        (tensor(0.), tensor(1.))
     """
     teacher = teacher.detach().to(student.dtype)
     if normalize == 'map':
@@ -48,6 +53,11 @@ class FeatureHintLoss(nn.Module):
 
     Raises:
         ValueError: If ``normalize`` is unknown or only one of the channels is given.
+
+    Example:
+        >>> loss, student = FeatureHintLoss(loss_weight=1000), torch.tensor([[2.0, 0.0]])
+        >>> loss(student, student), loss(student, student.flip(1))  # cosines 1 and 0
+        (tensor(0.), tensor(1000.))
     """
 
     def __init__(

@@ -74,6 +74,11 @@ def mta_loss(
 
     Returns:
         Scalar, the mean over the batch, in the student's precision.
+
+    Example:
+        >>> left, right = torch.tensor([[[[1.0, 0.0]]]]), torch.tensor([[[[0.0, 1.0]]]])
+        >>> mta_loss(left, [left]), mta_loss(left, [right], temperature=1.0)  # 0 and (e - 1) / (e + 1)
+        (tensor(0.), tensor(0.4621))
     """
     maps = resize_to_smallest([attention_map(feat, exponent) for feat in (student, *teachers)])
     # At T = 9 the divergence of unit vectors is 1e-5, the difference of logarithms of 1e-6 precision in
@@ -110,6 +115,11 @@ class MTALoss(FeatureDistillationLoss):
     Raises:
         ValueError: If ``temperature`` is not positive, ``exponent`` no positive whole number or
             ``protocol`` unknown; else as :class:`FeatureDistillationLoss`.
+
+    Example:
+        >>> left, right = torch.tensor([[[[1.0, 0.0]]]]), torch.tensor([[[[0.0, 1.0]]]])
+        >>> MTALoss(temperature=1.0)([left], [[right]])  # half of (e - 1) / (e + 1)
+        tensor(0.2311)
     """
 
     multi_teacher_choices = ('product', *FeatureDistillationLoss.multi_teacher_choices)

@@ -43,6 +43,11 @@ def pairwise_similarity_loss(student: Tensor, teacher: Tensor, grid_size: int = 
 
     Returns:
         Scalar in 0..4, the mean over the batch and the P^2 pairs of positions.
+
+    Example:
+        >>> apart, alike = torch.eye(2).view(1, 2, 1, 2), torch.ones(1, 2, 1, 2)  # two positions
+        >>> pairwise_similarity_loss(apart, apart), pairwise_similarity_loss(apart, alike)  # 2 of 4 differ
+        (tensor(0.), tensor(0.5000))
     """
     student, teacher = resize_to_smallest((student, teacher), limit=grid_size)
     return F.mse_loss(position_similarity(student), position_similarity(teacher))
@@ -63,6 +68,11 @@ class PairwiseSimilarityLoss(FeatureDistillationLoss):
 
     Raises:
         ValueError: If ``grid_size`` is not positive; else as :class:`FeatureDistillationLoss`.
+
+    Example:
+        >>> apart, alike = torch.eye(2).view(1, 2, 1, 2), torch.ones(1, 2, 1, 2)
+        >>> PairwiseSimilarityLoss()([apart, apart], [[apart, alike]])  # two levels, one teacher
+        tensor(0.5000)
     """
 
     def __init__(

@@ -24,6 +24,13 @@ def window_relevance_loss(logits: Tensor, relevant: Tensor, lengths: Tensor) -> 
 
     Returns:
         Scalar.
+
+    Example:
+        >>> relevant, lengths = torch.tensor([[1, 0]]), torch.tensor([1])  # two windows of one segment
+        >>> window_relevance_loss(torch.tensor([[[1e3, 0.0], [-1e3, 0.0]]]), relevant, lengths)
+        tensor(0.)
+        >>> window_relevance_loss(torch.zeros(1, 2, 2), relevant, lengths)  # log 2
+        tensor(0.6931)
     """
     position, valid = window_positions(lengths, relevant.shape[1])
     losses = F.binary_cross_entropy_with_logits(logits, relevant[:, position].to(logits), reduction='none')

@@ -39,6 +39,11 @@ def ranking_loss(
     Returns:
         Scalar, the mean of l (and l') over the B (B - 1) pairs of samples; 0 with a graph if there
         are none.
+
+    Example:
+        >>> sounds = torch.eye(2).view(2, 2, 1, 1)
+        >>> ranking_loss(sounds, sounds), ranking_loss(sounds, sounds.flip(0))  # 0.2 + 1 - 0
+        (tensor(0.), tensor(1.2000))
     """
     student, teacher = (
         F.normalize(F.adaptive_avg_pool2d(feat, pool_size).flatten(1), dim=1) for feat in (student, teacher)
@@ -71,6 +76,11 @@ class RankingLoss(FeatureDistillationLoss):
     Raises:
         ValueError: If ``margin`` is negative or ``pool_size`` not positive; else as
             :class:`FeatureDistillationLoss`.
+
+    Example:
+        >>> sounds = torch.eye(2).view(2, 2, 1, 1)
+        >>> RankingLoss(margin=0.5)([sounds], [[sounds.flip(0)]])  # each sound is nearer to the other's image
+        tensor(1.5000)
     """
 
     def __init__(

@@ -29,6 +29,10 @@ def smooth_labels(labels: Tensor, confidence: float) -> Tensor:
 
     Returns:
         The same shape.
+
+    Example:
+        >>> smooth_labels(torch.tensor([0.0, 1.0]), confidence=0.9)
+        tensor([0.0500, 0.9500])
     """
     return confidence * labels + (1 - confidence) * 0.5
 
@@ -45,6 +49,11 @@ def clamped_bce(prob: Tensor, target: Tensor, eps: float = 1e-7) -> Tensor:
 
     Returns:
         Scalar.
+
+    Example:
+        >>> one = torch.ones(1)
+        >>> clamped_bce(one / 2, one), clamped_bce(0 * one, one, eps=1e-3)  # log 2 and 3 log 10
+        (tensor(0.6931), tensor(6.9078))
     """
     with torch.autocast(prob.device.type, enabled=False):
         prob = full_precision(prob)
@@ -62,6 +71,11 @@ def modality_adversarial_loss(audio_logits: Tensor, visual_logits: Tensor) -> Te
 
     Returns:
         Scalar, the mean over the features of both.
+
+    Example:
+        >>> sure, unsure = torch.tensor([1e3]), torch.zeros(1)
+        >>> modality_adversarial_loss(sure, -sure), modality_adversarial_loss(unsure, unsure)  # 0 and log 2
+        (tensor(0.), tensor(0.6931))
     """
     return (F.softplus(-audio_logits).mean() + F.softplus(visual_logits).mean()) / 2
 
@@ -78,6 +92,11 @@ class VideoParsingLoss(nn.Module):
 
     Raises:
         ValueError: If a confidence is not in 0..1 or ``guided_weight`` is negative.
+
+    Example:
+        >>> half, labels = torch.full((1, 2), 0.5), torch.tensor([[1.0, 0.0]])
+        >>> VideoParsingLoss(guided_weight=0.6)(half, half, half, labels)  # log 2, once and 0.6 times
+        {'loss_video': tensor(0.6931), 'loss_audio': tensor(0.4159), 'loss_visual': tensor(0.4159)}
     """
 
     def __init__(
@@ -140,6 +159,11 @@ class SegmentPseudoLabelLoss(nn.Module):
 
     Raises:
         ValueError: If ``loss_weight`` is negative.
+
+    Example:
+        >>> half, labels = torch.full((1, 3, 2, 4), 0.5), torch.ones(1, 3, 4)
+        >>> SegmentPseudoLabelLoss()(half, labels, labels)  # log 2
+        {'loss_pseudo_audio': tensor(0.6931), 'loss_pseudo_visual': tensor(0.6931)}
     """
 
     def __init__(self, loss_weight: float = 1.0, eps: float = 1e-7) -> None:

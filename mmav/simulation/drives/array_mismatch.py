@@ -37,9 +37,10 @@ def perturb_rig(
         ValueError: If ``swapped`` are no two microphones of the array.
 
     Example:
-        >>> rough = perturb_rig(rig, position_std=0.02, seed=1)
-        >>> rough.differences(rig)
-        ['microphone_positions: up to 0.0538 m apart (microphone 4)']
+        >>> from mmav.simulation.drives.simulated_rig import SimulationConfig, make_rig
+        >>> rig = make_rig(SimulationConfig())
+        >>> perturb_rig(rig, position_std=0.02, seed=1).differences(rig)
+        ['microphone_positions: up to 0.0333 m apart (microphone 7)']
     """
     rng = np.random.default_rng(seed)
     values, number = rig.to_dict(), len(rig.microphone_positions)
