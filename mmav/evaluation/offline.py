@@ -1,4 +1,7 @@
-"""The table of a test without a model: for detections that come from elsewhere."""
+"""The table of a test without a model: for detections that come from elsewhere.
+
+Shapes: n detections of an image.
+"""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,6 @@
 """Center distance (CDx, CDy): how far detected boxes lie from the true ones.
 
-F: number of frames; n: detections of a frame; m: true boxes of a frame; N, M: those of all frames.
+Shapes: F frames; n detections and m true boxes of a frame, N and M of all frames.
 
 Frames are many and boxes of a frame few, so the arrays of all frames are one, and a step of the matching is
 done in all frames at once.
@@ -119,21 +119,22 @@ def _match(
     frame.
     """
     offsets = np.full((len(targets), 2), np.nan)
-    # the target of a point's frame whose turn it is, and the one at which the frame ends
+    # (N,) each: the target of a point's frame whose turn it is, and the one at which the frame ends
     turn, end = (np.searchsorted(target_frames, frames, side) for side in ('left', 'right'))
-    waiting = turn < end
+    waiting = turn < end  # (N,), which points may still be taken
     while waiting.any():
+        # from here on N is the number of points that wait, c that of those with the label of their target
         points, labels, frames, turn, end = (a[waiting] for a in (points, labels, frames, turn, end))
         waiting = np.ones(len(points), dtype=bool)
-        chosen = np.flatnonzero(labels == target_labels[turn])
-        difference = points[chosen] - targets[turn[chosen]]
+        chosen = np.flatnonzero(labels == target_labels[turn])  # (c,)
+        difference = points[chosen] - targets[turn[chosen]]  # (c, 2)
         distance = difference[:, 0] ** 2 + difference[:, 1] ** 2
         if len(chosen):
-            begin, lengths = _runs(frames[chosen])
-            least = np.repeat(np.minimum.reduceat(distance, begin), lengths)
+            begin, lengths = _runs(frames[chosen])  # one for each frame that has any
+            least = np.repeat(np.minimum.reduceat(distance, begin), lengths)  # (c,), the least of its frame
             # NaN is the least of all, as it is for argmin
             nearest = np.flatnonzero((distance == least) | np.isnan(distance))
-            nearest = nearest[_runs(frames[chosen[nearest]])[0]]
+            nearest = nearest[_runs(frames[chosen[nearest]])[0]]  # the first of each frame
             offsets[turn[chosen[nearest]]] = difference[nearest]
             waiting[chosen[nearest]] = False
         turn = turn + 1

@@ -1,6 +1,6 @@
 """Consensus IoU of heat maps that say which pixels make a sound.
 
-N maps, H height and W width in pixels, P = H W pixels, K thresholds.
+Shapes: N maps, n of them in a chunk, H height and W width in pixels, P = H W pixels, K thresholds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -188,8 +188,8 @@ class _Truth:
 
     def __init__(self, gts: np.ndarray) -> None:
         self.gts = gts
-        self.some = gts > 0
-        self.total = gts.sum(axis=1).astype(float)
+        self.some = gts > 0  # (n, P)
+        self.total = gts.sum(axis=1).astype(float)  # (n,)
         # Values of 0..1 add up to their number where each is 0 or 1: then pixels are counted, not added.
         self.whole = bool((self.total == _count(self.some)).all())
 

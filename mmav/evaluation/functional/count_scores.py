@@ -1,4 +1,7 @@
-"""Scores of a classifier that counts."""
+"""Scores of a classifier that counts.
+
+Shapes: C classes, the numbers 0..C - 1.
+"""
 
 import numpy as np
 
@@ -13,13 +16,13 @@ def count_scores(confusion: np.ndarray) -> dict[str, float]:
         ``mean_absolute_error`` in objects (the last class taken at its number), ``bias``:
         mean of predicted less true number, and ``most_frequent``: percent of frames with the most frequent
         true number, which is the accuracy of a classifier that hears nothing. NaN without frames.
-    """
-    confusion = np.asarray(confusion, dtype=np.float64)
-    total = confusion.sum()
 
     Example:
         >>> count_scores(np.array([[1, 1], [0, 2]]))  # an empty frame of four was taken for one object
         {'mean_absolute_error': 0.25, 'bias': 0.25, 'most_frequent': 50.0}
+    """
+    confusion = np.asarray(confusion, dtype=np.float64)
+    total = confusion.sum()
     if total == 0:
         return dict.fromkeys(('mean_absolute_error', 'bias', 'most_frequent'), float('nan'))
     numbers = np.arange(len(confusion))

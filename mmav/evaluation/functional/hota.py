@@ -1,6 +1,7 @@
 """HOTA: one figure for how well objects are detected and how well they keep their tracks.
 
-m: objects of a frame; n: tracked boxes of a frame; A: localisation thresholds.
+Shapes: m objects and n tracked boxes of a frame, A localization thresholds; in all frames O objects and R
+tracks, S pairs of an object and a box of one frame, P different pairs of an object and a track.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 ALPHAS = np.arange(1, 20) * 0.05
-"""Localisation thresholds 0.05, 0.10, ..., 0.95, over which the figure is averaged."""
+"""Localization thresholds 0.05, 0.10, ..., 0.95, over which the figure is averaged."""
 
 
 def hota_counts(
@@ -28,19 +29,20 @@ def hota_counts(
     Returns:
         Arrays (A,): ``true_positives``, ``false_negatives``, ``false_positives`` and
         ``association``, the sum over the true positives of their association score A(c).
-    """
 
     Example:
         >>> tracks = [np.array([7]), np.array([8])]  # object 1 is found twice, as two tracks
         >>> counts = hota_counts([np.array([1])] * 2, tracks, similarities=[np.ones((1, 1))] * 2)
         >>> {name: float(values[0]) for name, values in counts.items()}
         {'true_positives': 2.0, 'association': 1.0, 'false_negatives': 0.0, 'false_positives': 0.0}
+    """
+    # ids (O,) and (R,); the index of each box's id, for each frame (m,) and (n,)
     objects, object_index = np.unique(np.concatenate([*object_ids, []]), return_inverse=True)
     tracks, track_index = np.unique(np.concatenate([*track_ids, []]), return_inverse=True)
     object_index = np.split(object_index, np.cumsum([len(ids) for ids in object_ids])[:-1])
     track_index = np.split(track_index, np.cumsum([len(ids) for ids in track_ids])[:-1])
 
-    # all pairs of all frames in a row: which object and track, how alike, which share of their likeness
+    # all pairs of all frames in a row, (S,) each: which of the P, how alike, which share of their likeness
     keys = [rows[:, None] * len(tracks) + columns for rows, columns in zip(object_index, track_index)]
     pairs, pair_index = np.unique(
         np.concatenate([*(frame.ravel() for frame in keys), []]).astype(np.int64), return_inverse=True
@@ -48,29 +50,29 @@ def hota_counts(
     alike = np.concatenate([*(np.asarray(frame, dtype=float).ravel() for frame in similarities), []])
     shares = np.concatenate([*(_shares(frame).ravel() for frame in similarities), []])
 
-    lengths = [
+    lengths = [  # boxes of each object (O,) and of each track (R,)
         np.bincount(np.concatenate([*index, []]).astype(np.int64), minlength=len(ids))
         for index, ids in ((object_index, objects), (track_index, tracks))
     ]
     both = lengths[0][pairs // max(len(tracks), 1)] + lengths[1][pairs % max(len(tracks), 1)]
     together = np.bincount(pair_index, weights=shares, minlength=len(pairs))
-    alignment = together / (both - together)
+    alignment = together / (both - together)  # (P,), as the two before
 
-    scores = alignment[pair_index] * alike
+    scores = alignment[pair_index] * alike  # (S,)
     matched, start = [], 0
     for rows, columns in zip(object_index, track_index):
         stop = start + len(rows) * len(columns)
         if stop > start:
-            frame = scores[start:stop].reshape(len(rows), len(columns))
+            frame = scores[start:stop].reshape(len(rows), len(columns))  # (m, n)
             i, j = linear_sum_assignment(frame, maximize=True)
             matched.append(start + i * len(columns) + j)
         start = stop
-    matched = np.concatenate([*matched, []]).astype(np.int64)
+    matched = np.concatenate([*matched, []]).astype(np.int64)  # places among the S pairs
 
     counts = {name: np.zeros(len(ALPHAS)) for name in ('true_positives', 'association')}
     for place, alpha in enumerate(ALPHAS):
         hits = pair_index[matched[alike[matched] >= alpha - np.finfo(float).eps]]
-        number = np.bincount(hits, minlength=len(pairs))
+        number = np.bincount(hits, minlength=len(pairs))  # (P,)
         counts['true_positives'][place] = len(hits)
         counts['association'][place] = (number * (number / (both - number))).sum()
     return dict(
@@ -99,14 +101,14 @@ def hota(counts: dict[str, np.ndarray]) -> dict[str, float]:
 
     Source: Luiten et al., "HOTA: A Higher Order Metric for Evaluating Multi-Object Tracking" (IJCV 2021),
     equations 9 to 17.
-    """
-    hits = counts['true_positives']
 
     Example:
         >>> counts = dict(true_positives=[3], false_negatives=[1], false_positives=[0], association=[1.0])
         >>> figures = hota({name: np.array(values) for name, values in counts.items()})
         >>> {name: round(value, 4) for name, value in figures.items()}  # the root of 3/4 times 1/3
         {'hota': 50.0, 'det_a': 75.0, 'ass_a': 33.3333}
+    """
+    hits = counts['true_positives']
     boxes = hits + counts['false_negatives'] + counts['false_positives']
     if not boxes.all():
         return dict.fromkeys(('hota', 'det_a', 'ass_a'), float('nan'))

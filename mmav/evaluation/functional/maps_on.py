@@ -1,4 +1,7 @@
-"""Do maps stay on when the sound does not belong to the image?"""
+"""Do maps stay on when the sound does not belong to the image?
+
+Shapes: n clips with their own sound, m with another.
+"""
 
 import numpy as np
 from scipy.stats import rankdata
@@ -26,14 +29,14 @@ def maps_on(
 
     Raises:
         ValueError: If one of them is empty.
-    """
-    own, negatives = np.asarray(own, float), np.asarray(negatives, float)
-    if not own.size or not negatives.size:
 
     Example:
         >>> figures = maps_on(own=np.array([0.8, 0.9]), negatives=np.array([0.1, 0.85]))
         >>> figures['level'], figures['own_on'], figures['stays_on'], figures['auroc']  # 3 of 4 pairs
         (0.8, 100.0, 50.0, 75.0)
+    """
+    own, negatives = np.asarray(own, float), np.asarray(negatives, float)
+    if not own.size or not negatives.size:
         raise ValueError(f'maxima of {own.size} clips with their own sound and of {negatives.size} others')
     if level is None:
         level = np.sort(own)[::-1][max(int(np.ceil(recall * own.size)) - 1, 0)]

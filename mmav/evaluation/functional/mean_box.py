@@ -1,4 +1,7 @@
-"""The predictor that has not listened: one constant box for every frame."""
+"""The constant-box baseline, which does not listen: one box for every frame.
+
+Shapes: m boxes of a training frame.
+"""
 
 from collections.abc import Sequence
 
@@ -19,14 +22,14 @@ def mean_box_predictions(ground_truths: Sequence[np.ndarray], num_frames: int) -
 
     Raises:
         ValueError: The training frames hold no box.
-    """
-    boxes = np.concatenate([np.asarray(boxes, dtype=float).reshape(-1, 5) for boxes in ground_truths] or [[]])
-    if len(boxes) == 0:
 
     Example:
         >>> boxes = np.array([[0, 0, 10, 10, 0], [10, 10, 20, 20, 0]])
         >>> mean_box_predictions([boxes], num_frames=1)
         [array([[ 5.,  5., 15., 15.,  1.,  0.]])]
+    """
+    boxes = np.concatenate([np.asarray(boxes, dtype=float).reshape(-1, 5) for boxes in ground_truths] or [[]])
+    if len(boxes) == 0:
         raise ValueError('the training frames hold no box to average')
     labels, counts = np.unique(boxes[:, 4], return_counts=True)
     label = labels[counts.argmax()]

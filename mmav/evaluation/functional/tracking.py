@@ -1,6 +1,6 @@
 """How well tracks follow the true objects: the CLEAR MOT figures, IDF1 and HOTA.
 
-m: objects of a frame; n: tracked boxes of a frame.
+Shapes: m objects and n tracked boxes of a frame.
 """
 
 import functools

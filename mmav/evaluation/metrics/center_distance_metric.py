@@ -1,4 +1,7 @@
-"""Center distance as a metric of the evaluation loop."""
+"""Center distance as a metric of the evaluation loop.
+
+Shapes: n detections and m true boxes of a frame.
+"""
 
 from collections.abc import Sequence
 
@@ -64,9 +67,6 @@ class CenterDistanceMetric(BaseMetric):
         backend_args: File backend of ``ann_file``. Defaults to None.
         collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
         prefix: Prefix of the names. Defaults to ``'center_distance'``.
-    """
-
-    default_prefix = 'center_distance'
 
     Example:
         >>> found = dict(bboxes=torch.tensor([[0, 0, 20, 20]]), scores=torch.ones(1), labels=torch.zeros(1))
@@ -75,6 +75,9 @@ class CenterDistanceMetric(BaseMetric):
         >>> metric.process({}, [dict(pred_instances=found, gt_instances=true, img_id=0, ori_shape=(50, 100))])
         >>> metric.evaluate(size=1)
         {'center_distance/CDx': 10.0, 'center_distance/CDy': 0.0, 'center_distance/miss_rate': 0.0}
+    """
+
+    default_prefix = 'center_distance'
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """How well maps find the pixels that make the sound, and whether they listen at all.
 
-H, W: height and width of a map in pixels; K: thresholds.
+Shapes: H and W height and width of a map in pixels.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""Tracking as a metric of the evaluation loop: the columns of MM-DistillNet's Table 3 and today's."""
+"""Tracking as a metric of the evaluation loop: the columns of MM-DistillNet's Table 3 and today's.
+
+Shapes: m true boxes and n boxes of tracks of a frame.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -67,9 +70,6 @@ class TrackingMetric(BaseMetric):
         ValueError: An argument out of its range; a frame that comes twice.
         KeyError: A frame without drive, time stamp, truth or (where needed) ids.
         SampleError: An annotation without ``track_id``.
-    """
-
-    default_prefix = 'tracking'
 
     Example:
         >>> box, metric = [0, 0, 10, 10], TrackingMetric(predicted_ids=True)
@@ -81,6 +81,9 @@ class TrackingMetric(BaseMetric):
         ...     metric.process({}, [dict(sample, pred_instances=pred)])
         >>> metric.evaluate(size=2)['tracking/MOTA']
         50.0
+    """
+
+    default_prefix = 'tracking'
 
     def __init__(
         self,
@@ -146,6 +149,7 @@ class TrackingMetric(BaseMetric):
         return value
 
     def _truth(self, sample: dict) -> np.ndarray:
+        """True boxes (m, 6) of a frame: x1, y1, x2, y2, label, id."""
         if self._coco is not None:
             cat_ids = self._coco.get_cat_ids(cat_names=list(self.dataset_meta['classes']))
             return coco_ground_truth(self._coco, sample['img_id'], cat_ids, ['track_id'])

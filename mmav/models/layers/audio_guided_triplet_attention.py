@@ -49,7 +49,7 @@ def factorized_bilinear_pooling(
     product = visual * audio
     if protocol == 'official':
         product = F.dropout(product, dropout, training)
-    pooled = product.unflatten(-1, (-1, factors)).sum(-1)
+    pooled = product.unflatten(-1, (-1, factors)).sum(-1)  # (..., d_o)
     if protocol == 'paper':
         pooled = F.dropout(pooled, dropout, training)
     root = pooled.sign() * pooled.abs().clamp(min=SMALLEST).sqrt()
@@ -131,19 +131,19 @@ class AudioGuidedTripletAttention(nn.Module):
             over the locations of a segment.
         """
         height, width = visual.shape[2:4]
-        visual = visual.flatten(2, 3)
+        visual = visual.flatten(2, 3)  # (B, T, L, C_v)
         if self.channel:
             visual = visual * self._channel_attention(visual, audio)[:, :, None]
         if self.spatial:
             correlation = 0
             if self.mfb:
-                correlation = self._mfb_correlation(visual, audio)
+                correlation = self._mfb_correlation(visual, audio)  # (B, T, L, d_o)
             if self.temporal:
                 correlation = correlation + self._temporal_correlation(visual, audio)
-            attention = self.spatial_score(correlation).squeeze(-1).tanh().softmax(-1)
+            attention = self.spatial_score(correlation).squeeze(-1).tanh().softmax(-1)  # (B, T, L)
         else:
             attention = visual.new_full(visual.shape[:3], 1 / visual.shape[2])
-        attended = (attention[:, :, None] @ visual).squeeze(2)
+        attended = (attention[:, :, None] @ visual).squeeze(2)  # (B, T, C_v)
         return attended, attention.unflatten(2, (height, width))
 
     def _channel_attention(self, visual: Tensor, audio: Tensor) -> Tensor:
@@ -170,7 +170,7 @@ class AudioGuidedTripletAttention(nn.Module):
         visual = _rectify(self.temporal_visual, visual).transpose(0, 1)
         audio = F.relu(self.temporal_audio(audio)).transpose(0, 1)[:, :, None].expand_as(visual)
         self.lstm.flatten_parameters()
-        output, _ = self.lstm(torch.cat([visual + audio, audio], -1).flatten(1, 2))
+        output, _ = self.lstm(torch.cat([visual + audio, audio], -1).flatten(1, 2))  # (T, B L, d_o)
         return output.unflatten(1, visual.shape[1:3]).transpose(0, 1)
 
 

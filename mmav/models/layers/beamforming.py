@@ -102,7 +102,7 @@ def plane_wave_vectors(
         (P, F, M) complex, unit length over M; differentiable in every tensor.
     """
     lead = (directions[:, None] * microphone_positions).sum(-1)  # (P, M) metres by which the sound is early
-    phase = (2 * math.pi / speed_of_sound) * frequencies[:, None] * lead[:, None]
+    phase = (2 * math.pi / speed_of_sound) * frequencies[:, None] * lead[:, None]  # (P, F, M)
     waves = torch.complex(phase.cos(), phase.sin())
     if directivity is not None:
         towards = directions[:, None].expand(-1, microphone_positions.shape[-2], 3)
@@ -164,7 +164,7 @@ def spatial_covariance(spectrum: Tensor, weights: Tensor) -> Tensor:
                 [-4.,  5.]])
     """
     matrices = []
-    for clip in spectrum:  # one at a time, which stays in a processor's cache
+    for clip in spectrum:  # (M, F, T), one at a time, which stays in a processor's cache
         frames = clip.transpose(0, 1).contiguous()  # (F, M, T)
         matrices.append((frames * weights[:, None, None]) @ frames.mH)  # (S, F, M, M)
     return torch.stack(matrices)
@@ -229,18 +229,18 @@ def inverse_features(covariance: Tensor, loading: float, live: Tensor | None = N
         live = covariance.new_ones((covariance.shape[0], num_microphones), dtype=torch.bool)
     number = live.sum(1)[:, None, None, None, None]  # of the microphones that count
     identity = torch.eye(num_microphones, device=covariance.device)
-    trace = covariance.diagonal(dim1=-2, dim2=-1).real.sum(-1)[..., None, None]
+    trace = covariance.diagonal(dim1=-2, dim2=-1).real.sum(-1)[..., None, None]  # (B, S, F, 1, 1)
     tiny = torch.finfo(trace.dtype).tiny
     unit_trace = torch.where(trace > tiny, covariance / trace.clamp_min(tiny), identity / number)
     inverse = torch.linalg.inv((unit_trace + loading / number * identity) / (1 + loading))
-    both = live[:, :, None] & live[:, None]
+    both = live[:, :, None] & live[:, None]  # (B, M, M)
     return hermitian_features(inverse * both[:, None, None])
 
 
 def hermitian_features(matrices: Tensor) -> Tensor:
     """Hermitian matrices (..., M, M) as M * M real numbers: diagonal, real and imaginary parts above it."""
     rows, columns = _pairs(matrices.shape[-1], matrices.device)
-    upper = matrices[..., rows, columns]
+    upper = matrices[..., rows, columns]  # (..., M (M - 1) / 2)
     return torch.cat((matrices.diagonal(dim1=-2, dim2=-1).real, upper.real, upper.imag), dim=-1)
 
 
@@ -270,7 +270,7 @@ def steering_features(steering: Tensor) -> Tensor:
     """Steering vectors (..., M) as M * M real numbers; see :func:`normalized_features`."""
     rows, columns = _pairs(steering.shape[-1], steering.device)
     power = steering.real.square() + steering.imag.square()
-    products = 2 * steering[..., rows].conj() * steering[..., columns]
+    products = 2 * steering[..., rows].conj() * steering[..., columns]  # (..., M (M - 1) / 2)
     return torch.cat((power, products.real, -products.imag), dim=-1)
 
 

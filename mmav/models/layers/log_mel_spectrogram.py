@@ -1,6 +1,6 @@
 """Log-mel spectrograms of many microphones.
 
-Shapes: B clips, C microphones, L samples, F frequency bins, M mel bands, T frames.
+Shapes: B clips, C microphones, N = B C waveforms, L samples, F frequency bins, M mel bands, T frames.
 """
 
 from itertools import pairwise
@@ -179,31 +179,34 @@ class LogMelSpectrogram(nn.Module):
         (num_mics, num_samples), half = waveform.shape, self.n_fft // 2
         num_frames, num_bins = self.num_frames(num_samples), half + 1
         count = min(num_frames, _FRAMES_PER_STEP)
+        # numbers of: complex spectra (count, F), their two parts in single precision, windowed frames
+        # (count, n_fft), one padded waveform
         sizes = [2 * count * num_bins, 2 * count * num_bins, count * self.n_fft, num_samples + 2 * half]
         spectrum, parts, windowed, padded = self.window.new_empty(sum(sizes)).split(sizes)
-        spectrum = spectrum.view(count, num_bins, 2)
+        spectrum = spectrum.view(count, num_bins, 2)  # real and imaginary last
         # Real and imaginary parts apart: added before the mel product, which is then half as long.
-        squares, imaginary = parts.view(torch.float32)[: sizes[1]].view(2, count, num_bins)
+        squares, imaginary = parts.view(torch.float32)[: sizes[1]].view(2, count, num_bins)  # (count, F) each
         windowed = windowed.view(count, self.n_fft)
         padded[:half] = padded[half + num_samples :] = 0
-        frames = padded.unfold(0, self.n_fft, self.hop_length)  # a view
+        frames = padded.unfold(0, self.n_fft, self.hop_length)  # (T, n_fft), a view
 
         bands = [(a, b, getattr(self, weights)) for a, b, weights in self._bands]
         power = self.filters.new_empty(num_mics, num_frames, self.n_mels)
-        for row, mel in zip(waveform, power):
+        for row, mel in zip(waveform, power):  # (L,), (T, M)
             padded[half : half + num_samples] = row
             if self.pad_mode == 'reflect':
                 padded[:half] = row[1 : half + 1].flip(0)
                 padded[half + num_samples :] = row[num_samples - half - 1 : -1].flip(0)
             for start in range(0, num_frames, count):
-                some = frames[start : start + count]
+                some = frames[start : start + count]  # (n, n_fft)
                 n = len(some)
                 torch.mul(some, self.window, out=windowed[:n])
                 torch.fft.rfft(windowed[:n], out=torch.view_as_complex(spectrum[:n]))
-                squared = squares[:n].copy_(spectrum[:n, :, 0]).square_()
+                squared = squares[:n].copy_(spectrum[:n, :, 0]).square_()  # (n, F)
                 other = imaginary[:n].copy_(spectrum[:n, :, 1])
                 squared.addcmul_(other, other)
                 columns = mel[start : start + n].split([weights.shape[1] for _, _, weights in bands], dim=1)
+                # (n, m) for the m filters of a band, whose weights are (b - a, m)
                 for column, (a, b, weights) in zip(columns, bands):
                     torch.mm(squared[:, a:b], weights, out=column)
         return power
@@ -224,8 +227,9 @@ class LogMelSpectrogram(nn.Module):
         weights = self.filters / self.filters.sum(1, keepdim=True).clamp_min(1e-20)
         clips = []
         for clip in waveform:
-            spectrum = self._spectrum(clip)
-            cross = torch.view_as_real(spectrum[1:] * spectrum[:-1].conj()).float()
+            spectrum = self._spectrum(clip)  # (C, T, F)
+            cross = torch.view_as_real(spectrum[1:] * spectrum[:-1].conj()).float()  # (C - 1, T, F, 2)
             unit = cross / cross.norm(dim=-1, keepdim=True).clamp_min(1e-20)
+            # cosines, then sines, (C - 1, T, M) each
             clips.append(torch.cat([unit[..., 0] @ weights.t(), unit[..., 1] @ weights.t()]))
         return torch.stack(clips)
