@@ -18,6 +18,7 @@ def load_model(
     device: str,
     allow_missing: Sequence[str] = (),
     left_out: Sequence[str] = (),
+    trusted_packages: Sequence[str] = (),
 ) -> tuple[nn.Module, dict]:
     """Build a model and load its checkpoint, safely and strictly.
 
@@ -29,12 +30,14 @@ def load_model(
         allow_missing: Prefixes of parameters that the checkpoint may lack. Defaults to none.
         left_out: Parts of the model's config that only training needs, as dotted keys; they
             become None where they occur. Defaults to none.
+        trusted_packages: Packages beside OpenMMLab's whose classes a config out of the checkpoint may build;
+            see :func:`mmav.utils.config_types.check_config_types`. Defaults to none.
 
     Returns:
         The model, in evaluation mode, with the config as ``cfg``; and the checkpoint's ``meta``.
 
     Raises:
-        ValueError: The checkpoint is damaged, or there is no config.
+        ValueError: The checkpoint is damaged, there is no config, or its config names what is not trusted.
         RuntimeError: The checkpoint does not fit the config; the message lists the parameters.
     """
     checkpoint = None if weights is None else read_checkpoint(str(weights))
@@ -42,7 +45,8 @@ def load_model(
     if not cfg:
         if meta.get('cfg') is None:
             raise ValueError(f'{weights} holds no config: give the config as model')
-        cfg.update(parse_config_text(meta['cfg'], f'the config in {weights}')._cfg_dict)
+        text = parse_config_text(meta['cfg'], f'the config in {weights}', trusted_packages)
+        cfg.update(text._cfg_dict)
     model_cfg = copy.deepcopy(cfg.model)
     for key in left_out:
         *parents, last = key.split('.')

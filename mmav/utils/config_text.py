@@ -2,10 +2,13 @@
 
 import ast
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
+
+from .config_types import check_config_types, check_imports
 
 
 def without_layout(cfg: Config) -> Config:
@@ -25,27 +28,32 @@ def without_layout(cfg: Config) -> Config:
     return plain
 
 
-def parse_config_text(text: str, source: str = 'config') -> Config:
+def parse_config_text(text: str, source: str = 'config', trusted_packages: Sequence[str] = ()) -> Config:
     """Read the text that mmengine writes of a config (``Config.pretty_text``) without executing it.
 
-    Modules that its ``custom_imports`` name are imported: they are installed here, and no part of the text.
+    What it would build must be registered by mmav, by the packages that mmav stands on, or by
+    ``trusted_packages``, whose modules alone ``custom_imports`` may name, too.
 
     Args:
         text: Assignments of names to literals, ``dict(key=value)`` among them.
         source: What error messages call the text.
+        trusted_packages: Top-level packages whose code may be imported and run.
 
     Returns:
         The config.
 
     Raises:
-        ValueError: If the text holds anything else.
+        ValueError: The text holds anything else, or names what is not registered; see
+            :func:`mmav.utils.config_types.check_config_types`.
     """
     try:
         values = {_target(statement): _literal(statement.value) for statement in ast.parse(text).body}
     except (SyntaxError, TypeError, ValueError) as error:
         raise ValueError(f'{source} is no config of plain values: {error}') from error
+    check_imports(values, source, trusted_packages)
     if values.get('custom_imports'):
         import_modules_from_strings(**values['custom_imports'])
+    check_config_types(values, source, trusted_packages)
     return Config(values)
 
 

@@ -7,13 +7,21 @@ from mmengine.config import Config
 
 from mmav.utils.config_text import parse_config_text
 
-CONFIGS = sorted((Path(__file__).parents[2] / 'configs').glob('avd/*.py'))
+CONFIGS = Path(__file__).parents[2] / 'configs'
+ONE_OF_EACH = (
+    'avd/av_faster_rcnn_r18_sim_acoustic.py',
+    'avd/faster_rcnn_r50_fpn_mavd_mta.py',
+    'mm_distillnet/distillnet_effdet_d2_mavd.py',
+    'avc/og_avc_r18_sim.py',
+    'dmin/dmin_ave.py',
+    'avvp/han_llp.py',
+)
 
 
-@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', ONE_OF_EACH)
 def test_equals_mmengines_reader(path):
-    cfg = Config.fromfile(path)
-    assert parse_config_text(cfg.pretty_text).to_dict() == Config.fromstring(cfg.pretty_text, '.py').to_dict()
+    text = Config.fromfile(CONFIGS / path).pretty_text
+    assert parse_config_text(text).to_dict() == Config.fromstring(text, '.py').to_dict()
 
 
 def test_names_and_nesting():
