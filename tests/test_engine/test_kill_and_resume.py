@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.runner.checkpoint import find_latest_checkpoint
 from toy_training import finish, read_steps, start_tool, toy_config
 
@@ -144,3 +145,50 @@ def test_scheduler_that_follows_the_validation(tmp_path):
     assert train(config, tmp_path / 'run', die_at=('replace', 5)) == -signal.SIGKILL
     assert train(config, tmp_path / 'run', '--resume') == 0
     assert_same_run(tmp_path / 'run', tmp_path / 'whole')
+
+
+def test_resumed_in_another_folder_leaves_the_first_runs_files(tmp_path):
+    config, first, second = write_config(tmp_path), tmp_path / 'first', tmp_path / 'second'
+    longer = write_config(tmp_path, 'longer.py', train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=6))
+    assert train(config, first) == 0
+    before = sorted(first.rglob('*'))
+    # toy/score rises with the epochs: the second run finds a better one, and would let the first run's go
+    assert train(longer, second, '--resume', first / 'epoch_3.pth') == 0
+    assert sorted(first.rglob('*')) == before
+    kept = [name for name in checkpoints(second) if not name.startswith('best')]
+    assert kept == ['epoch_5.pth', 'epoch_6.pth']
+
+
+def test_resuming_removes_nothing_that_a_checkpoint_names(tmp_path):
+    """Only what the hook's own pattern matches in this run's folder is ever removed."""
+    work_dir, other = tmp_path / 'run', tmp_path / 'other'
+    assert train(write_config(tmp_path), work_dir) == 0
+    other.mkdir()
+    (work_dir / 'notes').mkdir()
+    victims = [
+        other / 'epoch_1.pth',
+        other / 'notes.txt',
+        work_dir / 'notes/a.txt',
+        work_dir / 'my_epoch_1.pth',
+    ]
+    victims += [tmp_path / 'epoch_7.pth', work_dir / 'epoch_final.pth', work_dir / 'best_epoch.pth']
+    for victim in victims:
+        victim.write_text('precious')
+    stale = work_dir / 'epoch_1.pth'
+    stale.write_text('expired when its writer was killed')
+    path = work_dir / 'epoch_3.pth'
+    checkpoint = read_checkpoint(str(path))
+    info = checkpoint['message_hub']['runtime_info']
+    names = [*victims, other, work_dir / 'notes', tmp_path, work_dir / '..' / 'epoch_7.pth', stale]
+    info['expired_ckpts'] = [*map(str, names), None, 3]
+    info['keep_ckpt_ids'] = ['/../../epoch_7', 'final', None, 2, 3]
+    info['best_ckpt'], info['best_score'] = str(other / 'epoch_1.pth'), -1e9
+    torch.save(checkpoint, path)
+    longer = write_config(tmp_path, 'longer.py', train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=5))
+    assert train(longer, work_dir, '--resume', path) == 0
+    assert [victim.read_text() for victim in victims] == ['precious'] * len(victims)
+    assert not stale.exists()
+    assert [name for name in checkpoints(work_dir) if name.startswith('epoch_') and name[6].isdigit()] == [
+        'epoch_4.pth',
+        'epoch_5.pth',
+    ]

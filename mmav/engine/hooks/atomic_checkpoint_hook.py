@@ -3,7 +3,10 @@
 import hashlib
 import io
 import os.path as osp
+import re
+from collections.abc import Callable
 from contextlib import contextmanager
+from string import Formatter
 
 import torch
 from mmdet.registry import HOOKS
@@ -18,14 +21,21 @@ from ...utils.checkpoint import read_checkpoint
 
 
 class _DeferredRemoval:
-    """A file backend that notes what to remove instead of removing it."""
+    """A file backend that notes what to remove instead of removing it; it knows own checkpoints only."""
 
-    def __init__(self, backend: BaseStorageBackend) -> None:
+    def __init__(self, backend: BaseStorageBackend, is_own: Callable[[str], bool]) -> None:
         self._backend = backend
+        self._is_own = is_own
         self.paths: list[str] = []
 
     def __getattr__(self, name: str):
         return getattr(self._backend, name)
+
+    def isfile(self, path: str) -> bool:
+        return self._is_own(path) and self._backend.isfile(path)
+
+    def isdir(self, path: str) -> bool:
+        return self._is_own(path) and self._backend.isdir(path)
 
     def remove(self, path: str) -> None:
         self.paths.append(path)
@@ -40,7 +50,9 @@ class AtomicCheckpointHook(CheckpointHook):
     A checkpoint and the file ``last_checkpoint`` are written to a temporary file, flushed and renamed
     (:class:`mmav.engine.AtomicLocalBackend`); other storage than local folders writes as its backend does.
     Temporary files and expired checkpoints that a killed run left are removed at the next start. Validation
-    without training saves nothing instead of failing. Arguments are those of ``CheckpointHook``.
+    without training saves nothing instead of failing. Whatever a checkpoint that is resumed says, nothing is
+    removed but files named by ``filename_tmpl`` in this run's own folder. Arguments are those of
+    ``CheckpointHook``.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -53,6 +65,11 @@ class AtomicCheckpointHook(CheckpointHook):
         if self.backend_args is None and self.file_client_args is None:
             if type(get_file_backend(out_dir)).__name__ == 'LocalBackend':
                 self.backend_args = dict(backend='atomic_local')
+        hub = runner.message_hub
+        kept = hub.get_info('keep_ckpt_ids') if 'keep_ckpt_ids' in hub.runtime_info else []
+        steps = [step for step in kept if type(step) is int]
+        if kept:
+            hub.update_info('keep_ckpt_ids', steps[-self.max_keep_ckpts :] if self.max_keep_ckpts > 0 else [])
         super().before_train(runner)
         if not is_main_process():
             return
@@ -64,8 +81,10 @@ class AtomicCheckpointHook(CheckpointHook):
             if names:
                 runner.logger.info(f'Removed unfinished files of a killed run from {folder}: {names}')
         # the checkpoint says what its writer was about to remove when it was killed
-        if 'expired_ckpts' in runner.message_hub.runtime_info:
-            self._remove(runner.message_hub.get_info('expired_ckpts'))
+        if 'expired_ckpts' in hub.runtime_info:
+            self._remove([path for path in hub.get_info('expired_ckpts') if isinstance(path, str)])
+        if self.max_keep_ckpts > 0:
+            self._remove([self._path_of(step) for step in steps[: -self.max_keep_ckpts]])
 
     def after_val_epoch(self, runner: Runner, metrics: dict) -> None:
         """Save the best checkpoint, in training only.
@@ -116,7 +135,7 @@ class AtomicCheckpointHook(CheckpointHook):
     @contextmanager
     def _removal_at_the_end(self):
         backend = self.file_backend
-        self.file_backend = deferred = _DeferredRemoval(backend)
+        self.file_backend = deferred = _DeferredRemoval(backend, self._is_own)
         try:
             yield deferred
         finally:
@@ -126,8 +145,18 @@ class AtomicCheckpointHook(CheckpointHook):
     def _path_of(self, step: int) -> str:
         return self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
 
+    def _is_own(self, path: str) -> bool:
+        """Whether this hook may have written a checkpoint: by its name, in this run's folder."""
+        folder, name = osp.split(path)
+        pattern = ''.join(
+            re.escape(text) + ('' if field is None else r'\d+')
+            for text, field, *_ in Formatter().parse(self.filename_tmpl)
+        )
+        in_folder = osp.abspath(folder) == osp.abspath(self.out_dir)
+        return in_folder and re.fullmatch(f'(best_.+_)?{pattern}', name) is not None
+
     def _remove(self, paths: list[str]) -> None:
-        for path in paths:
+        for path in filter(self._is_own, paths):
             if self.file_backend.isfile(path):
                 self.file_backend.remove(path)
             elif self.file_backend.isdir(path):  # sharded checkpoints are folders
