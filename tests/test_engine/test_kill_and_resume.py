@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.runner.checkpoint import find_latest_checkpoint
 from toy_training import finish, read_steps, start_tool, toy_config
 
+from mmav.engine.runner import StrictRunner
 from mmav.utils.checkpoint import read_checkpoint
 from mmav.utils.fileio import TEMPORARY_SUFFIX
 
@@ -192,3 +194,61 @@ def test_resuming_removes_nothing_that_a_checkpoint_names(tmp_path):
         'epoch_4.pth',
         'epoch_5.pth',
     ]
+
+
+@pytest.mark.parametrize(('batch_size', 'iterations'), [(4, 12), (12, 4), (3, 16)])
+def test_resumed_with_another_batch_size_sees_every_epoch(tmp_path, batch_size, iterations):
+    short = write_config(tmp_path, train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=2))
+    assert train(short, tmp_path / 'run') == 0
+    (tmp_path / 'run/steps.0.jsonl').unlink()
+    longer = write_config(tmp_path, 'longer.py', train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=6))
+    options = ['--cfg-options', f'train_dataloader.batch_size={batch_size}']
+    assert train(longer, tmp_path / 'run', '--resume', *options) == 0
+    steps = read_steps(tmp_path / 'run')
+    assert sorted(steps) == list(range(8, 8 + iterations))
+    samples = [index for step in steps.values() for index in step['samples']]
+    assert sorted(samples) == sorted([*range(12)] * 4)  # each of 12 samples in each of 4 epochs
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+@pytest.mark.parametrize(
+    ('option', 'text'),
+    [
+        ({'train_dataloader.batch_size': 2}, 'samples_per_iteration was 3 and is 2'),
+        ({'train_dataloader.dataset.size': 9}, 'dataset_size was 12 and is 9'),
+    ],
+)
+def test_other_data_in_the_middle_is_an_error(tmp_path, by_epoch, option, text):
+    hooks = dict(checkpoint=dict(type='AtomicCheckpointHook', interval=3, by_epoch=False))
+    config = write_config(tmp_path, by_epoch=by_epoch, default_hooks=hooks)
+    assert train(config, tmp_path / 'run', die_at=('replace', 5)) == -signal.SIGKILL  # after iteration 6
+    cfg = Config.fromfile(config)
+    cfg.merge_from_dict(dict(option, work_dir=str(tmp_path / 'run'), resume=True))
+    with pytest.raises(ValueError, match=rf'iter_6\.pth .* iteration 6, .* {text}'):
+        StrictRunner.from_cfg(cfg).train()
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_accumulated_gradients_survive(tmp_path, by_epoch):
+    # a step of the optimizer every 3 iterations, a checkpoint every 2 or 4
+    optimizer = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9), accumulative_counts=3)
+    config = write_config(tmp_path, by_epoch=by_epoch, optim_wrapper=optimizer)
+    assert train(config, tmp_path / 'whole') == 0
+    assert train(config, tmp_path / 'run', die_at=('replace', 4)) == -signal.SIGKILL
+    checkpoint = read_checkpoint(find_latest_checkpoint(str(tmp_path / 'run')))
+    assert checkpoint['meta']['iter'] % 3, 'the test shows nothing at a step of the optimizer'
+    assert train(config, tmp_path / 'run', '--resume') == 0
+    assert_same_run(tmp_path / 'run', tmp_path / 'whole')
+
+
+def test_killed_before_the_last_validation(tmp_path):
+    best = dict(type='AtomicCheckpointHook', interval=1, save_best='toy/score', rule='less')
+    two = dict(type='EpochBasedTrainLoop', max_epochs=2)
+    config = write_config(tmp_path, default_hooks=dict(checkpoint=best), train_cfg=two)  # the score falls
+    assert train(config, tmp_path / 'whole') == 0
+    # the last checkpoint is written, and the run is killed in the validation that follows
+    assert train(config, tmp_path / 'run', die_at=('compute_metrics', 2)) == -signal.SIGKILL
+    assert find_latest_checkpoint(str(tmp_path / 'run')).endswith('epoch_2.pth')
+    assert checkpoints(tmp_path / 'run') != checkpoints(tmp_path / 'whole')
+    assert train(config, tmp_path / 'run', '--resume') == 0
+    assert_same_run(tmp_path / 'run', tmp_path / 'whole')

@@ -159,13 +159,15 @@ def read_steps(work_dir: Path, rank: int = 0) -> dict[int, dict]:
 
 
 def run_tool(tool: str, arguments: list[str], die_at: tuple[str, int] | None = None) -> None:
-    """Run a program of tools/ in this process; ``die_at`` (function of os, n-th call): be killed in it.
+    """Run a program of tools/ in this process; ``die_at`` (function of os or of the metric, n-th call): be
+    killed in it.
 
     With 'fsync' the half of the file is cut off first: what a power cut may leave.
     """
     if die_at is not None:
         name, countdown = die_at
-        original, calls = getattr(os, name), []
+        owner = os if hasattr(os, name) else ToyMetric
+        original, calls = getattr(owner, name), []
 
         def killing(*args, **kwargs):
             calls.append(args)
@@ -175,7 +177,7 @@ def run_tool(tool: str, arguments: list[str], die_at: tuple[str, int] | None = N
                 os.kill(os.getpid(), signal.SIGKILL)
             return original(*args, **kwargs)
 
-        setattr(os, name, killing)
+        setattr(owner, name, killing)
     sys.argv = [f'tools/{tool}.py', *map(str, arguments)]
     torch.set_num_threads(1)
     np.random.seed(None)  # forked processes share its state; seeds that are drawn must differ as in real runs

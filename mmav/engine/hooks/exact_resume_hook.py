@@ -43,6 +43,17 @@ class ExactResumeHook(Hook):
         Args:
             runner: The runner.
         """
+        self._make_up_for_validation(runner)
+
+    def after_train(self, runner: Runner) -> None:
+        """The same for a run that was killed before its last validation: no epoch begins any more.
+
+        Args:
+            runner: The runner.
+        """
+        self._make_up_for_validation(runner)
+
+    def _make_up_for_validation(self, runner: Runner) -> None:
         if not self._check_validation:
             return
         self._check_validation = False
@@ -80,7 +91,7 @@ def validation_due(runner: Runner) -> bool:
     if runner.val_loop is None:
         return False
     if isinstance(loop, EpochBasedTrainLoop):
-        if runner.iter != runner.epoch * len(loop.dataloader):
+        if runner.iter != getattr(loop, 'epoch_start', runner.epoch * len(loop.dataloader)):
             return False  # in the middle of an epoch
         position = runner.epoch
     loop._decide_current_val_interval()

@@ -17,7 +17,8 @@ from ...utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from ...utils.config_text import without_layout
 from ..hooks import ExactResumeHook, RigCheckHook
 from .counted_data import count_samples
-from .loops import ResumableEpochTrainLoop
+from .gradients import accumulated_gradients, restore_gradients
+from .loops import ResumableEpochTrainLoop, data_position, resume_position
 
 
 @RUNNERS.register_module()
@@ -133,7 +134,8 @@ class StrictRunner(Runner):
             map_location: As in ``torch.load``.
 
         Raises:
-            ValueError: The checkpoint lacks the state of a training run, or holds a config as a program.
+            ValueError: The checkpoint lacks the state of a training run, or holds a config as a program; or
+                samples would be skipped or repeated, see :func:`mmav.engine.runner.loops.resume_position`.
         """
         self._required_keys = ['meta', 'message_hub']
         if resume_optimizer:
@@ -142,8 +144,26 @@ class StrictRunner(Runner):
             self._required_keys.append('param_schedulers')
         try:
             super().resume(filename, resume_optimizer, resume_param_scheduler, map_location)
+            resume_position(self.train_loop, self._resumed_meta, filename)
+            restore_gradients(self._plain_model, self._resumed_meta.get('accumulated_gradients') or {})
         finally:
             del self._required_keys
+
+    def save_checkpoint(self, *args, save_optimizer: bool = True, meta: dict | None = None, **kwargs) -> None:
+        """Save a checkpoint that says where in its data, and between which steps, the training stands.
+
+        Args:
+            *args: See ``Runner.save_checkpoint``.
+            save_optimizer: See ``Runner.save_checkpoint``.
+            meta: See ``Runner.save_checkpoint``.
+            **kwargs: See ``Runner.save_checkpoint``.
+        """
+        meta = dict(meta or {}, data_position=data_position(self.train_loop))
+        if save_optimizer:
+            gradients = accumulated_gradients(self._plain_model, self.optim_wrapper)
+            if gradients:
+                meta['accumulated_gradients'] = gradients
+        super().save_checkpoint(*args, save_optimizer=save_optimizer, meta=meta, **kwargs)
 
     def load_checkpoint(
         self,
@@ -181,8 +201,10 @@ class StrictRunner(Runner):
                 f"{filename} cannot be resumed: its meta holds 'config', which mmengine would run as Python "
                 'code and no training here writes; start a new run from it with load_from'
             )
+        if hasattr(self, '_required_keys'):
+            self._resumed_meta = checkpoint['meta']
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        model = self.model.module if is_model_wrapper(self.model) else self.model
+        model = self._plain_model
         if isinstance(model, BaseTTAModel):
             model = model.module
         state_dict = {
@@ -194,6 +216,10 @@ class StrictRunner(Runner):
         self._has_loaded = True
         self.logger.info(f'Load checkpoint from {filename}')
         return checkpoint
+
+    @property
+    def _plain_model(self) -> nn.Module:
+        return self.model.module if is_model_wrapper(self.model) else self.model
 
     def _end_workers(self) -> None:
         """End the processes of the loaders that keep them.
