@@ -2,6 +2,8 @@
 
 import io
 import os.path as osp
+import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -86,13 +88,15 @@ def read_checkpoint(path: str, map_location: str | Callable = 'cpu') -> dict[str
     Raises:
         FileNotFoundError: If a local file is missing.
         ValueError: If torchvision has no such model or weights, or the file is no checkpoint, is
-            truncated, or holds more than tensors, numbers, strings and log histories.
+            truncated, differs from its own checksums, or holds more than tensors, numbers, strings and log
+            histories.
     """
     if path.startswith(TORCHVISION_SCHEME):
         return _download(_torchvision_url(path), map_location)
     if path.startswith(('http://', 'https://')):
         return _download(path, map_location)
     content = get(osp.expanduser(path))
+    _check_sums(content, path)
     try:
         with admit(_training_globals()):
             checkpoint = torch.load(io.BytesIO(content), map_location=map_location, weights_only=True)
@@ -103,6 +107,19 @@ def read_checkpoint(path: str, map_location: str | Callable = 'cpu') -> dict[str
     if not isinstance(checkpoint, Mapping):
         raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint or a state dict')
     return checkpoint
+
+
+def _check_sums(content: bytes, path: str) -> None:
+    """Compare each part of a zip archive with its checksum, which ``torch.load`` ignores."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return  # damaged, or of torch before 1.6, which wrote no checksums
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, zlib.error) as error:
+        raise ValueError(f'{path} is damaged: {error}') from error
+    if damaged is not None:
+        raise ValueError(f'{path} is damaged: {damaged} in it differs from its checksum; get the file again')
 
 
 def _torchvision_url(path: str) -> str:

@@ -90,6 +90,19 @@ def test_names_a_damaged_file(tmp_path, damage):
     assert not (tmp_path / 'y').exists()
 
 
+def test_names_a_file_whose_weights_flipped_a_bit(tmp_path):
+    path = tmp_path / 'x.pth'
+    torch.save(dict(weight=torch.arange(1000.0)), path)
+    content = bytearray(path.read_bytes())
+    place = content.index(torch.arange(500.0, 510).numpy().tobytes())
+    content[place + 2] ^= 1
+    path.write_bytes(content)
+    changed = torch.load(path, weights_only=True)['weight'] != torch.arange(1000.0)
+    assert changed.sum() == 1  # torch reads the wrong number without a word
+    with pytest.raises(ValueError, match=r'x\.pth is damaged: .*data/0 .* checksum'):
+        read_checkpoint(str(path))
+
+
 def test_missing_files_and_unknown_weights(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_checkpoint(str(tmp_path / 'nothing.pth'))
