@@ -125,7 +125,7 @@ def audio_length(path: str, backend_args: dict | None = None) -> tuple[int, int]
         raise SampleError(path, f'cannot be read ({error})') from error
 
 
-def _open(file, path: str) -> soundfile.SoundFile:
+def _open(file: str | Path | BinaryIO, path: str) -> soundfile.SoundFile:
     if isinstance(file, (str, Path)):
         if not Path(file).is_file():
             raise SampleError(path, 'the file is missing')

@@ -53,7 +53,7 @@ def iter_picture_files(
     Raises:
         SampleError: If a file cannot be read as an image.
     """
-    now, shown, picture = 0, -1, None
+    now, shown = 0, -1
     while now / fps < end:
         index = math.floor(now / fps * files_fps + 1e-6)
         if index >= len(files):

@@ -7,7 +7,7 @@ height and width in pixels; L samples.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -59,8 +59,8 @@ def read_video_info(path: str | Path, backend_args: dict | None = None) -> Video
         fps = size = sample_rate = None
         for stream in container.streams.video[:1]:
             fps, size = float(stream.average_rate or 0) or None, (stream.width, stream.height)
-        for stream in container.streams.audio[:1]:
-            sample_rate = stream.rate
+        for sound in container.streams.audio[:1]:
+            sample_rate = sound.rate
         return VideoInfo(container.duration / av.time_base, fps, size, sample_rate)
 
 
@@ -147,9 +147,10 @@ def read_video_audio(path: str | Path, sample_rate: int, backend_args: dict | No
         if not container.streams.audio:
             raise SampleError(str(path), 'has no sound')
         as_float = av.AudioResampler(format='fltp')
-        parts, rate, before = [], None, 0.0
+        parts: list[np.ndarray] = []
+        rate, before = 0, 0.0
         for frame in _decode(container, container.streams.audio[0], str(path)):
-            if rate is None:
+            if not rate:
                 rate = frame.sample_rate
                 before = max((frame.time or 0.0) - _origin(container), 0.0)
             if frame.sample_rate != rate:
@@ -179,9 +180,7 @@ def _origin(container: 'av.container.InputContainer') -> float:
     return (container.start_time or 0) / av.time_base
 
 
-def _decode(
-    container: 'av.container.InputContainer', stream: 'av.stream.Stream', path: str
-) -> Iterator['av.VideoFrame | av.AudioFrame']:
+def _decode(container: 'av.container.InputContainer', stream: 'av.stream.Stream', path: str) -> Iterator[Any]:
     """Frames of a stream; an error at the end of a file that was cut off, which FFmpeg takes for its end."""
     reached = 0.0
     for packet in container.demux():

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.model import BaseModel
 from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from torch import nn
-from torch.utils.data import Dataset
 
 from mmav.structures.rig_comparison import check_same_rig, rig_of_metainfo, rig_of_model
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
@@ -34,8 +35,8 @@ class Teacher:
     """
 
     modality: str
-    model: nn.Module
-    dataset: Dataset
+    model: BaseModel
+    dataset: BaseDataset
     classes: Sequence[str]
     identity: dict
 
@@ -57,7 +58,7 @@ class Teacher:
 
 def build_frames(
     cfg: Config, data_root: str, ann_file: str | None = None, split_file: str | None = None
-) -> Dataset:
+) -> BaseDataset:
     """Build a config's test data set on the frames to label.
 
     Args:
@@ -100,7 +101,7 @@ def build_frames(
         ) from error
 
 
-def check_data_rig(dataset: Dataset, model: nn.Module, config: str) -> None:
+def check_data_rig(dataset: BaseDataset, model: nn.Module, config: str) -> None:
     """See that a model that makes acoustic images makes them with the rig of the data.
 
     Args:
@@ -125,7 +126,7 @@ def count_classes(detector: nn.Module) -> set[int]:
     }
 
 
-def find_classes(meta: Mapping, dataset: Dataset, model: nn.Module, source: str) -> Sequence[str]:
+def find_classes(meta: Mapping, dataset: BaseDataset, model: nn.Module, source: str) -> Sequence[str]:
     """Class names of a teacher: its checkpoint's, of MMDetection 3 or 2, else those of its config's data.
 
     Args:

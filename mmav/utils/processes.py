@@ -66,7 +66,9 @@ def _prepare_worker() -> None:
 
 def _die_with_parent() -> None:
     # An orphan would go on writing into the folder while the next run does.
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # of a worker
+    multiprocessing.connection.wait([parent.sentinel])
     os._exit(1)
 
 

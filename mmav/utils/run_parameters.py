@@ -135,7 +135,7 @@ def hash_weights(state_dict: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, value in state_dict.items():
         digest.update(name.encode())
-        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
