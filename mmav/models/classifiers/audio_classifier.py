@@ -1,6 +1,7 @@
 """A classifier of sounds or images: mmpretrain's, with this project's input."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmdet.registry import MODELS
@@ -60,7 +61,7 @@ class AudioClassifier(ImageClassifier):
         return super().loss(inputs, data_samples)
 
     def predict(
-        self, inputs: Tensor, data_samples: Sequence[DataSample] | None = None, **kwargs
+        self, inputs: Tensor, data_samples: Sequence[DataSample] | None = None, **kwargs: Any
     ) -> list[DataSample]:
         """Classes of a batch.
 

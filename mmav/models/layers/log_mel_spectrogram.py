@@ -52,6 +52,9 @@ class LogMelSpectrogram(nn.Module):
         ValueError: If an argument is out of its range.
     """
 
+    window: Tensor
+    filters: Tensor
+
     def __init__(
         self,
         sample_rate: int = 44100,
@@ -111,10 +114,10 @@ class LogMelSpectrogram(nn.Module):
 
     def settings(self) -> dict:
         """What determines the values, as plain types: the constructor's arguments."""
-        names = ('sample_rate', 'n_fft', 'hop_length', 'n_mels', 'reference', 'f_min', 'f_max', 'amin')
-        names += ('top_db', 'phase_channels')
+        names = ['sample_rate', 'n_fft', 'hop_length', 'n_mels', 'reference', 'f_min', 'f_max', 'amin']
+        names += ['top_db', 'phase_channels']
         if self.pad_mode != 'constant':  # stores older than the option do not name it
-            names += ('pad_mode',)
+            names.append('pad_mode')
         return {name: getattr(self, name) for name in names}
 
     def num_frames(self, num_samples: int) -> int:

@@ -3,6 +3,8 @@
 Shapes: L samples, N length of a frame in samples, F frequency bins, T frames.
 """
 
+from collections.abc import Callable
+
 import torch
 from mmdet.registry import MODELS
 from torch import Tensor, nn
@@ -34,6 +36,9 @@ class LogSpectrogram(nn.Module):
     Raises:
         ValueError: If an argument is out of its range.
     """
+
+    window: Tensor
+    density: Tensor
 
     def __init__(
         self,
@@ -70,7 +75,7 @@ class LogSpectrogram(nn.Module):
         """Frames of a waveform of ``num_samples`` samples."""
         return (num_samples - self.n_fft) // self.hop_length + 1
 
-    def _apply(self, fn, recurse: bool = True) -> 'LogSpectrogram':
+    def _apply(self, fn: Callable, recurse: bool = True) -> 'LogSpectrogram':
         """Move to another device, but keep the precision: the model's is not the transform's."""
         window, density = self.window, self.density
         super()._apply(fn, recurse)

@@ -5,6 +5,8 @@ Shapes: B videos, T segments, D channels of the embeddings, K segments of a vide
 W = T - K + 1 windows.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
@@ -166,7 +168,7 @@ class DCMR(SegmentModel):
         return data_samples
 
 
-def query_segments(inputs: Inputs, shape: tuple[int, int]) -> Tensor:
+def query_segments(inputs: Inputs, shape: Sequence[int]) -> Tensor:
     """Which segments are the query's.
 
     Args:

@@ -5,6 +5,8 @@ Shapes: B videos, T segments, H and W height and width of a segment's feature ma
 embeddings, C event categories; class C is background.
 """
 
+from typing import Any
+
 import torch
 from mmdet.registry import MODELS
 from mmdet.utils import OptConfigType, OptMultiConfig
@@ -27,7 +29,7 @@ from .segment_model import (
 )
 
 # What differs between the two ways of supervision, in the paper (lambda) and the released program.
-DEFAULTS = dict(
+DEFAULTS: dict[str, dict[str, Any]] = dict(
     fully=dict(fusion_heads=4, unimodal_weight=0.1, dima_dropout=0.02),
     weakly=dict(fusion_heads=2, unimodal_weight=0.08, dima_dropout=0.1),
 )
