@@ -1,6 +1,7 @@
 """What can be wrong with an annotated box."""
 
 import math
+from typing import Any
 
 
 def box_fault(annotation: dict, image_size: tuple[int, int], tolerance: float = 2.0) -> str | None:
@@ -14,7 +15,7 @@ def box_fault(annotation: dict, image_size: tuple[int, int], tolerance: float = 
     Returns:
         str, optional: The reason; None for a usable box.
     """
-    box = annotation.get('bbox')
+    box: Any = annotation.get('bbox')
     try:
         x, y, w, h = (float(value) for value in box)
     except (TypeError, ValueError):

@@ -5,6 +5,7 @@ Shapes: M microphones, L samples, N boxes.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class LabeledSound:
 
 
 def labeled_sound_dataset(
-    ann_file: str, data_root: str, num_microphones: int = 8, sample_rate: int = 44100, **kwargs
+    ann_file: str, data_root: str, num_microphones: int = 8, sample_rate: int = 44100, **kwargs: Any
 ) -> MAVDDataset:
     """The data set of an annotation file, read without images.
 

@@ -36,7 +36,7 @@ class FrameFiles:
         self.num_microphones = num_microphones
         self.modality_files = dict(MODALITY_FILES, **(modality_files or {}))
         self.backend_args = backend_args
-        self._found = {}
+        self._found: dict[tuple[str, str], str] = {}
 
     def pictures(self, drive: str, frame_id: str, modalities: Iterable[str]) -> dict[str, str]:
         """File of each modality.

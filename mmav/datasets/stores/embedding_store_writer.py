@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.dataset import BaseDataset, pseudo_collate
-from torch import nn
+from mmengine.model import BaseDataPreprocessor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from mmav.models.localizers import AVCTeachers
 from mmav.utils.errors import SampleError
 
 from .embedding_store import EmbeddingStore
@@ -53,8 +54,8 @@ class EmbeddingWriter:
         self,
         path: str,
         dataset: BaseDataset,
-        teachers: nn.Module,
-        data_preprocessor: nn.Module,
+        teachers: AVCTeachers,
+        data_preprocessor: BaseDataPreprocessor,
         settings: Mapping,
         dtype: str = 'float32',
         shard_size: int = 512,
@@ -140,11 +141,11 @@ class EmbeddingWriter:
 
     def _embed(self, numbers: Sequence[int], progress: tqdm) -> Iterator[dict[str, np.ndarray] | SampleError]:
         """Embeddings of the clips of shards, or why there are none."""
-        batches = []
-        for rows in map(self.rows, numbers):
-            batches += [
-                rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size)
-            ]
+        batches = [
+            list(rows[start : start + self.batch_size])
+            for rows in map(self.rows, numbers)
+            for start in range(0, len(rows), self.batch_size)
+        ]
         loader = DataLoader(
             _Readable(self.dataset), batch_sampler=batches, num_workers=self.num_workers, collate_fn=list
         )
