@@ -4,6 +4,7 @@ Shapes: n detections of an image.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from .metrics.center_distance_metric import coco_ground_truth
 
 
 def evaluate_detections(
-    ann_file: str, predictions: Sequence[np.ndarray], backend_args: dict | None = None, **kwargs
+    ann_file: str, predictions: Sequence[np.ndarray], backend_args: dict | None = None, **kwargs: Any
 ) -> dict[str, float]:
     """Evaluate detections on a COCO file as :class:`MAVDMetric` does in a test, and log its table.
 
@@ -42,8 +43,8 @@ def evaluate_detections(
     metric.dataset_meta = dict(
         classes=tuple(cat['name'] for cat in coco.load_cats(sorted(coco.get_cat_ids())))
     )
-    for image, dets in zip(images, predictions):
-        dets = torch.as_tensor(np.asarray(dets, dtype=np.float32).reshape(-1, 6))
+    for image, found in zip(images, predictions):
+        dets = torch.as_tensor(np.asarray(found, dtype=np.float32).reshape(-1, 6))
         sample = {key: image.get(key) for key in metric.conditions}
         sample.update(
             img_id=image['id'],
@@ -55,7 +56,7 @@ def evaluate_detections(
 
 
 def evaluate_mean_box(
-    train_file: str, test_file: str, backend_args: dict | None = None, **kwargs
+    train_file: str, test_file: str, backend_args: dict | None = None, **kwargs: Any
 ) -> dict[str, float]:
     """Evaluate the predictor that has not listened, see :func:`mean_box_predictions`.
 

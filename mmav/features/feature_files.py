@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,7 @@ def write_h5(
     if len(missing) == len(names) or (missing and not fill):
         raise ValueError(f'{source.folder} lacks {len(missing)} of {len(names)} clips: {missing[:5]}')
     with whole_file(path) as temporary, h5py.File(temporary, 'w') as file:
-        data = None
+        data: Any = None
         for row, name in enumerate(names):
             if name in missing:
                 continue

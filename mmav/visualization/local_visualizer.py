@@ -1,5 +1,7 @@
 """The visualizer that MMDetection's hook and our inferencer draw with."""
 
+from typing import Any
+
 import numpy as np
 from mmdet.registry import VISUALIZERS
 from mmdet.structures import DetDataSample
@@ -21,8 +23,7 @@ def crop_to_sample(image: np.ndarray, data_sample: DetDataSample | None) -> np.n
     Raises:
         ValueError: The image is smaller than the crop.
     """
-    crop = None if data_sample is None else data_sample.get('crop')
-    if crop is None:
+    if data_sample is None or (crop := data_sample.get('crop')) is None:
         return image
     x1, y1, x2, y2 = (int(value) for value in crop)
     height, width = image.shape[:2]
@@ -49,8 +50,8 @@ class MAVDLocalVisualizer(DetLocalVisualizer):
         name: str,
         image: np.ndarray,
         data_sample: DetDataSample | None = None,
-        *args,
-        **kwargs,
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         """Crop the image and draw; see ``DetLocalVisualizer.add_datasample``.
 

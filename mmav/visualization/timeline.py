@@ -21,7 +21,8 @@ _STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18000, 36000
 def event_color(label: str) -> tuple[int, int, int]:
     """Color of a class, RGB, the same in every image; dark enough for white letters."""
     hue = zlib.crc32(label.encode()) % 997 / 997
-    return tuple(round(255 * part) for part in colorsys.hls_to_rgb(hue, 0.38, 0.55))
+    red, green, blue = colorsys.hls_to_rgb(hue, 0.38, 0.55)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 class EventBand:
@@ -168,7 +169,7 @@ def _x(picture: np.ndarray, second: float, duration: float) -> int:
 def _draw_axis(picture: np.ndarray, duration: float) -> None:
     bottom = len(picture) - AXIS
     step = next((step for step in _STEPS if duration / step <= 12), duration / 12)
-    for second in np.arange(0, duration + 1e-6, step):
+    for second in np.arange(0, duration + 1e-6, step).tolist():
         x = _x(picture, second, duration)
         cv2.line(picture, (x, TOP), (x, bottom), _GRID)
         text = f'{second:g}'

@@ -4,6 +4,7 @@ Shapes: N maps, n of them in a chunk, H height and W width in pixels, P = H W pi
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ _SUCCESS_THRESHOLDS = 0.05 * np.arange(21)
 Maps = np.ndarray | torch.Tensor
 
 
-def ciou(heatmaps: Maps, gt_maps: Maps, threshold: str | float = 'median') -> dict[str, np.ndarray | float]:
+def ciou(heatmaps: Maps, gt_maps: Maps, threshold: Literal['median'] | float = 'median') -> dict[str, Any]:
     """Consensus IoU of each map, and its summaries over all maps.
 
     A pixel is on where the map, scaled to 0..1 by its own minimum and maximum, reaches the threshold. Then

@@ -144,7 +144,7 @@ def _table(names: Sequence[str], counts: np.ndarray, metrics: dict[str, float]) 
                 names[index],
                 f'{100 * hits / true:.1f}' if true else '-',
                 f'{100 * hits / predicted:.1f}' if predicted else '-',
-                names[wrong.argmax()] if wrong.any() else '-',
+                names[int(wrong.argmax())] if wrong.any() else '-',
                 str(true),
             ]
         )

@@ -20,6 +20,7 @@ from ..functional.maps_on import maps_on
 # key in the returned metrics -> column of the table
 COLUMNS = dict(ciou_at_50='cIoU', auc='AUC', mean_ciou='mean cIoU')
 PROTOCOLS = ('median', 'fixed', 'best')
+SWEEP = tuple(round(0.05 * step, 2) for step in range(1, 20))
 
 
 @METRICS.register_module()
@@ -89,7 +90,7 @@ class CIoUMetric(BaseMetric):
         self,
         protocol: str = 'median',
         threshold: float | None = None,
-        sweep: Sequence[float] = tuple(round(0.05 * step, 2) for step in range(1, 20)),
+        sweep: Sequence[float] = SWEEP,
         validation_split: str = 'val',
         classwise: bool = False,
         center_area: float = 0.5,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from io import StringIO
+from typing import Any
 
 import numpy as np
 from mmdet.datasets.api_wrappers import COCO, COCOeval
@@ -102,7 +103,7 @@ class MAVDMetric(CocoMetric):
         protocol: str = 'paper',
         score_thr: float = 0.3,
         conditions: Sequence[str] = ('time_of_day', 'motion', 'condition'),
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_choice('MAVDMetric', 'protocol', protocol, PROTOCOLS)

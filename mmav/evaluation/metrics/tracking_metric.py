@@ -219,7 +219,7 @@ class TrackingMetric(BaseMetric):
             crowded = [len(frame['truth']) > 1 for frame in frames]
             if self.single_vehicle_only == 'drives' and any(crowded):
                 continue
-            scene = []
+            scene: list[dict] = []
             for frame, several in zip(frames, crowded):
                 left_out = several and bool(self.single_vehicle_only)
                 late = scene and self.max_gap is not None
