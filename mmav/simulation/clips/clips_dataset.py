@@ -118,7 +118,8 @@ def truth_of(scene: ClipScene) -> dict[str, Any]:
 
 def coco_of(scenes: list[ClipScene], config: ClipConfig) -> dict[str, Any]:
     """COCO annotations of everything that images show; categories are the kinds, ids from 1."""
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     for number, scene in enumerate(scenes, 1):
         width, height = scene.size
         images.append(dict(id=number, file_name=f'frames/{scene.stem}.jpg', width=width, height=height))

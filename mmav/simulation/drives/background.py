@@ -80,7 +80,9 @@ def _across(scene: DriveScene, x: np.ndarray, depth: np.ndarray) -> np.ndarray:
     return (depth * slope[None] - np.float32(origin @ right)).astype(np.float32)
 
 
-def _ground_colors(scene, look: Look, x, depth, across, texture) -> np.ndarray:
+def _ground_colors(
+    scene: DriveScene, look: Look, x: np.ndarray, depth: np.ndarray, across: np.ndarray, texture: np.ndarray
+) -> np.ndarray:
     width = np.float32(scene.road.width)
     grain = cv2.GaussianBlur(texture, (0, 0), 0.8) * 3.2
     patches = cv2.resize(texture[::24, ::24], texture.shape[::-1], interpolation=cv2.INTER_CUBIC)
@@ -110,11 +112,13 @@ def _ground_colors(scene, look: Look, x, depth, across, texture) -> np.ndarray:
     return out
 
 
-def _sky_colors(look: Look, rows: int, columns: int, rng, scene: DriveScene) -> np.ndarray:
+def _sky_colors(
+    look: Look, rows: int, columns: int, rng: np.random.Generator, scene: DriveScene
+) -> np.ndarray:
     ramp = np.linspace(0, 1, rows, dtype=np.float32)[:, None, None] ** 1.4
     top, bottom = (np.asarray(color, dtype=np.float32) for color in look.sky)
     sky = np.broadcast_to(top + (bottom - top) * ramp, (rows, columns, 3)).copy()
-    clouds = np.zeros((rows, columns), dtype=np.float32)
+    clouds: np.ndarray = np.zeros((rows, columns), dtype=np.float32)
     for size, weight in ((6, 1.0), (14, 0.55), (34, 0.3)):
         cells = rng.standard_normal((max(size // 2, 2), size), dtype=np.float32)
         clouds += weight * cv2.resize(cells, (columns, rows), interpolation=cv2.INTER_CUBIC)
@@ -133,7 +137,9 @@ def _sky_colors(look: Look, rows: int, columns: int, rng, scene: DriveScene) -> 
     return sky
 
 
-def _tunnel_depth(scene, camera: PinholeCamera, x, z) -> tuple[np.ndarray, np.ndarray]:
+def _tunnel_depth(
+    scene: DriveScene, camera: PinholeCamera, x: np.ndarray, z: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Depth of floor, walls and ceiling along each pixel's ray, and where the floor is not seen."""
     left = scene.road.origin[0] - TUNNEL_MARGIN
     right = scene.road.origin[0] + scene.road.width + TUNNEL_MARGIN
@@ -146,7 +152,9 @@ def _tunnel_depth(scene, camera: PinholeCamera, x, z) -> tuple[np.ndarray, np.nd
     return depth, (side[None] < floor[:, None]) | (z[:, None] > 0)
 
 
-def _wall_colors(depth, z, texture, look: Look, camera: PinholeCamera) -> np.ndarray:
+def _wall_colors(
+    depth: np.ndarray, z: np.ndarray, texture: np.ndarray, look: Look, camera: PinholeCamera
+) -> np.ndarray:
     height = camera.mount_height + depth * z[:, None]
     tiles = 1.0 + 0.45 * (height < 2.6) - 0.5 * (np.abs(height - 2.6) < 0.12) - 0.25 * (height > 5.3)
     grey = (135 + 7 * cv2.GaussianBlur(texture, (0, 0), 1.2)) * tiles
@@ -163,7 +171,9 @@ def paint_markings(canvas: Canvas, scene: DriveScene, time: float) -> None:
     here, _ = (float(value) for value in road.coordinates(ego))
     light = np.asarray(look.ambient) + np.asarray(look.sun) * max(look.sun_direction[2], 0.3)
 
-    def stripe(across, begin, length, color, width=0.14):
+    def stripe(
+        across: float, begin: float, length: float, color: Sequence[float], width: float = 0.14
+    ) -> None:
         corners = [(begin, across - width / 2), (begin + length, across - width / 2)]
         corners += [(begin + length, across + width / 2), (begin, across + width / 2)]
         points = np.array([(*road.point(*corner), 0.0) for corner in corners])
@@ -204,14 +214,20 @@ def paint_scenery(canvas: Canvas, scene: DriveScene, thing: Scenery, time: float
     {'tree': _tree, 'lamp': _lamp}.get(thing.kind, _block)(canvas, thing, position, distance)
 
 
-def _lit(canvas: Canvas, color, normal, point, distance) -> np.ndarray:
+def _lit(
+    canvas: Canvas,
+    color: Sequence[float] | np.ndarray,
+    normal: np.ndarray,
+    point: np.ndarray,
+    distance: float,
+) -> np.ndarray:
     look = canvas.look
     light = np.asarray(look.ambient) + np.asarray(look.sun) * max(float(normal @ look.sun_direction), 0.0)
     shaded = np.asarray(color, dtype=np.float64) * (light + 0.6 * look.lamp(point))
     return canvas.through_fog(shaded, distance)
 
 
-def _block(canvas: Canvas, thing: Scenery, position, distance) -> None:
+def _block(canvas: Canvas, thing: Scenery, position: np.ndarray, distance: float) -> None:
     w, b, h = (np.array([-0.5, 0.5]) * thing.size[0], np.array([-0.5, 0.5]) * thing.size[1], thing.size[2])
     tones = ((150, 178, 200), (120, 140, 186), (186, 190, 192), (140, 170, 176))
     color = np.asarray(tones[int(thing.shade * 3.99)]) * (0.8 + 0.4 * ((thing.shade * 7) % 1))
@@ -237,7 +253,9 @@ def _block(canvas: Canvas, thing: Scenery, position, distance) -> None:
         _windows(canvas, points, normal, h, distance, thing.shade)
 
 
-def _windows(canvas: Canvas, wall: np.ndarray, normal, height: float, distance: float, shade: float) -> None:
+def _windows(
+    canvas: Canvas, wall: np.ndarray, normal: np.ndarray, height: float, distance: float, shade: float
+) -> None:
     columns = max(int(np.linalg.norm(wall[1] - wall[0]) / 3.2), 1)
     floors = min(max(int(height / 3.1), 1), 4)
     dark = _lit(canvas, (92, 78, 66), normal, wall.mean(axis=0), distance)
@@ -254,13 +272,13 @@ def _windows(canvas: Canvas, wall: np.ndarray, normal, height: float, distance: 
             canvas.fill(quad, lamp if shining else dark, None, solid=False)
 
 
-def _billboard(position, x0, x1, z0, z1) -> np.ndarray:
+def _billboard(position: np.ndarray, x0: float, x1: float, z0: float, z1: float) -> np.ndarray:
     """Upright rectangle that faces the camera's plane."""
     x, y = position
     return np.array([(x + x0, y, z0), (x + x1, y, z0), (x + x1, y, z1), (x + x0, y, z1)])
 
 
-def _tree(canvas: Canvas, thing: Scenery, position, distance) -> None:
+def _tree(canvas: Canvas, thing: Scenery, position: np.ndarray, distance: float) -> None:
     width, _, height = thing.size
     if position[1] < 1.5:
         return
@@ -283,7 +301,7 @@ def _tree(canvas: Canvas, thing: Scenery, position, distance) -> None:
         canvas.fill(points, _lit(canvas, green * tone, up, point, distance), counts)
 
 
-def _lamp(canvas: Canvas, thing: Scenery, position, distance) -> None:
+def _lamp(canvas: Canvas, thing: Scenery, position: np.ndarray, distance: float) -> None:
     if position[1] < 1.5:
         return
     height = thing.size[2]

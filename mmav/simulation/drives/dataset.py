@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -90,9 +91,9 @@ def _simulate_one(root: Path, config: SimulationConfig, job: tuple[str, int]) ->
     return scene.name
 
 
-def _gather(root: Path, jobs) -> None:
+def _gather(root: Path, jobs: Sequence[tuple[str, int]]) -> None:
     """Write COCO files and split lists from the drives' truth files."""
-    truths = {split: [] for split in SPLITS}
+    truths: dict[str, list[dict]] = {split: [] for split in SPLITS}
     for split, index in jobs:
         truths[split].append(json.loads((root / drive_name(split, index) / TRUTH_FILE).read_text()))
     backend = AtomicLocalBackend()
@@ -110,7 +111,8 @@ def _gather(root: Path, jobs) -> None:
 
 def coco_of(drives: list[dict[str, Any]]) -> dict[str, Any]:
     """COCO annotations of some drives' truths; boxes in pixels of the cropped image."""
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     width, height = CROP[2] - CROP[0], CROP[3] - CROP[1]
     for drive in drives:
         for frame in drive['frames']:

@@ -117,6 +117,6 @@ def make_look(scene: DriveScene) -> Look:
     )  # fmt: skip
 
 
-def cargo_color(paint: tuple[int, int, int]) -> tuple[int, int, int]:
+def cargo_color(paint: tuple[int, int, int]) -> tuple[int, ...]:
     """A truck's box is pale, tinted with the cab's color."""
     return tuple(int(170 + 0.25 * channel) for channel in paint)

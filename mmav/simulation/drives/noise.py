@@ -77,6 +77,7 @@ def ego_engine_noise(array: MicrophoneArray, speed: float, length: int, seed: in
     """
     engine = Vehicle(0, 'car', (1.8, 4.3, 1.5), (0.0, 0.0), 0.0, speed, level=94.0, sound_seed=seed)
     sound = vehicle_sound(engine, 0.0, length + 64)
+    assert sound is not None  # the engine has a level
     towards = np.array([0.0, 1.3, 0.6]) - array.positions
     distance = np.linalg.norm(towards, axis=1)
     gains = directivity_gains(array.directivity, (array.axes * towards).sum(1) / distance).mean(0) / distance

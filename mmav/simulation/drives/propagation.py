@@ -11,6 +11,7 @@ nowhere: the source is read between its oversampled samples.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import fft
@@ -147,7 +148,7 @@ def render_paths(
             position = read_curve[m, first:last] @ fine
             index = position.astype(np.int32)
             fraction = np.subtract(position, index, dtype=np.float64).astype(np.float32)
-            total = None
+            total: Any = None
             for band in range(len(source)):
                 pair = table[band].take(index.ravel()).reshape(index.shape)
                 value = pair.imag * fraction

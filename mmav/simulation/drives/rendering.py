@@ -13,14 +13,15 @@ import numpy as np
 from .background import paint_base, paint_markings, paint_scenery
 from .config import SimulationConfig
 from .geometry import PinholeCamera, local_to_frame
-from .look import COLORS, HEAT, THERMAL_RANGE, cargo_color, make_look
-from .meshes import vehicle_parts
+from .look import COLORS, HEAT, THERMAL_RANGE, Look, cargo_color, make_look
+from .meshes import Part, vehicle_parts
 from .painter import Canvas
-from .scene import DriveScene, Vehicle
+from .scene import DriveScene, Scenery, Vehicle
 from .truth import to_ego, vehicle_pose
 
 # Details lie on a face that is already in the depth map.
 _FLAT = ('seam', 'plate', 'grille', 'headlight', 'taillight', 'arch', 'rim', 'exhaust', 'cargo_seam')
+FlatPart = tuple[Part, np.ndarray, np.ndarray, np.ndarray, list[str]]
 DEPTH_RANGE = (3.5, 100.0)  # metres at the red and at the blue end of the depth image
 
 
@@ -45,7 +46,6 @@ class DriveRenderer:
     ) -> None:
         self.scene = scene
         self.camera = camera or PinholeCamera()
-        self.modalities = config.modalities
         self.look = make_look(scene)
         self._base = paint_base(scene, self.camera, self.look, config.modalities)
         if scene.ego_speed == 0:
@@ -68,16 +68,16 @@ class DriveRenderer:
         self._paint_objects(canvas, time)
         rng = np.random.default_rng((self.scene.seed, 11, index))
         out = {}
-        if 'rgb' in self.modalities:
+        if canvas.rgb is not None:
             out['rgb'] = self._develop(canvas.rgb, rng)
-        if 'thermal' in self.modalities:
+        if canvas.thermal is not None:
             out['thermal'] = self._develop_thermal(canvas.thermal, rng)
-        if 'depth' in self.modalities:
+        if canvas.inverse_depth is not None:
             out['depth'] = self._develop_depth(canvas.inverse_depth, rng)
         return out
 
     def _paint_objects(self, canvas: Canvas, time: float) -> None:
-        todo = []
+        todo: list[tuple[float, Vehicle | Scenery, np.ndarray, float]] = []
         for vehicle in self.scene.vehicles:
             position, heading = vehicle_pose(self.scene, vehicle, time)
             if position[1] > -vehicle.size[1]:
@@ -86,13 +86,13 @@ class DriveRenderer:
         for thing in self.scene.scenery:
             position = to_ego(self.scene, np.asarray(thing.position), time)
             todo.append((float(np.linalg.norm(position)), thing, position, 0.0))
-        for _, thing, position, heading in sorted(todo, key=lambda item: -item[0]):
-            if isinstance(thing, Vehicle):
-                paint_vehicle(canvas, thing, position, heading)
+        for _, item, position, heading in sorted(todo, key=lambda item: -item[0]):
+            if isinstance(item, Vehicle):
+                paint_vehicle(canvas, item, position, heading)
             else:
-                paint_scenery(canvas, self.scene, thing, time)
+                paint_scenery(canvas, self.scene, item, time)
 
-    def _shadow(self, canvas: Canvas, vehicle: Vehicle, position, heading) -> None:
+    def _shadow(self, canvas: Canvas, vehicle: Vehicle, position: np.ndarray, heading: float) -> None:
         w, b, h = vehicle.size[0] / 2, vehicle.size[1] / 2, vehicle.size[2]
         base = np.array([(-w, -b, 0.0), (w, -b, 0.0), (w, b, 0.0), (-w, b, 0.0)])
         foot = local_to_frame(base, position, heading)
@@ -139,7 +139,7 @@ class DriveRenderer:
 
 
 @lru_cache(maxsize=64)
-def _flat_mesh(kind: str, size: tuple[float, float, float]):
+def _flat_mesh(kind: str, size: tuple[float, float, float]) -> list[FlatPart]:
     """Parts as arrays: corners (P, 3), normals (F, 3), first corner of each face, materials."""
     meshes = []
     for part in vehicle_parts(kind, size):
@@ -164,7 +164,7 @@ def paint_vehicle(canvas: Canvas, vehicle: Vehicle, position: np.ndarray, headin
     eye = np.array([0.0, 0.0, canvas.camera.mount_height])
     meshes = _flat_mesh(vehicle.kind, vehicle.size)
 
-    def order(mesh):
+    def order(mesh: FlatPart) -> tuple[int, float]:
         center = local_to_frame(np.array([*mesh[0].center, 0.0]), position, heading)
         return mesh[0].layer, -float(np.hypot(center[0], center[1]))
 
@@ -198,7 +198,7 @@ def paint_vehicle(canvas: Canvas, vehicle: Vehicle, position: np.ndarray, headin
             canvas.glow(point, 0.55, (40, 30, 190), 0.8 * strength)
 
 
-def _color(vehicle: Vehicle, material: str) -> tuple[float, float, float]:
+def _color(vehicle: Vehicle, material: str) -> tuple[float, ...]:
     if material in ('paint', 'hood'):
         return vehicle.paint
     if material == 'seam':
@@ -208,13 +208,13 @@ def _color(vehicle: Vehicle, material: str) -> tuple[float, float, float]:
     return COLORS[material]
 
 
-def _heat(vehicle: Vehicle, material: str, look) -> float:
+def _heat(vehicle: Vehicle, material: str, look: Look) -> float:
     if vehicle.parked:
         return look.air + 0.4 * min(HEAT.get(material, 0), 0) * look.warmth
     return look.air + 400.0 * look.warmth + HEAT.get(material, 0) * look.warmth
 
 
-def _lamp_color(material: str, look, distance: float, color) -> tuple[np.ndarray, float]:
+def _lamp_color(material: str, look: Look, distance: float, color: np.ndarray) -> tuple[np.ndarray, float]:
     """Color of a burning lamp and how strong its halo is."""
     burning = np.array([235.0, 248, 255]) if material == 'headlight' else np.array([60.0, 50, 245])
     seen = float(np.exp(-0.5 * look.fog * distance))

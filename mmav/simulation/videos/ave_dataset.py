@@ -90,7 +90,7 @@ def _features(video: AVEVideo, config: AVEVideoConfig, activity: np.ndarray, mod
 
 
 @functools.lru_cache(maxsize=1)
-def _prototypes(config: AVEVideoConfig) -> tuple[np.ndarray, np.ndarray]:
+def _prototypes(config: AVEVideoConfig) -> tuple[np.ndarray, ...]:
     return tuple(
         class_prototypes(
             np.random.default_rng((config.seed, len(SPLITS), number)),
@@ -122,6 +122,10 @@ def _write_h5(path: Path, fill: Callable[[h5py.File], object]) -> None:
         fill(file)
 
 
+def _write_array(path: Path, key: str, values: np.ndarray) -> None:
+    _write_h5(path, lambda file: file.create_dataset(key, data=values))
+
+
 def _write_labels(root: Path, videos: list[AVEVideo], background: list[AVEVideo]) -> None:
     classes, segments = len(AVE_CLASSES) + 1, len(videos[0].heard)
     labels = np.zeros((len(videos), segments, classes))
@@ -129,7 +133,7 @@ def _write_labels(root: Path, videos: list[AVEVideo], background: list[AVEVideo]
     for row, video in enumerate(videos):
         labels[row, video.onset : video.offset, video.category] = 1
         labels[row, video.onset : video.offset, -1] = 0
-    relevant = labels[..., :-1].any(-1)
+    relevant = labels[..., :-1].max(-1) > 0
     of_videos = labels.max(1)
     of_videos[:, -1] = 0
     nothing = np.zeros((len(background), classes))
@@ -143,12 +147,12 @@ def _write_labels(root: Path, videos: list[AVEVideo], background: list[AVEVideo]
     rows = np.arange(len(videos))
     splits = np.array([video.split for video in videos])
     for name, values in arrays.items():
-        _write_h5(root / name, lambda file, values=values: file.create_dataset(H5_KEY, data=values))
+        _write_array(root / name, H5_KEY, values)
     for split in SPLITS[:-1]:
         chosen = rows[splits == split]
         short = chosen[~relevant[chosen].all(1)]
-        for name, values in ((f'{split}_order.h5', chosen), (f'{split}_order_match.h5', short)):
-            _write_h5(root / name, lambda file, values=values: file.create_dataset(ORDER_KEY, data=values))
+        _write_array(root / f'{split}_order.h5', ORDER_KEY, chosen)
+        _write_array(root / f'{split}_order_match.h5', ORDER_KEY, short)
 
 
 def _write_lists(root: Path, videos: list[AVEVideo]) -> None:
@@ -156,5 +160,6 @@ def _write_lists(root: Path, videos: list[AVEVideo]) -> None:
     lines += [
         f'{AVE_CLASSES[video.category]}&{video.video_id}&good&{video.onset}&{video.offset}'
         for video in videos
+        if video.category is not None
     ]
     AtomicLocalBackend().put_text('\n'.join(lines) + '\n', root / 'Annotations.txt')
