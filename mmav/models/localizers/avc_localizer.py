@@ -98,9 +98,10 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
             )
         self.teachers: AVCTeachers | None = None
         if teachers is not None:
-            self.hide('teachers', MODELS.build(teachers))
-        if self.teachers is not None and data_preprocessor is not None:
-            self.teachers.check_pictures(self.data_preprocessor)
+            frozen = MODELS.build(teachers)
+            self.hide('teachers', frozen)
+            if data_preprocessor is not None:
+                frozen.check_pictures(self.data_preprocessor)
 
     def init_weights(self) -> None:
         """Initialize the student and read the checkpoints of teachers on line."""
