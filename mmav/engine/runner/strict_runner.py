@@ -155,7 +155,9 @@ class StrictRunner(Runner):
         finally:
             del self._required_keys
 
-    def save_checkpoint(self, *args, save_optimizer: bool = True, meta: dict | None = None, **kwargs) -> None:
+    def save_checkpoint(
+        self, *args: Any, save_optimizer: bool = True, meta: dict | None = None, **kwargs: Any
+    ) -> None:
         """Save a checkpoint that says where in its data, and between which steps, the training stands.
 
         Args:
