@@ -150,7 +150,8 @@ def _are_microphone_files(inputs: Sequence, num_channels: int) -> bool:
 
 
 def _folder_clips(folder: Path, num_channels: int) -> list[AudioClip]:
-    groups, clips = defaultdict(dict), []
+    groups: dict[str, dict[int, Path]] = defaultdict(dict)
+    clips = []
     for path in sorted(folder.iterdir()):
         if not has_suffix(path, _SUFFIXES) or not path.is_file():
             continue
