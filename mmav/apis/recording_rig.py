@@ -71,7 +71,7 @@ def _steer_with(model: BaseModel, rig: Rig) -> None:
     number = len(rig.microphone_positions)
     if preprocessor.log_mel is not None and number != layer.num_microphones:
         raise ValueError(
-            f'beside acoustic images the model hears spectrograms of {layer.num_microphones} microphones, '
+            f'beside acoustic images the model takes spectrograms of {layer.num_microphones} microphones, '
             f'but the rig of the recordings has {number}'
         )
     other = AcousticImage(**{**layer.settings(), 'rig': rig})

@@ -54,7 +54,8 @@ def timelines(work_dir: Path, outcome: dict) -> Cards:
         parser = VideoParsingInferencer(
             cfg, outcome['checkpoints'][key], 'cpu', classes=classes, show_progress=False
         )
-        found[key] = parser([dict({k: s[k] for k in parser.channels}, name=s['video_id']) for s in samples])
+        sources = [dict({k: s[k] for k in parser.channels}, name=s['video_id']) for s in samples]
+        found[key] = parser(sources)['predictions']
     cards = []
     for number, sample in enumerate(samples):
         truth = [
