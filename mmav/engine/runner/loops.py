@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from typing import Any
-
 from mmdet.registry import LOOPS
 from mmengine.dist import get_world_size
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop
