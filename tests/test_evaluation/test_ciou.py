@@ -8,6 +8,7 @@ from sklearn import metrics
 
 from mmav.evaluation import ciou, ciou_at_thresholds
 from mmav.evaluation.functional import maps_on, region_ciou
+from mmav.evaluation.functional.ciou import success_rates
 
 
 def consensus(boxes: np.ndarray, size: int = 224) -> np.ndarray:
@@ -145,6 +146,14 @@ def test_chunks_change_nothing(monkeypatch):
 def test_errors(change, message):
     with pytest.raises(ValueError, match=message):
         ciou(*change(*random_maps(3)))
+
+
+def test_success_rates_are_those_of_each_threshold():
+    maps, gts = random_maps(9)
+    thresholds = [0.2, 0.5, 0.7]
+    expected = [100 * ciou(maps, gts, value)['ciou_at_50'] for value in thresholds]
+    assert success_rates(ciou_at_thresholds(maps, gts, thresholds)).tolist() == expected
+    assert success_rates(np.array([[0.5, 0.49], [0.1, 0.9], [1, 0], [0, 0.2]])).tolist() == [50, 25]
 
 
 def test_maps_on_against_sklearn():

@@ -159,10 +159,10 @@ def test_tables_are_logged():
 @pytest.mark.parametrize(
     'samples, error, message',
     [
-        ([sample(np.zeros((4, 4)))], SampleError, 'frames/a.jpg: the sample has no gt_map'),
+        ([sample(np.zeros((4, 4)))], SampleError, 'frames/a.jpg: has no gt_map'),
         ([sample(np.zeros((4, 4)), np.zeros((4, 5)))], SampleError, r'\(4, 4\) and gt_map \(4, 5\)'),
         ([sample(np.full((4, 4), np.nan), np.zeros((4, 4)))], SampleError, 'pred_map must be finite'),
-        ([DetDataSample(metainfo=dict(img_id=7))], SampleError, 'sample 7: the sample has no pred_map'),
+        ([DetDataSample(metainfo=dict(img_id=7))], SampleError, 'sample 7: has no pred_map'),
         ([sample(np.zeros((4, 4)), negative='noise')], ValueError, 'no clip with its own sound'),
     ],
 )
