@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmav.features.segment_feature_extractor import LLP_FEATURES
-from mmav.structures.event_runs import find_events
+from mmav.structures.events import find_events
 from mmav.utils.errors import SampleError
 
 from ..datasets.llp import LLP_CLASSES

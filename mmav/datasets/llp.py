@@ -18,7 +18,7 @@ from mmav.media.audio_files import read_bytes
 from mmav.utils.errors import SampleError
 
 from .data_root import below_root
-from .segment_labels import EventTable, read_event_table, read_table
+from .event_table import EventTable, read_event_table, read_table
 
 LLP_CLASSES = (
     'Speech',

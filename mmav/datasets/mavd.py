@@ -16,9 +16,9 @@ from mmav.utils.errors import SampleError
 from .box_fault import box_fault
 from .data_root import below_root
 from .mavd_conditions import CONDITIONS, fill_conditions, keep_condition
-from .mavd_files import FrameFiles
 from .mavd_layout import (
     AUDIO_EXTENSIONS,
+    FrameFiles,
     is_bogus,
     read_split_list,
     read_timestamps,
