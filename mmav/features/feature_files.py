@@ -14,7 +14,7 @@ from mmav.datasets.clip_names import H5_KEY
 from mmav.media.h5_array import H5Array, write_h5_array
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import AtomicLocalBackend
-from mmav.utils.run_parameters import claim_folder, refuse_other_parameters
+from mmav.utils.run_parameters import record_parameters, refuse_other_parameters
 
 _NOTE = 'extraction.json'
 
@@ -31,13 +31,13 @@ class ArrayFolder:
         self.folder = Path(folder)
         self.parameters = dict(parameters)
 
-    def claim(self) -> None:
+    def record_parameters(self) -> None:
         """Note the parameters in the folder, or see that the note in place says the same.
 
         Raises:
             FileExistsError: If the folder holds features that were made otherwise, or something else.
         """
-        claim_folder(
+        record_parameters(
             self.folder / _NOTE,
             json.dumps(self.parameters, indent=1),
             'holds features made with other parameters',

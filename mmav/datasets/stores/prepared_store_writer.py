@@ -19,7 +19,7 @@ from ..transforms.load_multichannel_audio import LoadMultichannelAudio
 from ..transforms.load_visual_modalities import LoadVisualModalities
 from ..transforms.resize_modalities import ResizeModalities
 from .shard_store import STORE_VERSION
-from .shard_writer import claim_store, shard_folder, unfinished_shards, write_index, write_shard
+from .shard_writer import record_settings, shard_folder, unfinished_shards, write_index, write_shard
 
 _AUDIO_KINDS = ('int16', 'float32', 'log_mel', 'acoustic_image', 'spectrogram', 'none')
 
@@ -132,7 +132,7 @@ class StoreWriter:
             FileExistsError: If the folder holds a store of other settings or frames.
             SampleError: If a frame cannot be read and ``on_error`` is 'raise'.
         """
-        claim_store(self.path, self.settings, 'prepared store')
+        record_settings(self.path, self.settings, 'prepared store')
         count = -(-len(self.frames) // self.shard_size)
         todo = unfinished_shards(self.path, count)
         progress = tqdm(total=len(self.frames), desc='preparing', unit='frame')

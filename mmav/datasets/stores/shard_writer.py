@@ -11,7 +11,7 @@ from numpy.lib.format import open_memmap
 
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import whole_folder, write_json
-from mmav.utils.run_parameters import claim_folder
+from mmav.utils.run_parameters import record_parameters
 
 from .shard_store import INDEX_FILE, STORE_VERSION, file_checksum, is_whole
 
@@ -19,7 +19,7 @@ _SETTINGS_FILE = 'store.json'
 _SHARD_FILE = 'shard.json'
 
 
-def claim_store(path: Path, settings: Mapping, kind: str) -> None:
+def record_settings(path: Path, settings: Mapping, kind: str) -> None:
     """Note the settings in a folder, or see that the ones in place are the same; remove what a kill left.
 
     Args:
@@ -30,7 +30,7 @@ def claim_store(path: Path, settings: Mapping, kind: str) -> None:
     Raises:
         FileExistsError: If the folder holds something else.
     """
-    claim_folder(path / _SETTINGS_FILE, json.dumps(settings, indent=1), f'is a {kind} of other settings')
+    record_parameters(path / _SETTINGS_FILE, json.dumps(settings, indent=1), f'is a {kind} of other settings')
 
 
 def shard_folder(path: Path, number: int) -> Path:
@@ -124,7 +124,7 @@ def write_index(path: Path, settings: Mapping, count: int) -> None:
 
     Args:
         path: Its folder.
-        settings: As in :func:`claim_store`.
+        settings: As in :func:`record_settings`.
         count: Number of shards, all written.
     """
     shards, failures = [], {}

@@ -152,6 +152,10 @@ def success_rates(scores: np.ndarray) -> np.ndarray:
 
     Returns:
         (K,) in percent.
+
+    Example:
+        >>> success_rates(np.array([[0.5, 0.4], [0.6, 0.9]])).tolist()
+        [100.0, 50.0]
     """
     return 100 * (scores >= 0.5).mean(axis=0)
 

@@ -21,7 +21,7 @@ from ..functional.ciou import (
     success_rates,
     summarize_ciou,
 )
-from ..functional.maps_on import maps_on
+from ..functional.negative_audio import negative_audio_rates
 from .ciou_tables import COLUMNS, negatives_table, scores_table, sweep_table
 from .sample_arrays import sample_array
 
@@ -41,18 +41,19 @@ class CIoUMetric(BaseMetric):
     - ``ciou/class/<class>/...``: the first three of each class (metainfo ``category``), with ``classwise``;
     - ``ciou/whole_image/...`` and ``ciou/centred_box/...``: of two regions that are the same for every clip,
       and so depend on neither image nor sound. A figure that does not stand above them shows nothing;
-    - ``ciou/<negative>/stays_on`` and ``ciou/<negative>/auroc``: where there are clips with a sound that does
-      not belong to the image, of each kind of it, see below.
+    - ``ciou/<negative>/false_positive_rate`` and ``ciou/<negative>/auroc``: where there are clips with a
+      sound that does not belong to the image, of each kind of it, see below.
 
     **Negatives** are samples whose metainfo ``negative`` names a kind of sound ('silence', 'noise', 'other':
     :class:`mmav.datasets.NegativeSoundDataset`), and those of which nothing in the image makes the sound:
     whose metainfo ``offscreen`` is true or whose ``split`` is 'offscreen' (kind 'offscreen'). They have no
     part in the figures above. A map *is on* if its largest value, before any normalization, reaches the level
     ``on_level``, or else the greatest level that the share ``on_recall`` of the clips with their own sound
-    reaches. ``stays_on`` is the share of a kind's maps that are on; ``auroc`` needs no level: how often a
-    clip with its own sound has the larger maximum than a negative one (half counted where equal). A model
-    that ignores the sound has ``stays_on`` = ``on_recall`` and ``auroc`` = 50. So have maps that are
-    normalized one by one, such as an object-guided model's: what the sound does to their maximum is lost.
+    reaches. ``false_positive_rate`` is the share of a kind's maps that are on; ``auroc`` needs no level: how
+    often a clip with its own sound has the larger maximum than a negative one (half counted where equal). A
+    model that ignores the sound has ``false_positive_rate`` = ``on_recall`` and ``auroc`` = 50. So have maps
+    that are normalized one by one, such as an object-guided model's: what the sound does to their maximum is
+    lost.
 
     Args:
         protocol: How a map is cut into on and off. ``'median'``: at its own median; the papers'.
@@ -221,7 +222,7 @@ class CIoUMetric(BaseMetric):
             tables.append(sweep_table(rates))
         negatives = self._negatives(results, own)
         for kind, values in negatives.items():
-            metrics.update({f'{kind}/{key}': values[key] for key in ('stays_on', 'auroc')})
+            metrics.update({f'{kind}/{key}': values[key] for key in ('false_positive_rate', 'auroc')})
         if negatives:
             tables.append(negatives_table(negatives))
         MMLogger.get_current_instance().info('\n' + '\n'.join(tables))
@@ -245,7 +246,7 @@ class CIoUMetric(BaseMetric):
         kinds = sorted({result['negative'] for result in results} - {None})
         own_maxima = np.array([result['maximum'] for result in own])
         return {
-            kind: maps_on(
+            kind: negative_audio_rates(
                 own_maxima,
                 np.array([result['maximum'] for result in results if result['negative'] == kind]),
                 self.on_level,

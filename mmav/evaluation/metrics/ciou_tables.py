@@ -31,11 +31,13 @@ def sweep_table(rates: Mapping[float, float]) -> str:
 
 
 def negatives_table(negatives: Mapping[str, dict]) -> str:
-    """Values of :func:`mmav.evaluation.functional.maps_on` by kind of sound."""
+    """Values of :func:`mmav.evaluation.functional.negative_audio_rates` by kind of sound."""
     rows = [['sound', 'maps that are on', 'AUROC', 'level', 'clips']]
     first = next(iter(negatives.values()))
-    rows.append(['own', f'{first["own_on"]:.2f}', '', f'{first["level"]:.4f}', str(first['own_clips'])])
+    rows.append(
+        ['own', f'{first["true_positive_rate"]:.2f}', '', f'{first["level"]:.4f}', str(first['own_clips'])]
+    )
     for kind, values in negatives.items():
-        row = [f'{values["stays_on"]:.2f}', f'{values["auroc"]:.2f}', f'{values["level"]:.4f}']
+        row = [f'{values["false_positive_rate"]:.2f}', f'{values["auroc"]:.2f}', f'{values["level"]:.4f}']
         rows.append([kind, *row, str(values['clips'])])
     return AsciiTable(rows).table

@@ -89,9 +89,9 @@ def render_source(
     array = make_array(config)
     length = round(scene.duration * SAMPLE_RATE)
     times = np.arange(-(-length // HOP) + 1) * HOP / SAMPLE_RATE
-    receivers = np.zeros((8, len(times), 3))
-    receivers[..., :2] = scene.ego_positions(times)
-    receivers += array.positions[:, None]
+    microphones = np.zeros((8, len(times), 3))
+    microphones[..., :2] = scene.ego_positions(times)
+    microphones += array.positions[:, None]
     delays_error = np.asarray(scene.microphone_delays)[:, None]
 
     def position(at, height=vehicle.source_height, mirror=False):
@@ -108,7 +108,7 @@ def render_source(
         paths.append((config.facade_reflection, lambda at: position(at, mirror=True)))
     out = None
     for coefficient, source in paths:
-        delay, distance, towards = propagation_paths(source, receivers, times)
+        delay, distance, towards = propagation_paths(source, microphones, times)
         cosine = np.einsum('mkd,md->mk', towards, array.axes)
         gains = coefficient * directivity_gains(array.directivity, cosine) / distance
         heard = render_paths(signal, signal_start, delay + delays_error, gains, length)

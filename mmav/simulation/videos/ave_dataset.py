@@ -27,7 +27,7 @@ from mmav.datasets.clip_names import H5_KEY
 from mmav.media.h5_array import write_h5_array
 from mmav.utils.fileio import AtomicLocalBackend
 
-from ..resuming import claim_data_set, sample_splits
+from ..resuming import record_manifest, sample_splits
 from .ave_videos import SPLITS, AVEVideo, AVEVideoConfig, sample_ave_video
 from .segment_features import class_prototypes, event_features
 
@@ -51,7 +51,7 @@ def simulate_ave(root: str | os.PathLike, config: AVEVideoConfig, progress: bool
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
     manifest = dict(format='mmav simulated AVE', format_version=FORMAT_VERSION, parameters=config.to_dict())
-    root = claim_data_set(root, manifest)
+    root = record_manifest(root, manifest)
     drawn = sample_splits(sample_ave_video, config, SPLITS, config.videos)
     videos = [video for split in SPLITS[:-1] for video in drawn[split]]
     _write_lists(root, videos)
