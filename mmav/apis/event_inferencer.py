@@ -11,7 +11,7 @@ import torch
 from mmengine.model import BaseModel
 
 from mmav.features.segment_feature_extractor import AVE_FEATURES
-from mmav.structures.event_runs import find_events
+from mmav.structures.events import find_events
 from mmav.utils.errors import SampleError
 
 from ..datasets.ave import AVE_CLASSES

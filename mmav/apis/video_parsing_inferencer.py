@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.model import BaseModel
 
 from mmav.features.segment_feature_extractor import LLP_FEATURES
-from mmav.structures.event_runs import find_events
+from mmav.structures.events import find_events
 from mmav.utils.checks import check_positive, check_range
 from mmav.utils.errors import SampleError
 

@@ -17,9 +17,9 @@ from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path, list_dir_or_file
 from mmengine.logging import print_log
 
-from mmav.media.audio_files import read_bytes
 from mmav.media.suffixes import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_bytes
 
 from .data_root import below_root
 from .transforms import LoadAudioSegment, LoadClipFrame

@@ -12,6 +12,7 @@ import numpy as np
 from mmav.utils.errors import SampleError
 from mmav.utils.precision import as_float
 
+from .box_checks import is_label
 from .mavd import MAVDDataset
 from .transforms.load_multichannel_audio import LoadMultichannelAudio
 
@@ -112,9 +113,5 @@ def labeled_sounds(
 
 
 def _boxes(info: dict, min_score: float) -> np.ndarray:
-    boxes = [
-        instance['bbox']
-        for instance in info['instances']
-        if not instance.get('ignore_flag') and instance.get('score', 1.0) >= min_score
-    ]
+    boxes = [instance['bbox'] for instance in info['instances'] if is_label(instance, min_score)]
     return np.array(boxes, dtype=np.float64).reshape(-1, 4)

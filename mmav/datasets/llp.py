@@ -15,11 +15,11 @@ from mmengine.fileio import join_path, list_dir_or_file
 from mmengine.logging import print_log
 
 from mmav.datasets.clip_names import YOUTUBE_ID
-from mmav.media.audio_files import read_bytes
 from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_bytes
 
 from .data_root import below_root
-from .segment_labels import EventTable, read_event_table, read_table
+from .event_table import EventTable, read_event_table, read_table
 
 LLP_CLASSES = (
     'Speech',

@@ -14,12 +14,12 @@ from mmengine.logging import print_log
 from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
 
-from .box_fault import box_fault
+from .box_checks import box_error
 from .data_root import below_root
 from .mavd_conditions import CONDITIONS, fill_conditions, keep_condition
-from .mavd_files import FrameFiles
 from .mavd_layout import (
     AUDIO_EXTENSIONS,
+    FrameFiles,
     is_bogus,
     read_split_list,
     read_timestamps,
@@ -266,7 +266,7 @@ class MAVDDataset(CocoDataset):
             )
         usable = []
         for annotation in annotations:
-            reason = box_fault(annotation, size, self.box_tolerance)
+            reason = box_error(annotation, size, self.box_tolerance)
             if reason is None:
                 usable.append(annotation)
             elif self.on_error == 'raise':

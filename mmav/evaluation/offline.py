@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmdet.datasets.api_wrappers import COCO
-from mmengine.fileio import get_local_path
 from mmengine.structures import InstanceData
 
+from .coco import coco_ground_truth, load_coco
 from .functional import mean_box_predictions
 from .metrics import MAVDMetric
-from .metrics.center_distance_metric import coco_ground_truth
 
 
 def evaluate_detections(
@@ -58,7 +56,7 @@ def evaluate_detections(
 def evaluate_mean_box(
     train_file: str, test_file: str, backend_args: dict | None = None, **kwargs: Any
 ) -> dict[str, float]:
-    """Evaluate the predictor that has not listened, see :func:`mean_box_predictions`.
+    """Evaluate the constant-box baseline, see :func:`mean_box_predictions`.
 
     Args:
         train_file: COCO file whose boxes are averaged.
@@ -69,10 +67,8 @@ def evaluate_mean_box(
     Returns:
         Metrics by name.
     """
-    with get_local_path(train_file, backend_args=backend_args) as path:
-        coco = COCO(path)
-    with get_local_path(test_file, backend_args=backend_args) as path:
-        frames = len(COCO(path).get_img_ids())
+    coco = load_coco(train_file, backend_args)
+    frames = len(load_coco(test_file, backend_args).get_img_ids())
     cat_ids = sorted(coco.get_cat_ids())
     boxes = [coco_ground_truth(coco, img_id, cat_ids) for img_id in coco.get_img_ids()]
     return evaluate_detections(test_file, mean_box_predictions(boxes, frames), backend_args, **kwargs)

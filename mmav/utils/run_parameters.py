@@ -12,7 +12,7 @@ from torch import Tensor
 from .fileio import AtomicLocalBackend, write_json
 
 
-def claim_folder(file: str | Path, text: str, what: str) -> None:
+def record_parameters(file: str | Path, text: str, what: str) -> None:
     """Note in a folder what its content is made with, or see that the note in place says the same.
 
     Args:

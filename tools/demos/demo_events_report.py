@@ -11,7 +11,7 @@ from mmav.apis import EventInferencer
 from mmav.apis.event_inferencer import event_bands
 from mmav.datasets import AVEDataset
 from mmav.evaluation import segment_accuracy
-from mmav.structures.event_runs import find_events
+from mmav.structures.events import find_events
 from mmav.visualization import EventBand, draw_timeline
 
 # Of each network, its name and a remark.

@@ -12,7 +12,7 @@ from mmav.apis import VideoParsingInferencer
 from mmav.apis.video_parsing_inferencer import timeline_bands
 from mmav.datasets import LLPDataset
 from mmav.evaluation import llp_f1
-from mmav.structures.event_runs import find_events
+from mmav.structures.events import find_events
 from mmav.visualization import EventBand, draw_timeline
 
 COLUMNS = dict(audio='Audio', visual='Visual', audio_visual='AV', type_av='Type@AV', event_av='Event@AV')

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from common import Steps, run_side_by_side, run_tool, test, train
 from common_data import data_options, schedule_options
+from common_report import read_detections
 from demo_avd import LOG_MEL
 from mmengine.fileio import dump, load
 from mmengine.registry import init_default_scope
@@ -100,12 +101,12 @@ def evaluate_swapped(detections: Path, truth: Path) -> dict[str, float]:
         As :func:`common.test`.
     """
     ids = sorted(image['id'] for image in load(truth)['images'])
-    boxes = {image_id: [] for image_id in ids}
-    for found in load(detections):
-        x, y, w, h = found['bbox']
-        boxes[found['image_id']].append([x, y, x + w, y + h, found['score'], 0])
+    found = read_detections(detections, 0)
     others = ids[len(ids) // 2 :] + ids[: len(ids) // 2]
-    predictions = [np.array(boxes[image_id]).reshape(-1, 6) for image_id in others]
+    predictions = [
+        np.array([[*one['bbox'], one['score'], 0] for one in found.get(image_id, ())]).reshape(-1, 6)
+        for image_id in others
+    ]
     return evaluate_detections(str(truth), predictions)
 
 

@@ -8,9 +8,9 @@ from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
 from mmav.datasets.stores.prepared_store import PreparedFrame
-from mmav.media.audio_files import read_bytes
 from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_bytes
 
 
 def read_image(path: str, backend_args: dict | None = None, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:

@@ -97,7 +97,7 @@ def ciou_at_thresholds(heatmaps: Maps, gt_maps: Maps, thresholds: Sequence[float
 
 
 def region_ciou(region: np.ndarray, gt_maps: Maps) -> np.ndarray:
-    """Consensus IoU of one region that is given for every image: a yardstick that neither sees nor hears.
+    """Consensus IoU of one region that is given for every image: a baseline without input.
 
     Args:
         region: (H, W) bool, the pixels that are on.
@@ -143,6 +143,42 @@ def summarize_ciou(scores: np.ndarray) -> dict[str, float]:
         auc=float(trapezoid(success, _SUCCESS_THRESHOLDS)),
         mean_ciou=float(scores.mean()),
     )
+
+
+def success_rates(scores: np.ndarray) -> np.ndarray:
+    """Share of maps whose consensus IoU is at least 0.5, at each of some thresholds.
+
+    Args:
+        scores: (N, K) of :func:`ciou_at_thresholds`, N > 0.
+
+    Returns:
+        (K,) in percent.
+
+    Example:
+        >>> success_rates(np.array([[0.5, 0.4], [0.6, 0.9]])).tolist()
+        [100.0, 50.0]
+    """
+    return 100 * (scores >= 0.5).mean(axis=0)
+
+
+def centered_box(shape: tuple[int, int], area: float) -> np.ndarray:
+    """A box in the middle of an image, of its aspect ratio.
+
+    Args:
+        shape: (H, W) in pixels.
+        area: Share of the image that it covers, above 0 up to 1.
+
+    Returns:
+        (H, W) bool, true within.
+    """
+    region = np.zeros(shape, bool)
+    bounds = []
+    for length in shape:
+        side = max(round(length * area**0.5), 1)
+        start = (length - side) // 2
+        bounds.append(slice(start, start + side))
+    region[tuple(bounds)] = True
+    return region
 
 
 def _chunks(heatmaps: Maps, gt_maps: Maps) -> Iterator[tuple[np.ndarray, '_Truth']]:

@@ -176,8 +176,8 @@ class LogMelSpectrogram(nn.Module):
     def _stream_mel_power(self, waveform: Tensor) -> Tensor:
         """The same for a CPU, where fresh memory costs more than the arithmetic.
 
-        A few frames at a time go through the same room, which stays in the cache; it is one piece, which the
-        allocator keeps between calls.
+        A few frames at a time go through the same buffer, which stays in the cache; it is one piece, which
+        the allocator keeps between calls.
         """
         (num_mics, num_samples), half = waveform.shape, self.n_fft // 2
         num_frames, num_bins = self.num_frames(num_samples), half + 1

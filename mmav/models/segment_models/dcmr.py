@@ -24,9 +24,9 @@ from .segment_model import (
     Samples,
     SegmentModel,
     check_same_segments,
-    receivers,
+    ensure_data_samples,
+    select_inputs,
     stack_labels,
-    take_inputs,
 )
 
 # Queried modality and the one that is searched, as the outputs begin.
@@ -111,7 +111,7 @@ class DCMR(SegmentModel):
         Args:
             inputs: See the class.
         """
-        visual, audio = take_inputs(inputs, self.channels)
+        visual, audio = select_inputs(inputs, self.channels)
         check_same_segments(visual, audio)
         mask = query_segments(inputs, audio.shape[:2])
         valid = None if self.query_context else mask
@@ -159,7 +159,7 @@ class DCMR(SegmentModel):
         """
         scores = self.outputs(inputs)['window_scores']
         lengths = (inputs['query_mask'] > 0.5).sum(1)
-        data_samples = receivers(data_samples, *inputs['audio'].shape[:2])
+        data_samples = ensure_data_samples(data_samples, *inputs['audio'].shape[:2])
         for index, sample in enumerate(data_samples):
             windows = scores[index][torch.isfinite(scores[index])]
             sample.pred_start = windows.argmax()

@@ -23,9 +23,9 @@ from .segment_model import (
     Samples,
     SegmentModel,
     check_same_segments,
-    receivers,
+    ensure_data_samples,
+    select_inputs,
     stack_labels,
-    take_inputs,
 )
 
 # What differs between the two ways of supervision, in the paper (lambda) and the released program.
@@ -160,7 +160,7 @@ class DMIN(SegmentModel):
         Args:
             inputs: ``visual`` and ``audio``.
         """
-        visual, audio = take_inputs(inputs, self.channels, maps=('visual',))
+        visual, audio = select_inputs(inputs, self.channels, maps=('visual',))
         check_same_segments(visual, audio)
         visual = self.visual_fc(visual)
         if self.agta is None:
@@ -220,7 +220,7 @@ class DMIN(SegmentModel):
             data_samples: Receive the predictions; None: new ones do.
         """
         outputs = self.outputs(inputs)
-        data_samples = receivers(data_samples, *inputs['audio'].shape[:2])
+        data_samples = ensure_data_samples(data_samples, *inputs['audio'].shape[:2])
         relevance = outputs['is_event_logits'].flatten(1).sigmoid()
         logits = outputs['raw_logits' if self.weakly else 'event_logits']
         labels = assign_labels(relevance, logits, self.num_categories, self.relevance_thr)

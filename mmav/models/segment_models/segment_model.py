@@ -55,7 +55,7 @@ class SegmentModel(BaseModel):
             self.to(dtype)
 
 
-def take_inputs(inputs: Inputs, channels: dict[str, int], maps: Sequence[str] = ()) -> list[Tensor]:
+def select_inputs(inputs: Inputs, channels: dict[str, int], maps: Sequence[str] = ()) -> list[Tensor]:
     """The features that a model reads.
 
     Args:
@@ -143,8 +143,10 @@ def stack_labels(
     return targets.to(like.device, full_precision_dtype(like))
 
 
-def receivers(samples: Samples | None, num_videos: int, num_segments: int) -> list[SegmentDataSample]:
-    """What receives predictions.
+def ensure_data_samples(
+    samples: Samples | None, num_videos: int, num_segments: int
+) -> list[SegmentDataSample]:
+    """Data samples that predictions are written to.
 
     Args:
         samples: Data samples; None: new ones are made.

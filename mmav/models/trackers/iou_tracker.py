@@ -18,7 +18,7 @@ FEW_PAIRS = 200
 class IoUTracker(FrameTracker):
     """Tracker of MM-DistillNet: consecutive frames are linked by the overlap of their boxes alone.
 
-    A tracklet starts with a box of a score above ``init_score_thr`` that no tracklet claims. In each frame
+    A tracklet starts with a box of a score above ``init_score_thr`` that is in no tracklet. In each frame
     active tracklets and boxes of the same class are paired one to one so that the sum of their IoU is
     greatest, where only an IoU above ``iou_thr`` counts; a tracklet without a box ends. Boxes that neither
     continue nor start a tracklet belong to none.

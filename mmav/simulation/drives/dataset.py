@@ -16,7 +16,7 @@ from mmav.structures.rig import RIG_FILE
 from mmav.utils.fileio import AtomicLocalBackend
 from mmav.utils.processes import run_in_processes
 
-from ..resuming import claim_data_set
+from ..resuming import record_manifest
 from .config import SPLITS, SimulationConfig
 from .geometry import CROP, SAMPLE_RATE, PinholeCamera
 from .recording import make_array
@@ -65,7 +65,7 @@ def simulate_dataset(
     Raises:
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
-    root = claim_data_set(root, make_manifest(config), sort_keys=True)
+    root = record_manifest(root, make_manifest(config), sort_keys=True)
     AtomicLocalBackend().put_text(json.dumps(make_rig(config).to_dict(), indent=1) + '\n', root / RIG_FILE)
     jobs = [(split, index) for split, count in zip(SPLITS, config.drives) for index in range(count)]
     todo = [job for job in jobs if not (root / drive_name(*job) / TRUTH_FILE).is_file()]

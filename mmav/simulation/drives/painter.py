@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .appearance import Appearance
 from .geometry import PinholeCamera, plane_normal
-from .look import Look
 from .truth import NEAR, clip_near
 
 _SHIFT = 4  # binary digits of a pixel's fraction in cv2's drawing
@@ -26,14 +26,14 @@ class Canvas:
 
     Args:
         camera: The camera of all of them.
-        look: Light and weather.
+        appearance: Light and weather.
         rgb: (H, W, 3) uint8 BGR.
         thermal: (H/2, W/2) uint16 counts.
         inverse_depth: (H/2, W/2) float32 1/m.
     """
 
     camera: PinholeCamera
-    look: Look
+    appearance: Appearance
     rgb: np.ndarray | None
     thermal: np.ndarray | None
     inverse_depth: np.ndarray | None
@@ -42,17 +42,17 @@ class Canvas:
         """Independent copy of the images."""
         pictures = (self.rgb, self.thermal, self.inverse_depth)
         copies = (None if picture is None else picture.copy() for picture in pictures)
-        return Canvas(self.camera, self.look, *copies)
+        return Canvas(self.camera, self.appearance, *copies)
 
     def through_fog(self, colors: np.ndarray, distance: ArrayLike) -> np.ndarray:
         """Colors (..., 3) as seen through `distance` (...) metres of air."""
-        seen = np.exp(-self.look.fog * np.asarray(distance))[..., None]
-        return colors * seen + np.asarray(self.look.fog_color) * (1.0 - seen)
+        seen = np.exp(-self.appearance.fog * np.asarray(distance))[..., None]
+        return colors * seen + np.asarray(self.appearance.fog_color) * (1.0 - seen)
 
     def heat_through_fog(self, counts: np.ndarray | float, distance: ArrayLike) -> np.ndarray:
         """Thermal counts as seen through `distance` metres of air."""
-        seen = np.exp(-self.look.heat_fog * np.asarray(distance))
-        return counts * seen + self.look.air * (1.0 - seen)
+        seen = np.exp(-self.appearance.heat_fog * np.asarray(distance))
+        return counts * seen + self.appearance.air * (1.0 - seen)
 
     def fill(
         self,

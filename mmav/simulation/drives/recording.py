@@ -97,9 +97,9 @@ def render_source(
     array = make_array(config)
     length = round(scene.duration * SAMPLE_RATE)
     times = np.arange(-(-length // HOP) + 1) * HOP / SAMPLE_RATE
-    receivers = np.zeros((8, len(times), 3))
-    receivers[..., :2] = scene.ego_positions(times)
-    receivers += array.positions[:, None]
+    microphones = np.zeros((8, len(times), 3))
+    microphones[..., :2] = scene.ego_positions(times)
+    microphones += array.positions[:, None]
     delays_error = np.asarray(scene.microphone_delays)[:, None]
 
     def position(
@@ -116,9 +116,9 @@ def render_source(
         paths.append((config.ground_reflection, lambda at: position(at, -vehicle.source_height)))
     if config.facade_reflection > 0 and scene.facade is not None:
         paths.append((config.facade_reflection, lambda at: position(at, mirror=scene.facade)))
-    out = np.zeros((len(receivers), length), np.float32)
+    out = np.zeros((len(microphones), length), np.float32)
     for coefficient, source in paths:
-        delay, distance, towards = propagation_paths(source, receivers, times)
+        delay, distance, towards = propagation_paths(source, microphones, times)
         cosine = np.einsum('mkd,md->mk', towards, array.axes)
         gains = coefficient * directivity_gains(array.directivity, cosine) / distance
         out += render_paths(signal, signal_start, delay + delays_error, gains, length)

@@ -10,10 +10,10 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from .appearance import COLORS, HEAT, THERMAL_RANGE, Appearance, cargo_color, make_appearance
 from .background import paint_base, paint_markings, paint_scenery
 from .config import SimulationConfig
 from .geometry import PinholeCamera, local_to_frame
-from .look import COLORS, HEAT, THERMAL_RANGE, Look, cargo_color, make_look
 from .meshes import Part, vehicle_parts
 from .painter import Canvas
 from .scene import DriveScene, Scenery, Vehicle
@@ -46,8 +46,8 @@ class DriveRenderer:
     ) -> None:
         self.scene = scene
         self.camera = camera or PinholeCamera()
-        self.look = make_look(scene)
-        self._base = paint_base(scene, self.camera, self.look, config.modalities)
+        self.appearance = make_appearance(scene)
+        self._base = paint_base(scene, self.camera, self.appearance, config.modalities)
         if scene.ego_speed == 0:
             paint_markings(self._base, scene, 0.0)
 
@@ -96,17 +96,17 @@ class DriveRenderer:
         w, b, h = vehicle.size[0] / 2, vehicle.size[1] / 2, vehicle.size[2]
         base = np.array([(-w, -b, 0.0), (w, -b, 0.0), (w, b, 0.0), (-w, b, 0.0)])
         foot = local_to_frame(base, position, heading)
-        sun = self.look.sun_direction
-        if max(self.look.sun) > 0.3:
+        sun = self.appearance.sun_direction
+        if max(self.appearance.sun) > 0.3:
             throw = -np.array([sun[0], sun[1], 0.0]) / sun[2] * 0.8 * h
             ends = np.concatenate((foot, foot + throw))[:, :2].astype(np.float32)
             cast = cv2.convexHull(ends).reshape(-1, 2)
             canvas.darken(np.column_stack((cast, np.zeros(len(cast)))), 0.42, 5)
-        seen = float(np.exp(-self.look.fog * np.linalg.norm(position)))
+        seen = float(np.exp(-self.appearance.fog * np.linalg.norm(position)))
         canvas.darken(local_to_frame(base * 1.06, position, heading), 0.6 * seen, 9)
 
     def _develop(self, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        more, less = _noise_bank(self.look.noise)
+        more, less = _noise_bank(self.appearance.noise)
         y, x = int(rng.integers(110)), int(rng.integers(180))
         window = slice(y, y + self.camera.height), slice(x, x + self.camera.width)
         cv2.add(picture, more[window], dst=picture)
@@ -126,10 +126,10 @@ class DriveRenderer:
         blotches = rng.standard_normal((33, 96), dtype=np.float32)
         size = (inverse.shape[1], inverse.shape[0])
         noise = cv2.resize(blotches, size, interpolation=cv2.INTER_CUBIC)
-        level += np.float32(self.look.depth_noise) * noise
-        if self.look.fog > 0.02:
+        level += np.float32(self.appearance.depth_noise) * noise
+        if self.appearance.fog > 0.02:
             # Stereo finds nothing to match in fog: far things sink into the background.
-            seen = np.exp(-0.5 * self.look.fog / np.maximum(inverse, 1e-3))
+            seen = np.exp(-0.5 * self.appearance.fog / np.maximum(inverse, 1e-3))
             level *= seen
         grey = cv2.resize(
             np.clip(level, 0, 255).astype(np.uint8), (self.camera.width, self.camera.height),
@@ -159,7 +159,7 @@ def paint_vehicle(canvas: Canvas, vehicle: Vehicle, position: np.ndarray, headin
         position: (2,) ground position in the ego frame in metres.
         heading: Radians, clockwise from the camera's axis.
     """
-    look = canvas.look
+    appearance = canvas.appearance
     distance = float(np.linalg.norm(position))
     eye = np.array([0.0, 0.0, canvas.camera.mount_height])
     meshes = _flat_mesh(vehicle.kind, vehicle.size)
@@ -174,21 +174,21 @@ def paint_vehicle(canvas: Canvas, vehicle: Vehicle, position: np.ndarray, headin
         turned = local_to_frame(normals, np.zeros(2), heading)
         first = points[starts[:-1]]
         facing = np.einsum('fd,fd->f', turned, eye - first)
-        sun = np.maximum(turned @ look.sun_direction, 0.0)
+        sun = np.maximum(turned @ appearance.sun_direction, 0.0)
         # Sky light comes from above; what looks down is darker.
         skylight = 0.72 + 0.28 * turned[:, 2]
-        lamp = look.lamp(first) * np.maximum(facing / np.linalg.norm(eye - first, axis=1), 0.0)
-        light = skylight[:, None] * np.asarray(look.ambient) + lamp[:, None]
-        light += sun[:, None] * np.asarray(look.sun)
+        lamp = appearance.lamp(first) * np.maximum(facing / np.linalg.norm(eye - first, axis=1), 0.0)
+        light = skylight[:, None] * np.asarray(appearance.ambient) + lamp[:, None]
+        light += sun[:, None] * np.asarray(appearance.sun)
         base = np.array([_color(vehicle, material) for material in materials])
         shaded = canvas.through_fog(np.clip(base * light, 0, 255), np.full(len(base), distance))
-        heat = np.array([_heat(vehicle, material, look) for material in materials])
+        heat = np.array([_heat(vehicle, material, appearance) for material in materials])
         counts = canvas.heat_through_fog(heat, np.full(len(heat), distance))
         for f in np.flatnonzero(facing > 0):
             face = points[starts[f] : starts[f + 1]]
             color, material = shaded[f], materials[f]
-            if material in ('headlight', 'taillight') and look.headlights > 0 and not vehicle.parked:
-                color, strength = _lamp_color(material, look, distance, color)
+            if material in ('headlight', 'taillight') and appearance.headlights > 0 and not vehicle.parked:
+                color, strength = _lamp_color(material, appearance, distance, color)
                 lights.append((face.mean(axis=0), material, strength))
             canvas.fill(face, color, float(counts[f]), material not in _FLAT)
     for point, material, strength in lights:
@@ -208,14 +208,16 @@ def _color(vehicle: Vehicle, material: str) -> tuple[float, ...]:
     return COLORS[material]
 
 
-def _heat(vehicle: Vehicle, material: str, look: Look) -> float:
+def _heat(vehicle: Vehicle, material: str, appearance: Appearance) -> float:
     if vehicle.parked:
-        return look.air + 0.4 * min(HEAT.get(material, 0), 0) * look.warmth
-    return look.air + 400.0 * look.warmth + HEAT.get(material, 0) * look.warmth
+        return appearance.air + 0.4 * min(HEAT.get(material, 0), 0) * appearance.warmth
+    return appearance.air + 400.0 * appearance.warmth + HEAT.get(material, 0) * appearance.warmth
 
 
-def _lamp_color(material: str, look: Look, distance: float, color: np.ndarray) -> tuple[np.ndarray, float]:
+def _lamp_color(
+    material: str, appearance: Appearance, distance: float, color: np.ndarray
+) -> tuple[np.ndarray, float]:
     """Color of a burning lamp and how strong its halo is."""
     burning = np.array([235.0, 248, 255]) if material == 'headlight' else np.array([60.0, 50, 245])
-    seen = float(np.exp(-0.5 * look.fog * distance))
-    return color + (burning - color) * seen * look.headlights, look.headlights * seen
+    seen = float(np.exp(-0.5 * appearance.fog * distance))
+    return color + (burning - color) * seen * appearance.headlights, appearance.headlights * seen

@@ -1,10 +1,10 @@
-"""What can be wrong with an annotated box."""
+"""Which annotated boxes can be used."""
 
 import math
 from typing import Any
 
 
-def box_fault(annotation: dict, image_size: tuple[int, int], tolerance: float = 2.0) -> str | None:
+def box_error(annotation: dict, image_size: tuple[int, int], tolerance: float = 2.0) -> str | None:
     """Say why the box of a COCO annotation cannot be used.
 
     Args:
@@ -36,3 +36,13 @@ def box_fault(annotation: dict, image_size: tuple[int, int], tolerance: float = 
             '(box_tolerance admits more)'
         )
     return None
+
+
+def is_label(instance: dict, score_thr: float = 0.0) -> bool:
+    """Whether an instance of a sample is a label: no crowd, not ignored, and of a high enough score.
+
+    Args:
+        instance: One of the sample's ``instances``; labels of teachers have a ``score``.
+        score_thr: Least score of a label that has one. Defaults to 0.0.
+    """
+    return not instance.get('ignore_flag', 0) and instance.get('score', 1.0) >= score_thr
