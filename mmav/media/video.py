@@ -204,14 +204,14 @@ def _told_end(container: 'av.container.InputContainer', stream: 'av.stream.Strea
     """Time stamp at which a stream ends by what the file's header says; None where that is a guess."""
     if not container.format.name.startswith(_TELLING):
         return None
-    start = float((stream.start_time or 0) * stream.time_base)
+    start = float((stream.start_time or 0) * (stream.time_base or 0))
     if 'DURATION' in stream.metadata:  # Matroska's, as FFmpeg writes it: the end, as 00:00:04.000000000
         hours, minutes, seconds = stream.metadata['DURATION'].split(':')
         return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
-    rate = stream.average_rate if stream.type == 'video' else stream.rate
+    rate = getattr(stream, 'average_rate' if stream.type == 'video' else 'rate', None)
     if container.format.name == 'avi' and stream.frames and rate:
         return start + stream.frames / float(rate)  # its duration is of what is there
-    if stream.duration:
+    if stream.duration and stream.time_base:
         return start + float(stream.duration * stream.time_base)
     return None
 

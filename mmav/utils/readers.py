@@ -9,6 +9,8 @@ from mmengine.fileio import get
 
 from .errors import SampleError
 
+Row = tuple[int, list[str]]  # number of the line, from 1, and its cells
+
 _UTF_16 = (b'\xff\xfe', b'\xfe\xff')
 
 
@@ -107,14 +109,14 @@ def read_json(path: str, backend_args: dict | None = None) -> Any:
     return parse_json(read_text(path, backend_args), str(path))
 
 
-def parse_rows(text: str, source: str, delimiter: str = ',', quoting: int = csv.QUOTE_MINIMAL) -> list[tuple]:
+def parse_rows(text: str, source: str, delimiter: str = ',', quotes: bool = True) -> list[Row]:
     """Lines of a table that are not blank.
 
     Args:
         text: The table.
         source: File that it is of.
         delimiter: Between cells. Defaults to ','.
-        quoting: See :mod:`csv`. Defaults to ``csv.QUOTE_MINIMAL``.
+        quotes: Whether cells may stand in quotes. Defaults to True.
 
     Returns:
         Pairs: number of the line, from 1, and its cells, stripped.
@@ -122,7 +124,9 @@ def parse_rows(text: str, source: str, delimiter: str = ',', quoting: int = csv.
     Raises:
         SampleError: It is no table of this kind.
     """
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting)
+    reader = csv.reader(
+        io.StringIO(text), delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+    )
     try:
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except csv.Error as error:
@@ -130,7 +134,7 @@ def parse_rows(text: str, source: str, delimiter: str = ',', quoting: int = csv.
     return [(number, row) for number, row in rows if any(row)]
 
 
-def read_rows(path: str, backend_args: dict | None = None, delimiter: str = ',') -> list[tuple]:
+def read_rows(path: str, backend_args: dict | None = None, delimiter: str = ',') -> list[Row]:
     """Lines of a table that are not blank; see :func:`parse_rows`.
 
     Args:

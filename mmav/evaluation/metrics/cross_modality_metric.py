@@ -60,8 +60,10 @@ class CrossModalityMetric(BaseMetric):
         """
         for sample in data_samples:
             video = f'video {sample.get("video_id")}'
-            start = sample_array(
-                sample, 'pred_start', video, 'the model must be DCMR or alike, in predict mode'
+            start = int(
+                sample_array(
+                    sample, 'pred_start', video, 'the model must be DCMR or alike, in predict mode'
+                ).item()
             )
             segments = sample_array(
                 sample, 'gt_segments', video, 'the data set must read the seconds of the event'
@@ -71,7 +73,6 @@ class CrossModalityMetric(BaseMetric):
             event = np.flatnonzero(segments[:, 0] > 0.5)
             if not len(event) or event[-1] - event[0] != len(event) - 1:
                 raise SampleError(video, f'the event must be one stretch of segments, got {event.tolist()}')
-            start = int(start)
             if not 0 <= start <= len(segments) - len(event):
                 raise SampleError(
                     video, f'{len(event)} segments from {start} on do not fit into {len(segments)}'
