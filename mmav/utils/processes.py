@@ -24,10 +24,10 @@ def run_in_processes(
 ) -> Iterator[Result]:
     """Do independent jobs in several processes, each with one thread of OpenCV and of PyTorch.
 
-    An exception of a job, or a keyboard interrupt, cancels the jobs that have not begun and is raised;
-    workers end with the process that called, also where it is killed. Processes are those of
-    :func:`multiprocessing_context`: a program that calls this needs the usual ``if __name__ == '__main__'``,
-    and a job that draws random numbers seeds its generator itself.
+    An exception of a job, or a keyboard interrupt, cancels the jobs that have not begun and is raised when
+    those under way are done; workers end with the process that called, also where it is killed. They are
+    started by :func:`multiprocessing_context`: a program that calls this needs the usual
+    ``if __name__ == '__main__'``, and a job that draws random numbers seeds its generator itself.
 
     Args:
         function: Does a job. It can be pickled, as can each job and its result.
@@ -50,10 +50,8 @@ def run_in_processes(
         pending = [pool.submit(function, job) for job in jobs]
         for future in as_completed(pending):
             yield future.result()
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
+    finally:  # waits for the jobs under way: a child process that ended before its workers would hang
+        pool.shutdown(cancel_futures=True)
 
 
 def _prepare_worker() -> None:
