@@ -45,6 +45,8 @@ class MAVDMetric(CocoMetric):
         ``backend_args``, ...
 
     Example:
+        >>> from contextlib import redirect_stdout
+        >>> from io import StringIO
         >>> metric = MAVDMetric()
         >>> metric.dataset_meta, box = dict(classes=('car',)), [10.0, 10.0, 50.0, 40.0]
         >>> found = dict(bboxes=torch.tensor([box]), scores=torch.ones(1), labels=torch.zeros(1, dtype=int))
