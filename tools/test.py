@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 
 from mmav.engine import close_launcher, prepare_launcher
 from mmav.models.detectors import VISUAL_PREFIXES
+from mmav.utils.errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -125,4 +126,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors():
+        main()

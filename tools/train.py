@@ -13,6 +13,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmav.engine import close_launcher, prepare_launcher
+from mmav.utils.errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -92,4 +93,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors():
+        main()

@@ -32,6 +32,7 @@ from mmav.features.feature_files import ArrayFolder
 from mmav.models.parsers import AVGPretrainer
 from mmav.structures import SegmentDataSample
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
+from mmav.utils.errors import one_line_errors
 
 STREAMS = ('audio', 'visual')
 
@@ -153,4 +154,5 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors():
+        main()

@@ -50,7 +50,8 @@ class AudioDetInferencer(AudioVisualInferencer):
     A call takes the options of :meth:`preprocess` (``sample_rate``, ``stride``, ``images``) and of
     :meth:`visualize` (``pred_score_thr``, ``spectrograms``, ``acoustic_images``).
 
-    ``model``, ``weights``, ``device`` and ``show_progress`` are those of :class:`AudioVisualInferencer`.
+    ``model``, ``weights``, ``device``, ``show_progress`` and ``trusted_packages`` are those of
+    :class:`AudioVisualInferencer`.
 
     Args:
         stripped: Accept a checkpoint without the visual branch
@@ -86,12 +87,13 @@ class AudioDetInferencer(AudioVisualInferencer):
         show_progress: bool = True,
         rig: Rig | Mapping[str, Any] | str | Path | None = None,
         allow_other_rig: bool = False,
+        trusted_packages: Sequence[str] = (),
     ) -> None:
         self.allow_missing = VISUAL_PREFIXES if stripped else ()
         self._image_size = image_size
         self._given_rig = None if rig is None else Rig.from_value(rig)
         self.allow_other_rig = allow_other_rig
-        super().__init__(model, weights, device, show_progress)
+        super().__init__(model, weights, device, show_progress, trusted_packages)
 
     def _init_model(self, cfg: ConfigDict, weights: str | None, device: str = 'cpu') -> BaseModel:
         model = super()._init_model(cfg, weights, device)

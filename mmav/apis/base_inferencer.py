@@ -41,10 +41,13 @@ class AudioVisualInferencer(BaseInferencer):
         weights: Checkpoint, read safely and loaded strictly. None: random weights.
         device: Where the model runs. Defaults to the GPU where there is one.
         show_progress: Whether to draw a progress bar. Defaults to True.
+        trusted_packages: Packages beside OpenMMLab's whose classes the config within the checkpoint may
+            build; see :func:`mmav.utils.config_types.check_config_types`. Defaults to none.
 
     Raises:
         RuntimeError: The checkpoint does not fit the config; the message lists the parameters.
-        ValueError: The checkpoint is damaged, or there is no config.
+        ValueError: The checkpoint is damaged, there is no config, or the checkpoint's names what is not
+            trusted.
     """
 
     progress: ClassVar[tuple[str, str]]  # title of the progress bar and what it counts
@@ -60,15 +63,19 @@ class AudioVisualInferencer(BaseInferencer):
         weights: str | None = None,
         device: str | None = None,
         show_progress: bool = True,
+        trusted_packages: Sequence[str] = (),
     ) -> None:
         init_default_scope('mmdet')
+        self.trusted_packages = tuple(trusted_packages)
         if isinstance(model, (str, Path)):
             model = Config.fromfile(model)  # no name of MMDetection's model zoo: its models take no audio
         super().__init__(model, weights, device, scope='mmdet', show_progress=show_progress)
 
     def _init_model(self, cfg: ConfigDict, weights: str | None, device: str = 'cpu') -> BaseModel:
         self.device = device
-        model, self.checkpoint_meta = load_model(cfg, weights, device, self.allow_missing, self.left_out)
+        model, self.checkpoint_meta = load_model(
+            cfg, weights, device, self.allow_missing, self.left_out, self.trusted_packages
+        )
         return model
 
     def _init_visualizer(self, cfg: ConfigDict) -> Visualizer | None:

@@ -5,8 +5,6 @@ from typing import Any, TypeVar
 
 from mmengine.config import Config, DictAction
 
-from mmav.utils.errors import one_line_errors
-
 from .base_inferencer import AudioVisualInferencer
 
 Inferencer = TypeVar('Inferencer', bound=AudioVisualInferencer)
@@ -49,13 +47,16 @@ def build_inferencer(kind: type[Inferencer], args: argparse.Namespace, **options
         **options: Further arguments of the class.
 
     Raises:
-        SystemExit: Config, checkpoint and options cannot be used or do not fit each other.
+        ValueError: Config, checkpoint and options cannot be used or do not fit each other.
+        OSError: A file cannot be read.
     """
     options |= {key: value for key, value in vars(args).items() if key in _DETECTOR_OPTIONS}
-    with one_line_errors((OSError, ValueError, RuntimeError)):
-        cfg = Config.fromfile(args.config)
-        cfg.merge_from_dict(args.cfg_options or {})
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    try:
         inferencer = kind(cfg, args.checkpoint, args.device, **options)
+    except RuntimeError as error:  # parameters that do not fit
+        raise ValueError(str(error)) from error
     if getattr(args, 'feature_weights', None) and args.videos:
         inferencer.use_extractor(args.feature_weights)
     return inferencer

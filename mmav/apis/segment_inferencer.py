@@ -34,7 +34,8 @@ class SegmentInferencer(AudioVisualInferencer):
     are of whole videos: predictions of segments (``segment_fields``) follow each other, those of a window as
     a whole have a leading axis of windows. ``out_dir`` receives ``timelines/*.png``.
 
-    ``model``, ``weights``, ``device`` and ``show_progress`` are those of :class:`AudioVisualInferencer`.
+    ``model``, ``weights``, ``device``, ``show_progress`` and ``trusted_packages`` are those of
+    :class:`AudioVisualInferencer`.
 
     Args:
         extractor: Makes features of videos, by the names of the model's inputs. None: :meth:`use_extractor`
@@ -66,11 +67,12 @@ class SegmentInferencer(AudioVisualInferencer):
         classes: Sequence[str] | None = None,
         window: int = 10,
         show_progress: bool = True,
+        trusted_packages: Sequence[str] = (),
     ) -> None:
         check_positive(type(self).__name__, window=window)
         self.extractor, self.window = extractor, window
         self.classes = tuple(classes or ())
-        super().__init__(model, weights, device, show_progress)
+        super().__init__(model, weights, device, show_progress, trusted_packages)
 
     def _init_model(self, cfg: ConfigDict, weights: str | None, device: str = 'cpu') -> BaseModel:
         model = super()._init_model(cfg, weights, device)

@@ -28,7 +28,9 @@ class SampleError(ValueError):
 
 @contextmanager
 def one_line_errors(kinds: tuple[type[Exception], ...] = (ValueError, OSError)) -> Iterator[None]:
-    """End a command with ``<tool>: <message>`` and exit status 1 instead of a traceback; also a decorator.
+    """End a command with ``<tool>: <message>`` and exit status 2 instead of a traceback; also a decorator.
+
+    ``--debug`` on the command line, which is taken out of ``sys.argv``, leaves the traceback.
 
     Args:
         kinds: Exceptions that tell of bad input. Defaults to ``ValueError``, which ``SampleError`` is, and
@@ -37,7 +39,23 @@ def one_line_errors(kinds: tuple[type[Exception], ...] = (ValueError, OSError)) 
     Raises:
         SystemExit: In the place of those.
     """
+    debug = '--debug' in sys.argv[1:]
+    if debug:
+        sys.argv.remove('--debug')
     try:
         yield
     except kinds as error:
-        raise SystemExit(f'{Path(sys.argv[0]).stem}: {error}') from error
+        if debug:
+            raise
+        raise _ending(f'{Path(sys.argv[0]).stem}: {error} (--debug shows the traceback)') from error
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            raise _ending(error.code) from error
+        raise
+
+
+def _ending(message: str) -> SystemExit:
+    print(message, file=sys.stderr)
+    ended = SystemExit(message)
+    ended.code = 2  # of bad input, as argparse has it
+    return ended

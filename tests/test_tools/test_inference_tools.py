@@ -45,13 +45,14 @@ def fail(tmp_path, monkeypatch):
         np.save(tmp_path / f'{name}.npy', np.zeros((segments, 3), np.float32))
     monkeypatch.chdir(tmp_path)
 
-    def run(tool: str, *arguments: str, checkpoint: str = '') -> object:
+    def run(tool: str, *arguments: str, checkpoint: str = '') -> str:
         words = [tool, f'{tool}.py', checkpoint or f'{tool}.pth', '--out-dir', 'out', '--device', 'cpu']
         monkeypatch.setattr(sys, 'argv', [*words, *arguments])
         with pytest.raises(SystemExit) as ended:
             runpy.run_path(str(TOOLS / f'{tool}.py'), run_name='__main__')
         assert not (tmp_path / 'out').exists()
-        return ended.value.code  # Python prints a text and exits with 1
+        assert ended.value.code == 2
+        return str(ended.value).removesuffix(' (--debug shows the traceback)')
 
     return run
 

@@ -6,6 +6,7 @@ import pytest
 
 from mmav.utils import errors
 
+DEBUG = '(--debug shows the traceback)\n'
 PROGRAM = """
 import runpy
 errors = runpy.run_path({file!r})
@@ -14,22 +15,34 @@ with errors['one_line_errors']():
 """
 
 
-def run(folder: Path, error: str) -> subprocess.CompletedProcess:
+def run(folder: Path, error: str, *arguments: str) -> subprocess.CompletedProcess:
     tool = folder / 'some_tool.py'
     tool.write_text(PROGRAM.format(file=errors.__file__, error=error))
-    return subprocess.run([sys.executable, tool], capture_output=True, text=True)
+    return subprocess.run([sys.executable, tool, *arguments], capture_output=True, text=True)
 
 
 @pytest.mark.parametrize(
     ('error', 'line'),
     [
-        ("errors['SampleError']('dog.wav', 'is empty')", 'some_tool: dog.wav: is empty\n'),
-        ("FileNotFoundError(2, 'No such file', 'x.pth')", "some_tool: [Errno 2] No such file: 'x.pth'\n"),
+        (
+            "errors['SampleError']('dog.wav', 'is empty')",
+            f'some_tool: dog.wav: is empty {DEBUG}',
+        ),
+        (
+            "FileNotFoundError(2, 'No such file', 'x.pth')",
+            f"some_tool: [Errno 2] No such file: 'x.pth' {DEBUG}",
+        ),
+        ("SystemExit('nothing was written')", 'nothing was written\n'),
     ],
 )
 def test_bad_input_ends_a_command_in_one_line(tmp_path, error, line):
     ended = run(tmp_path, error)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (1, '', line)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, '', line)
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    ended = run(tmp_path, "errors['SampleError']('dog.wav', 'is empty')", '--debug')
+    assert ended.returncode == 1 and ended.stderr.startswith('Traceback')
 
 
 def test_faults_of_the_program_keep_their_traceback(tmp_path):

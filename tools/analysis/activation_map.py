@@ -37,6 +37,7 @@ import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.pseudo_labels.visual_teachers import build_frames, check_data_rig
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
+from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend
 from mmav.utils.precision import as_float
 from mmav.visualization import (
@@ -324,4 +325,5 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors():
+        main()

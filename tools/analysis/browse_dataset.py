@@ -23,6 +23,7 @@ from tqdm import tqdm
 import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
+from mmav.utils.errors import one_line_errors
 from mmav.utils.precision import as_float
 from mmav.visualization.acoustic_overlay import draw_stored_acoustic_image
 from mmav.visualization.local_visualizer import crop_to_sample
@@ -141,4 +142,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors():
+        main()

@@ -11,6 +11,7 @@ import mmav  # noqa: F401  (first: it checks the versions of what follows)
 from mmengine.fileio import dump
 
 from mmav.evaluation import evaluate_mean_box
+from mmav.utils.errors import one_line_errors
 
 
 def main() -> None:
@@ -27,4 +28,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors():
+        main()

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mmav.media.numpy_pickle import load_numpy_pickle
-from mmav.utils.errors import SampleError
+from mmav.utils.errors import SampleError, one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend
 from mmav.utils.processes import run_in_processes
 
@@ -74,4 +74,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors():
+        main()

@@ -27,6 +27,7 @@ from mmav.engine import close_launcher, join_launcher
 from mmav.pseudo_labels.labelling import LabelRules, cut_batches, label_batches, write_shards
 from mmav.pseudo_labels.pseudo_labels import build_coco, count_boxes, format_statistics, merge_labels
 from mmav.pseudo_labels.visual_teachers import build_teacher, choose_classes, list_frames
+from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import write_json
 from mmav.utils.run_parameters import ResultShards, hash_json, refuse_other_parameters
 
@@ -176,5 +177,6 @@ def main(argv: Sequence[str] | None = None) -> dict:
 
 
 if __name__ == '__main__':
-    main()
-    close_launcher()
+    with one_line_errors():
+        main()
+        close_launcher()

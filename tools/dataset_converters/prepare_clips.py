@@ -14,6 +14,7 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
     os.environ[_name] = '1'
 
 from mmav.datasets.clip_preparation import FAILED_FILE, ClipSettings, prepare_clips  # noqa: E402
+from mmav.utils.errors import one_line_errors  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -59,4 +60,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors():
+        main()

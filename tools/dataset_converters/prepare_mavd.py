@@ -14,6 +14,7 @@ from mmengine.fileio import join_path
 import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.stores.prepared_store import PreparedStore
 from mmav.datasets.stores.prepared_store_writer import StoreWriter
+from mmav.utils.errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -127,4 +128,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors():
+        main()

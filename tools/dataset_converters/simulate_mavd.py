@@ -8,6 +8,7 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
 
 from mmav.simulation import PRESETS, make_config, simulate_dataset  # noqa: E402
 from mmav.simulation.command_line import make_simulator_parser, run_simulator  # noqa: E402
+from mmav.utils.errors import one_line_errors  # noqa: E402
 
 
 def main() -> None:
@@ -81,4 +82,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors():
+        main()

@@ -26,6 +26,7 @@ from mmav.engine import AtomicLocalBackend
 from mmav.utils import convert_official_state_dict
 from mmav.utils.checkpoint import read_checkpoint
 from mmav.utils.convert_official import CONVERTERS
+from mmav.utils.errors import one_line_errors
 
 
 def main() -> None:
@@ -61,4 +62,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors():
+        main()

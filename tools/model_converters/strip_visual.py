@@ -21,6 +21,7 @@ import mmav
 from mmav.engine import AtomicLocalBackend
 from mmav.models.detectors import VISUAL_PREFIXES
 from mmav.utils.checkpoint import read_checkpoint, select_state_dict
+from mmav.utils.errors import one_line_errors
 
 STUDENT = 'student.'
 TRAINING_KEYS = (
@@ -135,4 +136,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors():
+        main()
