@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from common import ROOT
+from common_report import spread
 from mmengine.config import Config
 from mmengine.fileio import list_from_file, load
 
@@ -97,8 +98,3 @@ def switch_sounds(
         'switch/clips': len(pairs),
         **{f'switch/{name}': 100 * float(np.mean(values)) for name, values in good.items()},
     }
-
-
-def spread(length: int, count: int) -> np.ndarray:
-    """``count`` places evenly spread over ``length``, or fewer."""
-    return np.unique(np.linspace(0, length - 1, count).round().astype(int))
