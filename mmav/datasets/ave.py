@@ -268,11 +268,7 @@ class AVEDataset(BaseDataset):
         return dict(info, gt_segments=label, category=category)
 
     def prepare_data(self, idx: int) -> dict:
-        """Video ``idx`` with its features, through the pipeline.
-
-        Raises:
-            SampleError: If the features cannot be read.
-        """
+        """Video ``idx`` with its features, through the pipeline; SampleError if they cannot be read."""
         info = self.get_data_info(idx)
         row, kind = info.pop('row'), info.pop('kind')
         for name in ('visual', 'audio'):

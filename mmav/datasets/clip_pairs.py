@@ -96,13 +96,9 @@ class ClipPairDataset(BaseDataset):
 
     @abstractmethod
     def read_annotations(self, stems: Sequence[str] | None) -> dict[str, dict]:
-        """What is known of clips.
+        """What is known of clips: stem to ``category``, ``split``, ``gt_boxes``, ``annotator``, or less.
 
-        Args:
-            stems: The clips that ``split_file`` lists; others may be left out.
-
-        Returns:
-            Stem to ``category``, ``split``, ``gt_boxes``, ``annotator``, as far as known.
+        ``stems`` are the clips that ``split_file`` lists; others may be left out.
         """
 
     def load_data_list(self) -> list[dict]:
@@ -180,11 +176,7 @@ class ClipPairDataset(BaseDataset):
         return self.split_file or self.ann_file or self.data_prefix['img']
 
     def _sound_boxes(self, boxes: Sequence, source: str) -> np.ndarray:
-        """Relative boxes (n, 4), clipped to the image; those without area, which mark nothing, left out.
-
-        Raises:
-            SampleError: If one is not four finite numbers and ``on_error`` is 'raise'.
-        """
+        """Relative boxes (n, 4), clipped to the image; those without area, which mark nothing, left out."""
         sound = []
         for box in boxes:
             try:
@@ -239,11 +231,9 @@ class ClipPairDataset(BaseDataset):
     # one clip
 
     def prepare_data(self, idx: int) -> dict:
-        """Clip ``idx`` through the pipeline.
+        """Clip ``idx`` through the pipeline; SampleError if a file is unreadable, a transform gives nothing.
 
-        Raises:
-            SampleError: If one of its files cannot be read, or a transform gives nothing: mmengine would draw
-                another clip at random.
+        mmengine would draw another clip at random.
         """
         info = self.get_data_info(idx)
         clip = info['clip']

@@ -51,13 +51,8 @@ class ClipSettings(NamedTuple):
 def prepare_clip(video: str | Path, root: str | Path, settings: ClipSettings) -> None:
     """Write the middle image and the middle of the sound of a video, each file whole or not at all.
 
-    Args:
-        video: The video.
-        root: Its files become ``frames/<stem>.jpg`` and ``audio/<stem>.<audio_ext>`` there.
-        settings: What is kept.
-
-    Raises:
-        SampleError: If the video is missing or damaged, or lacks images or sound.
+    They become ``frames/<stem>.jpg`` and ``audio/<stem>.<audio_ext>`` below ``root``. SampleError if the
+    video is missing or damaged, or lacks images or sound.
     """
     info = read_video_info(video)
     frame = next(iter_video_frames(video, fps=1.0, start=info.duration / 2))
@@ -87,17 +82,11 @@ def clip_files(video: str | Path, root: str | Path, settings: ClipSettings) -> t
 def prepare_clips(
     videos: str | Path, root: str | Path, settings: ClipSettings, workers: int = 1, progress: bool = True
 ) -> dict[str, str]:
-    """Prepare every video of a folder, or go on with what was interrupted.
+    """Prepare every video of a folder by :func:`prepare_clip`, or go on with what was interrupted.
 
-    A clip with both files is done and not touched again; clips that failed are tried again.
-
-    Args:
-        videos: Folder of the videos.
-        root: Folder of ``frames`` and ``audio``; ``failed.txt`` lists there what could not be
-            prepared, a line ``<file name><tab><reason>`` each.
-        settings: What is kept.
-        workers: Number of processes; 0 works in the calling process. Defaults to 1.
-        progress: Whether to show a progress bar. Defaults to True.
+    A clip with both files is done and not touched again; clips that failed are tried again. ``failed.txt``
+    below ``root`` lists them, a line ``<file name><tab><reason>`` each. ``workers``: 0 works in the calling
+    process.
 
     Returns:
         File name of each video that failed, to the reason.

@@ -39,12 +39,7 @@ class FrameFiles:
         self._found = {}
 
     def pictures(self, drive: str, frame_id: str, modalities: Iterable[str]) -> dict[str, str]:
-        """File of each modality.
-
-        Raises:
-            ValueError: If a modality is unknown.
-            SampleError: If there is no file with any of the extensions.
-        """
+        """File of each modality; ValueError if one is unknown, SampleError if there is no such file."""
         paths = {}
         for name in modalities:
             if name not in self.modality_files:
@@ -55,11 +50,7 @@ class FrameFiles:
         return paths
 
     def sound(self, drive: str, frame_id: str) -> dict:
-        """``audio_paths`` (layout 'frame') or ``audio_path`` (layout 'drive').
-
-        Raises:
-            SampleError: If there is no file with any of the extensions.
-        """
+        """``audio_paths`` (layout 'frame') or ``audio_path`` ('drive'); SampleError if there is none."""
         folder = join_path(self.root, drive, 'audio')
         if self.audio_layout == 'drive':
             path = self._file(join_path(folder, 'drive'), self.audio_extensions, (drive, 'audio'))

@@ -41,11 +41,7 @@ def timestamp_of(frame_id: str) -> float | None:
 
 
 def split_file_name(file_name: str) -> tuple[str, str]:
-    """Drive and frame id of ``<drive>/fl_rgb/fl_rgb_<id>.<ext>``.
-
-    Raises:
-        ValueError: If the name is of another form.
-    """
+    """Drive and frame id of ``<drive>/fl_rgb/fl_rgb_<id>.<ext>``; ValueError for names of another form."""
     parts = file_name.replace('\\', '/').rsplit('/', 2)
     stem = parts[-1].rsplit('.', 1)[0]
     if len(parts) != 3 or not stem.startswith('fl_rgb_'):
@@ -56,8 +52,7 @@ def split_file_name(file_name: str) -> tuple[str, str]:
 def read_split_list(path: str, backend_args: dict | None = None) -> list[tuple[str, str]]:
     """Frames (drive, id) of a split list, in its order; bogus ids included.
 
-    Raises:
-        SampleError: If the file is missing, a line is not ``<drive>/<id>``, or a frame comes twice.
+    SampleError if the file is missing, a line is not ``<drive>/<id>``, or a frame comes twice.
     """
     try:
         text = get_text(path, backend_args=backend_args)
@@ -80,8 +75,7 @@ def read_split_list(path: str, backend_args: dict | None = None) -> list[tuple[s
 def read_timestamps(path: str, backend_args: dict | None = None) -> dict[str, float]:
     """``timestamps.csv`` of a drive recorded in one file: frame id -> center of its clip in seconds.
 
-    Raises:
-        SampleError: If the file is missing, has another header, or a line is not an id and a number.
+    SampleError if the file is missing, has another header, or a line is not an id and a number.
     """
     try:
         text = get_text(path, backend_args=backend_args)

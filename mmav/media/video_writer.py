@@ -75,11 +75,7 @@ class VideoWriter:
         return self._files.__exit__(*error)
 
     def write(self, image: np.ndarray) -> None:
-        """Append an image.
-
-        Args:
-            image: (H, W, 3) of uint8.
-        """
+        """Append an image (H, W, 3) of uint8."""
         image = np.asarray(image)
         shape = self._shape or image.shape
         if image.shape != shape or image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
@@ -136,19 +132,10 @@ def write_video(
     sample_rate: int | None = None,
     crf: int = 18,
 ) -> None:
-    """Write RGB images and audio to a video; see :class:`VideoWriter`.
-
-    Args:
-        path: File to write.
-        images: (H, W, 3) of uint8, RGB, all of one size.
-        fps: Images a second.
-        audio: (L,) of float in -1..1.
-        sample_rate: Of ``audio``, in hertz.
-        crf: Quality, 0 to 51.
+    """Write RGB images (H, W, 3) uint8, all of one size, and audio to a video; see :class:`VideoWriter`.
 
     Raises:
         ValueError: If there is no image, or as :class:`VideoWriter` does.
-        av.error.FFmpegError: If a codec refuses the settings, or the disk is full.
     """
     count = 0
     with VideoWriter(path, fps, audio, sample_rate, crf, pixel_format='rgb24') as video:

@@ -11,13 +11,7 @@ def make_simulator_parser(
 ) -> argparse.ArgumentParser:
     """A parser with the options of every simulator; those that are not given do not come out of it.
 
-    Args:
-        description: The tool's documentation.
-        presets: Names of presets, 'default' among them.
-        workers: Whether it works in several processes. Defaults to True.
-
-    Returns:
-        To add options to, by the names of the configuration's values.
+    Others are to be added by the names of the configuration's values. ``workers``: it works in processes.
     """
     parser = argparse.ArgumentParser(
         description=description,
@@ -44,7 +38,7 @@ def run_simulator(
     name: str,
     errors: tuple[type[Exception], ...] = (ValueError, FileExistsError),
 ) -> None:
-    """Simulate what the command line asks for.
+    """Simulate what the command line asks for; SystemExit if it cannot be, or was interrupted.
 
     Args:
         parser: Of :func:`make_simulator_parser`.
@@ -52,9 +46,6 @@ def run_simulator(
         simulate: Takes the folder and the configuration, ``progress`` and, where asked for, ``workers``.
         name: The tool's, for messages.
         errors: What ends it with a message alone. Defaults to ValueError and FileExistsError.
-
-    Raises:
-        SystemExit: It cannot be simulated, or was interrupted.
     """
     options = vars(parser.parse_args())
     out, preset = Path(options.pop('out')), options.pop('preset')

@@ -47,11 +47,7 @@ class GroundPlane:
 
     @classmethod
     def from_value(cls, value: Any) -> GroundPlane | None:
-        """Make it of None (no ground), of ``{'reflection': 0.7}``, or of a :class:`GroundPlane`.
-
-        Raises:
-            ValueError: If it is none of these.
-        """
+        """Make it of None (none), ``{'reflection': 0.7}``, or a :class:`GroundPlane`; or ValueError."""
         if value is None or isinstance(value, cls):
             return value
         if isinstance(value, Mapping) and set(value) <= {'reflection'}:
@@ -144,12 +140,7 @@ class Rig:
     def from_file(cls, path: str | PathLike, backend_args: dict | None = None) -> Rig:
         """Read ``rig.json``; see ``docs/rig.md`` for its format.
 
-        Args:
-            path: The file, or an address that one of mmengine's file backends reads.
-            backend_args: Of mmengine's file backends.
-
-        Raises:
-            ValueError: If it is no json or describes no possible rig; the message names file and key.
+        ValueError if it is no json or describes no possible rig; the message names file and key.
         """
         try:
             values = json.loads(get_text(path, backend_args=backend_args))
@@ -162,24 +153,16 @@ class Rig:
 
     @classmethod
     def from_value(cls, value: Rig | Mapping[str, Any] | str | PathLike) -> Rig:
-        """Make it of a rig (itself), of plain values, or of the path of a ``rig.json``.
-
-        Raises:
-            ValueError: As :meth:`from_dict` and :meth:`from_file`.
-        """
+        """Make it of a rig (itself), of plain values, or of the path of a ``rig.json``."""
         if isinstance(value, cls):
             return value
         return cls.from_dict(value) if isinstance(value, Mapping) else cls.from_file(value)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Rig:
-        """Make a rig of plain values, as :meth:`to_dict` gives them.
+        """Make a rig of plain values, as :meth:`to_dict` gives them; ValueError for a wrong or missing key.
 
-        Args:
-            values: The fields; ``temperature`` (degrees Celsius) may stand in for ``speed_of_sound``.
-
-        Raises:
-            ValueError: If a key is missing, unknown or wrong.
+        ``temperature`` (degrees Celsius) may stand in for ``speed_of_sound``.
         """
         if not isinstance(values, Mapping):
             raise ValueError(f'a rig is an object with keys, got {type(values).__name__}: see docs/rig.md')
@@ -285,14 +268,10 @@ class Rig:
         return np.array((self.crop or (0, 0))[:2], dtype=np.float64)
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Project points into the cropped image by OpenCV's model.
+        """Project points (N, 3), metres in rig coordinates, into the cropped image by OpenCV's model.
 
-        Args:
-            points: (N, 3) metres in rig coordinates.
-
-        Returns:
-            Pixels (N, 2) of the cropped image, NaN for points that are not before the camera, and depth (N,)
-            along the camera's axis in metres.
+        Pixels (N, 2), NaN for points that are not before the camera, and depth (N,) along the camera's axis
+        in metres.
         """
         rotation = self.camera_pose[:3, :3]
         in_camera = (np.asarray(points, dtype=np.float64).reshape(-1, 3) - self.camera_position) @ rotation
@@ -308,13 +287,9 @@ class Rig:
         return pixels, depth
 
     def pixel_rays(self, pixels: np.ndarray) -> np.ndarray:
-        """Directions in which pixels of the cropped image look.
+        """Directions (N, 3), unit vectors of the rig, in which pixels (N, 2) of the cropped image look.
 
-        Args:
-            pixels: (N, 2) column and row; the cropped image spans 0..width and 0..height.
-
-        Returns:
-            (N, 3) unit vectors in rig coordinates.
+        Pixels are column and row; the cropped image spans 0..width and 0..height.
         """
         pixels = np.asarray(pixels, dtype=np.float64).reshape(-1, 2) + self._crop_corner()
         matrix = self.camera_matrix

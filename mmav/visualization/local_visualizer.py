@@ -52,16 +52,8 @@ class MAVDLocalVisualizer(DetLocalVisualizer):
         *args,
         **kwargs,
     ) -> None:
-        """Crop the image and draw; see ``DetLocalVisualizer.add_datasample``.
+        """Crop the image, (H, W, 3) RGB as in the file, and draw; see ``DetLocalVisualizer.add_datasample``.
 
-        Args:
-            name: Identifier of the image.
-            image: RGB image of shape (H, W, 3) as in the file, or already cropped.
-            data_sample: Ground truth, predictions and metainfo.
-            *args: Passed on.
-            **kwargs: Passed on.
-
-        Raises:
-            ValueError: The image is smaller than the crop.
+        A cropped one stays; ValueError if it is smaller than the crop.
         """
         super().add_datasample(name, crop_to_sample(image, data_sample), data_sample, *args, **kwargs)

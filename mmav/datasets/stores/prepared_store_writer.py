@@ -125,10 +125,7 @@ class StoreWriter:
         return AcousticImage(**options)
 
     def write(self, workers: int = 1) -> None:
-        """Write what is missing, then the index.
-
-        Args:
-            workers: Processes; 1 works in this one. Defaults to 1.
+        """Write what is missing, then the index; one worker is this process.
 
         Raises:
             FileExistsError: If the folder holds a store of other settings or frames.
@@ -159,17 +156,7 @@ class StoreWriter:
         return range(number * self.shard_size, min((number + 1) * self.shard_size, len(self.frames)))
 
     def write_shard(self, number: int) -> int:
-        """Read and write the frames of one shard.
-
-        Args:
-            number: Which.
-
-        Returns:
-            The same number.
-
-        Raises:
-            SampleError: If a frame cannot be read and ``on_error`` is 'raise'.
-        """
+        """Read and write the frames of a shard; return its number. Errors as of :meth:`write`."""
         rows = self._rows(number)
         samples = (self._sample_or_error(row) for row in rows)
         names = [self.names[row] for row in rows]

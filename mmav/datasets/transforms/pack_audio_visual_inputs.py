@@ -63,12 +63,6 @@ class PackAudioVisualInputs(PackDetInputs):
 def pack_inputs(results: dict) -> dict[str, torch.Tensor]:
     """Tensors of what a sample holds, by modality; see :class:`PackAudioVisualInputs`.
 
-    Args:
-        results: The sample.
-
-    Returns:
-        ``audio``, ``spectrogram`` or ``acoustic_image``, and images.
-
     Raises:
         KeyError: If the sample holds neither sound nor images.
         ValueError: If images of a prepared store were never met by ResizeModalities.

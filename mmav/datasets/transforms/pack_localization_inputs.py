@@ -85,14 +85,10 @@ class PackLocalizationInputs(BaseTransform):
 
 
 def boxes_in_view(results: dict) -> np.ndarray:
-    """Boxes of the whole image as they lie in the packed one.
+    """Boxes (n, 4) of the whole image, ``gt_boxes``, relative to the packed one, out of which they may stick.
 
-    Args:
-        results: With ``gt_boxes`` (n, 4), relative to the whole image of ``ori_shape``, and ``img``;
-            ``homography_matrix`` (3, 3) from the former's pixels to the latter's, where anything was done.
-
-    Returns:
-        (n, 4) x1 y1 x2 y2, relative to the packed image; may stick out of it.
+    ``homography_matrix`` (3, 3) leads from pixels of ``ori_shape`` to those of ``img``, where anything was
+    done.
     """
     boxes = np.asarray(results['gt_boxes'], np.float64)
     matrix = results.get('homography_matrix')

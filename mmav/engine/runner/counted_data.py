@@ -73,22 +73,13 @@ class CountedSampler(Sampler):
         return len(self.sampler)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, as in ``DefaultSampler``.
-
-        Args:
-            epoch: Number of the epoch, from 0.
-        """
+        """Choose the epoch, from 0, as in ``DefaultSampler``."""
         self._epoch = epoch
         if hasattr(self.sampler, 'set_epoch'):
             self.sampler.set_epoch(epoch)
 
     def skip(self, num_samples: int) -> None:
-        """Start the next iteration later, without loading what is skipped.
-
-        Args:
-            num_samples: Number of indices of this process to skip, from the start of the epoch or
-                stream.
-        """
+        """Start the next iteration later, without loading the first indices of the epoch or stream."""
         self._skip = num_samples
 
 

@@ -58,15 +58,7 @@ class AVEMetric(BaseMetric):
         self.classwise = classwise
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep the labels of one batch.
-
-        Args:
-            data_batch: Unused.
-            data_samples: See the class.
-
-        Raises:
-            SampleError: See the class.
-        """
+        """Keep the labels of one batch; SampleError as the class says."""
         for sample in data_samples:
             video = f'video {sample.get("video_id")}'
             pred = _array(sample, 'pred_labels', 1, 'the model must be DMIN or alike, in predict mode', video)
@@ -85,13 +77,7 @@ class AVEMetric(BaseMetric):
             self.results.append(result)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Compute all figures and log the table.
-
-        Args:
-            results: Labels of each video.
-
-        Returns:
-            Figures by name, in percent.
+        """Compute all figures, in percent, and log the table.
 
         Raises:
             ValueError: If the videos differ in their number of classes, or the data set has another.

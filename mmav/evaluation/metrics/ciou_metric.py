@@ -120,15 +120,7 @@ class CIoUMetric(BaseMetric):
         self.on_recall = on_recall
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep the scores of one batch; the maps themselves are not kept.
-
-        Args:
-            data_batch: Unused.
-            data_samples: With ``pred_map``, ``gt_map`` and metainfo.
-
-        Raises:
-            SampleError: See the class.
-        """
+        """Keep the scores of one batch; the maps themselves are not kept. SampleError as the class says."""
         for sample in data_samples:
             pred = self._map_of(sample, 'pred_map')
             offscreen = sample.get('offscreen') or sample.get('split') == 'offscreen'
@@ -175,17 +167,7 @@ class CIoUMetric(BaseMetric):
         return str(sample.get('img_path') or f'sample {sample.get("img_id")}')
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Compute all figures and log the tables.
-
-        Args:
-            results: Scores of each sample.
-
-        Returns:
-            Figures by name, in percent, and ``threshold`` where one was chosen.
-
-        Raises:
-            ValueError: See the class.
-        """
+        """Compute all figures, in percent, and ``threshold`` where one was chosen; log the tables."""
         own = [result for result in results if result['negative'] is None]
         if not own:
             raise ValueError('no clip with its own sound among the samples: CIoUMetric has nothing to score')
@@ -282,15 +264,7 @@ class CIoUMetric(BaseMetric):
 
 
 def centered_box(shape: tuple[int, int], area: float) -> np.ndarray:
-    """A box in the middle of an image, of its aspect ratio.
-
-    Args:
-        shape: (H, W) in pixels.
-        area: Share of the image that it covers, above 0 up to 1.
-
-    Returns:
-        (H, W) bool, true within.
-    """
+    """A box in the middle of an image, of its shape, that covers a share of it: (H, W) bool, true within."""
     region = np.zeros(shape, bool)
     bounds = []
     for length in shape:

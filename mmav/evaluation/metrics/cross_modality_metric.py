@@ -49,15 +49,7 @@ class CrossModalityMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep the answers of one batch.
-
-        Args:
-            data_batch: Unused.
-            data_samples: See the class.
-
-        Raises:
-            SampleError: See the class.
-        """
+        """Keep the answers of one batch; SampleError as the class says."""
         for sample in data_samples:
             video = f'video {sample.get("video_id")}'
             for name, hint in (
@@ -82,14 +74,7 @@ class CrossModalityMetric(BaseMetric):
             )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Compute all figures and log the table.
-
-        Args:
-            results: Answers.
-
-        Returns:
-            Figures by name, in percent.
-        """
+        """Compute all figures, in percent, and log the table."""
         columns = {key: np.array([result[key] for result in results]) for key in results[0]}
         rows = [['seconds of the query', 'right', 'at most 1 off', 'chance', 'queries']]
         for length in np.unique(columns['length']):

@@ -68,15 +68,7 @@ class LLPMetric(BaseMetric):
         self.classwise = classwise
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep the events of one batch.
-
-        Args:
-            data_batch: Unused.
-            data_samples: See the class.
-
-        Raises:
-            SampleError: See the class.
-        """
+        """Keep the events of one batch; SampleError as the class says."""
         for sample in data_samples:
             video = f'video {sample.get("video_id")}'
             arrays = {
@@ -92,14 +84,7 @@ class LLPMetric(BaseMetric):
             self.results.append({name: array >= least.get(name, 0.5) for name, array in arrays.items()})
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Compute all figures and log the tables.
-
-        Args:
-            results: Events of each video.
-
-        Returns:
-            Figures by name, in percent.
-        """
+        """Compute all figures, in percent, and log the tables."""
         # Shorter videos go on without events, which changes no count.
         longest = max(len(result['gt_audio']) for result in results)
         events = [

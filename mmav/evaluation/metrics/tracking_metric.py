@@ -117,10 +117,8 @@ class TrackingMetric(BaseMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep one batch's boxes.
 
-        Args:
-            data_batch: Unused.
-            data_samples: Predictions, with ``pred_instances``, ``img_id``, ``drive`` and
-                ``timestamp``; the last two may stand in the COCO file instead.
+        Samples have ``pred_instances``, ``img_id``, ``drive`` and ``timestamp``; the last two may stand in
+        the COCO file instead.
         """
         for sample in data_samples:
             pred = sample['pred_instances']
@@ -167,14 +165,7 @@ class TrackingMetric(BaseMetric):
         return np.asarray(boxes, dtype=float).reshape(-1, 6)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Track, compare and log the table.
-
-        Args:
-            results: Of each frame, as :meth:`process` keeps them.
-
-        Returns:
-            Metrics by name.
-        """
+        """Track, compare and log the table."""
         scenes = list(self._scenes(results))
         tracked = [
             [(frame['truth'], tracks) for frame, tracks in zip(scene, self._tracks(scene))]

@@ -250,16 +250,7 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
     def predict(
         self, batch_inputs: Inputs, batch_data_samples: SampleList, rescale: bool = True
     ) -> SampleList:
-        """Predict boxes by the student.
-
-        Args:
-            batch_inputs: The student's modality (B, channels, H, W), or a dict that holds it.
-            batch_data_samples: Data samples with the metainfo of the inputs.
-            rescale: Whether boxes are in pixels of the original image rather than of the network's input.
-
-        Returns:
-            The samples with ``pred_instances``.
-        """
+        """Predict boxes by the student, of its modality (B, channels, H, W), or of a dict that holds it."""
         return self.student.predict(self._student_inputs(batch_inputs), batch_data_samples, rescale)
 
     def extract_feat(self, batch_inputs: Inputs) -> tuple[Tensor, ...]:

@@ -120,15 +120,11 @@ class AudioGuidedTripletAttention(nn.Module):
             self.spatial_score = nn.Linear(embed_dims, 1)
 
     def forward(self, visual: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """Attend.
-
-        Args:
-            visual: (B, T, H, W, C_v).
-            audio: (B, T, C_a).
+        """Attend to (B, T, H, W, C_v), guided by (B, T, C_a).
 
         Returns:
-            tuple: v^S of eq. (8), (B, T, C_v), and the spatial attention M^S, (B, T, H, W), which sums to 1
-            over the locations of a segment.
+            v^S of eq. (8), (B, T, C_v), and the spatial attention M^S, (B, T, H, W), which sums to 1 over the
+            locations of a segment.
         """
         height, width = visual.shape[2:4]
         visual = visual.flatten(2, 3)  # (B, T, L, C_v)

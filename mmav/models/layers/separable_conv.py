@@ -33,12 +33,5 @@ class SeparableConv(nn.Module):
         self.bn = nn.Identity() if norm_cfg is None else build_norm_layer(norm_cfg, out_channels)[1]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve.
-
-        Args:
-            x: (N, C, H, W).
-
-        Returns:
-            (N, D, H, W).
-        """
+        """Convolve (N, C, H, W) to (N, D, H, W)."""
         return self.bn(self.pointwise(self.depthwise(x)))

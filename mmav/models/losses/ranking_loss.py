@@ -99,11 +99,7 @@ class RankingLoss(FeatureDistillationLoss):
         self.bidirectional = bidirectional
 
     def pair_loss(self, student: Tensor, teacher: Tensor, level: int, teacher_index: int) -> Tensor:
-        """:func:`ranking_loss`.
-
-        Raises:
-            ValueError: If the numbers of channels differ.
-        """
+        """:func:`ranking_loss`; ValueError if the numbers of channels differ."""
         if student.shape[1] != teacher.shape[1]:
             raise ValueError(
                 f'RankingLoss: student and teacher {teacher_index} have {student.shape[1]} and '

@@ -57,14 +57,7 @@ class ContextFPN(FPN):
         self.context_conv = nn.Conv2d(channels, channels, 1)
 
     def forward(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Pyramid with context.
-
-        Args:
-            inputs: Backbone maps, fine to coarse; the last is (N, D, H, W).
-
-        Returns:
-            Levels (N, C, H, W), fine to coarse.
-        """
+        """Levels (N, C, H, W) with context of a backbone's maps, fine to coarse, the last (N, D, H, W)."""
         levels = super().forward(inputs)
         pooled = F.adaptive_avg_pool2d(inputs[-1], (self.context_bands, 1)).flatten(1)
         context, scale = self.context(pooled)[..., None, None].chunk(2, dim=1)

@@ -222,16 +222,9 @@ class AudioVisualRoIHead(StandardRoIHead):
 
 
 def vehicle_score(bbox_head: BBoxHead, cls_score: Tensor) -> Tensor:
-    """The probability p of eq. (1) that a RoI holds a vehicle: 1 - p(background).
+    """The probability p (N,) of eq. (1) that a RoI holds a vehicle: 1 - p(background).
 
-    With one class that is the vehicle's probability.
-
-    Args:
-        bbox_head: The head that gave the logits.
-        cls_score: Logits, (N, K + 1), background last.
-
-    Returns:
-        (N,), 0..1.
+    With one class that is the vehicle's probability. Logits are (N, K + 1), background last.
     """
     if bbox_head.custom_activation:
         return 1 - bbox_head.loss_cls.get_activation(cls_score)[:, -1]

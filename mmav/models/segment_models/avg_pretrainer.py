@@ -98,28 +98,15 @@ class AVGPretrainer(SegmentModel):
         return audio, visual
 
     def outputs(self, inputs: Inputs) -> dict[str, Tensor]:
-        """Embeddings of the snippets.
-
-        Args:
-            inputs: See the class.
-
-        Returns:
-            ``audio_embeds`` and ``visual_embeds``, (B, T, D) each.
-        """
+        """``audio_embeds`` and ``visual_embeds`` of the snippets, (B, T, D) each."""
         audio, visual = self._embed(*self._features(inputs))
         return dict(audio_embeds=audio, visual_embeds=visual)
 
     def loss(self, inputs: Inputs, data_samples: Samples | None = None) -> dict[str, Tensor]:
-        """Losses of a batch, over all pairs of its N snippets.
+        """Losses of eq. (3)-(5) of a batch, over all pairs of its N snippets; data samples are not used.
 
-        Args:
-            inputs: See the class.
-            data_samples: Not used.
-
-        Returns:
-            Losses of eq. (3)-(5); ``components``, the number of components of the graph,
-            and ``positive_share``, the share of positive pairs among those of different videos: near 0 or 1
-            the thresholds do not suit the features.
+        With ``components``, the number of components of the graph, and ``positive_share``, the share of
+        positive pairs among those of different videos: near 0 or 1 the thresholds do not suit the features.
         """
         audio, visual = self._features(inputs)
         videos, segments = audio.shape[:2]
@@ -135,15 +122,7 @@ class AVGPretrainer(SegmentModel):
         return losses
 
     def predict(self, inputs: Inputs, data_samples: Samples | None = None) -> list[SegmentDataSample]:
-        """Embeddings of a batch as data samples, ``pred_audio_embeds`` and ``pred_visual_embeds`` (T, D).
-
-        Args:
-            inputs: See the class.
-            data_samples: Receive the embeddings; None: new ones do.
-
-        Returns:
-            One for each video.
-        """
+        """Embeddings of a batch as data samples, ``pred_audio_embeds`` and ``pred_visual_embeds`` (T, D)."""
         embeds = self.outputs(inputs)
         audio, visual = embeds['audio_embeds'], embeds['visual_embeds']
         data_samples = receivers(data_samples, *audio.shape[:2])

@@ -104,11 +104,7 @@ class DCMR(SegmentModel):
         self.match_precision()
 
     def outputs(self, inputs: Inputs) -> dict[str, Tensor]:
-        """All named tensors, see the class.
-
-        Args:
-            inputs: See the class.
-        """
+        """All named tensors, see the class."""
         visual, audio = take_inputs(inputs, self.channels)
         check_same_segments(visual, audio)
         mask = query_segments(inputs, audio.shape[:2])
@@ -133,12 +129,7 @@ class DCMR(SegmentModel):
         return outputs
 
     def loss(self, inputs: Inputs, data_samples: Samples | None) -> dict[str, Tensor]:
-        """``loss_relevance``: eq. (15), see :func:`window_relevance_loss`.
-
-        Args:
-            inputs: See the class.
-            data_samples: With ``gt_segments`` (T, 1), 1 where the event is.
-        """
+        """``loss_relevance``, :func:`window_relevance_loss`, by ``gt_segments`` (T, 1), 1 in the event."""
         audio = inputs['audio']
         relevant = stack_labels(data_samples, 'gt_segments', audio, (audio.shape[1], 1)).squeeze(-1)
         outputs = self.outputs(inputs)
@@ -149,12 +140,7 @@ class DCMR(SegmentModel):
         return dict(loss_relevance=window_relevance_loss(outputs['window_logits'], relevant, lengths))
 
     def predict(self, inputs: Inputs, data_samples: Samples | None = None) -> list[SegmentDataSample]:
-        """Where the query belongs, see the class; labels of the data set are not read.
-
-        Args:
-            inputs: See the class.
-            data_samples: Receive the predictions; None: new ones do.
-        """
+        """Where the query belongs, see the class; labels of the data set are not read."""
         scores = self.outputs(inputs)['window_scores']
         lengths = (inputs['query_mask'] > 0.5).sum(1)
         data_samples = receivers(data_samples, *inputs['audio'].shape[:2])
@@ -167,14 +153,7 @@ class DCMR(SegmentModel):
 
 
 def query_segments(inputs: Inputs, shape: tuple[int, int]) -> Tensor:
-    """Which segments are the query's.
-
-    Args:
-        inputs: With ``query_mask``.
-        shape: B and T.
-
-    Returns:
-        (B, T), bool.
+    """Which segments are the query's, (B, T) bool, by ``query_mask``.
 
     Raises:
         KeyError: If there is no mask.

@@ -153,11 +153,7 @@ class DMIN(SegmentModel):
         self.match_precision()
 
     def outputs(self, inputs: Inputs) -> dict[str, Tensor]:
-        """All named tensors, see the class.
-
-        Args:
-            inputs: ``visual`` and ``audio``.
-        """
+        """All named tensors, see the class."""
         visual, audio = take_inputs(inputs, self.channels, maps=('visual',))
         check_same_segments(visual, audio)
         visual = self.visual_fc(visual)
@@ -189,12 +185,7 @@ class DMIN(SegmentModel):
         return outputs
 
     def loss(self, inputs: Inputs, data_samples: Samples | None) -> dict[str, Tensor]:
-        """Losses, see :class:`SupervisedEventLoss` and :class:`WeaklySupervisedEventLoss`.
-
-        Args:
-            inputs: ``visual`` and ``audio``.
-            data_samples: With ``gt_segments`` or ``gt_events``.
-        """
+        """Losses by ``gt_segments`` or, weakly supervised, by ``gt_events``; see ``supervision``."""
         classes = self.num_categories + 1
         if self.weakly:
             labels = stack_labels(data_samples, 'gt_events', inputs['audio'], (classes,))
@@ -211,12 +202,7 @@ class DMIN(SegmentModel):
         )
 
     def predict(self, inputs: Inputs, data_samples: Samples | None = None) -> list[SegmentDataSample]:
-        """Labels of the segments, see the class; labels of the data set are not read.
-
-        Args:
-            inputs: ``visual`` and ``audio``.
-            data_samples: Receive the predictions; None: new ones do.
-        """
+        """Labels of the segments, see the class; labels of the data set are not read."""
         outputs = self.outputs(inputs)
         data_samples = receivers(data_samples, *inputs['audio'].shape[:2])
         relevance = outputs['is_event_logits'].flatten(1).sigmoid()
@@ -232,29 +218,14 @@ class DMIN(SegmentModel):
 
 
 def pool_instances(relevance: Tensor, category: Tensor) -> Tensor:
-    """Class scores of videos from those of segments: relevance-weighted maximum over time, softmax.
-
-    Args:
-        relevance: Logits of the segments, (B, T, 1).
-        category: Logits of the videos, (B, C + 1).
-
-    Returns:
-        (B, C + 1).
-    """
+    """Class scores (B, C + 1) of videos: relevance-weighted (B, T, 1) maximum over time, softmax."""
     return (relevance.sigmoid() * category[:, None]).amax(1).softmax(-1)
 
 
 def assign_labels(relevance: Tensor, category: Tensor, background: int, threshold: float = 0.5) -> Tensor:
-    """Labels of segments: the video's category where they are relevant, else background.
+    """Labels (B, T): the video's category where relevance (B, T) reaches ``threshold``, else background.
 
-    Args:
-        relevance: In 0..1, (B, T).
-        category: Scores of the video's categories, (B, C) or, with background last, (B, C + 1).
-        background: C.
-        threshold: Least relevance.
-
-    Returns:
-        (B, T), int64.
+    ``category`` are its scores (B, C) or, with background last, (B, C + 1).
     """
     best = category.argmax(-1, keepdim=True)
     return torch.where(relevance >= threshold, best, background)

@@ -121,14 +121,7 @@ class HybridAttentionParser(SegmentModel):
         self.video_threshold = video_threshold
 
     def extract_feat(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Features of the segments, in front of the pooling.
-
-        Args:
-            inputs: See the class.
-
-        Returns:
-            Sound and image, (B, T, D) each.
-        """
+        """Features of the segments of sound and image, (B, T, D) each, in front of the pooling."""
         audio, visual, *rest = take_inputs(inputs, self.channels)
         # The mean before the linear layer: the same, for an eighth of the work.
         visual = self.visual_embedding(mean_per_segment(visual, audio.shape[1], 'visual'))
@@ -141,28 +134,15 @@ class HybridAttentionParser(SegmentModel):
         return audio, visual
 
     def outputs(self, inputs: Inputs) -> dict[str, Tensor]:
-        """Probabilities, unfiltered.
-
-        Args:
-            inputs: See the class.
-
-        Returns:
-            ``global_prob``, ``audio_prob``, ``visual_prob`` (B, C); ``frame_prob``
-            (B, T, 2, C), sound before image.
-        """
+        """Probabilities, unfiltered: those of :class:`AttentiveMMILPooling`."""
         return self.pooling(*self.extract_feat(inputs))
 
     def loss(self, inputs: Inputs, data_samples: Samples) -> dict[str, Tensor]:
         """Losses of a batch, eq. (2).
 
-        Args:
-            inputs: See the class.
-            data_samples: With ``gt_events`` (C,); with ``pseudo_loss`` also ``pseudo_audio`` and
-                ``pseudo_visual`` (T, C).
-
-        Returns:
-            ``loss_video``, ``loss_audio``, ``loss_visual``, those of ``pseudo_loss``;
-            ``loss_adversarial``, whose gradient is reversed in front of the discriminator.
+        ``loss_video``, ``loss_audio``, ``loss_visual``, those of ``pseudo_loss``, and ``loss_adversarial``,
+        whose gradient is reversed in front of the discriminator. Samples have ``gt_events`` (C,); with
+        ``pseudo_loss`` also ``pseudo_audio`` and ``pseudo_visual`` (T, C).
         """
         features = self.extract_feat(inputs)
         probs = self.pooling(*features)
@@ -184,15 +164,7 @@ class HybridAttentionParser(SegmentModel):
         return losses
 
     def predict(self, inputs: Inputs, data_samples: Samples | None = None) -> list[SegmentDataSample]:
-        """Probabilities of a batch, as data samples; see the class.
-
-        Args:
-            inputs: See the class.
-            data_samples: Receive the predictions; None: new ones do.
-
-        Returns:
-            One for each video.
-        """
+        """Probabilities of a batch, as data samples; see the class."""
         probs = self.outputs(inputs)
         frame_prob, global_prob = probs['frame_prob'], probs['global_prob']
         if self.video_threshold is not None:

@@ -38,16 +38,9 @@ def write_wav(path: Path, samples: np.ndarray) -> None:
 def drive_truth(
     scene: DriveScene, config: SimulationConfig, views: list[list[VehicleView]], recording: Recording
 ) -> dict[str, Any]:
-    """Frames and annotations of a drive as plain values.
+    """Drive, split, conditions and a list of frames with their objects, as plain values.
 
-    Args:
-        scene: The drive.
-        config: Decides what is labelled.
-        views: For each image, the view of each vehicle.
-        recording: Tells what is audible.
-
-    Returns:
-        Drive, split, conditions and a list of frames with their objects.
+    ``views`` has, for each image, the view of each vehicle; ``recording`` tells what is audible.
     """
     frames = []
     for index, time in enumerate(scene.frame_times):
@@ -83,16 +76,7 @@ def drive_truth(
 
 
 def write_drive(root: Path, scene: DriveScene, config: SimulationConfig) -> dict[str, Any]:
-    """Simulate a drive and write its folder.
-
-    Args:
-        root: The data set's folder.
-        scene: The drive.
-        config: Parameters.
-
-    Returns:
-        The drive's truth, as in its `truth.json`.
-    """
+    """Simulate a drive and write its folder below ``root``; return its truth, as in its `truth.json`."""
     camera = PinholeCamera()
     views = [view_vehicles(scene, camera, time) for time in scene.frame_times]
     in_view = np.array([[view.labelled(config) for view in picture] for picture in views], dtype=bool)

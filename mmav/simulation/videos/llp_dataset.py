@@ -33,18 +33,9 @@ LISTS = dict(train='AVVP_train.csv', val='AVVP_val_pd.csv', test='AVVP_test_pd.c
 def simulate_llp(
     root: str | os.PathLike, config: LLPVideoConfig, workers: int = 1, progress: bool = True
 ) -> Path:
-    """Make a data set, or go on with one that was interrupted.
+    """Make a data set, or go on with one that was interrupted, by ``workers`` processes (0: in this one).
 
     The bytes depend on the configuration alone, not on the number of processes or on interruptions.
-
-    Args:
-        root: Folder of the data set.
-        config: Parameters.
-        workers: Number of processes; 0 works in the calling process.
-        progress: Whether to show a progress bar.
-
-    Returns:
-        The folder.
 
     Raises:
         FileExistsError: The folder holds something else, or a set made with other parameters.
@@ -68,15 +59,9 @@ def simulate_llp(
 
 
 def llp_features(video: LLPVideo, config: LLPVideoConfig) -> dict[str, np.ndarray]:
-    """Features of a video.
+    """Features of a video, float32, of the widths that ``config`` says.
 
-    Args:
-        video: The video.
-        config: Parameters.
-
-    Returns:
-        ``audio`` (T, 128), ``visual`` (T * frames_per_second, 2048), ``visual_st``
-        (T, 512), float32, or of the widths that ``config`` says.
+    ``audio`` and ``visual_st`` have T rows, ``visual`` has T * frames_per_second.
     """
     rng = np.random.default_rng((*video.seed, 0))
     features = {}
