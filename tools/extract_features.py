@@ -118,11 +118,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def list_clips(args: argparse.Namespace) -> list[str]:
-    """Names of the clips, from the list or from what is in the folder.
-
-    Raises:
-        ValueError: If there are none.
-    """
+    """Names of the clips, from the list or from what is in the folder; ValueError if there are none."""
     if args.list:
         return read_clip_names(args.list)
     folder = args.videos or args.frames or args.audio
@@ -137,11 +133,7 @@ def list_clips(args: argparse.Namespace) -> list[str]:
 
 
 def find_source(args: argparse.Namespace, name: str) -> dict:
-    """Where the images and the sound of a clip are, as the extractor takes it.
-
-    Raises:
-        SampleError: If a file is missing.
-    """
+    """Where images and sound of a clip are, as the extractor takes it; SampleError if a file is missing."""
 
     def find(folder: Path, suffixes: Sequence[str]) -> Path:
         for suffix in suffixes:
@@ -181,11 +173,7 @@ def extract_share(
     names: Sequence[str],
     folders: Mapping[str, ArrayFolder],
 ) -> dict[str, str]:
-    """Extract and keep what is missing of this process's clips.
-
-    Returns:
-        Reasons by names of the clips that could not be used.
-    """
+    """Extract and keep what is missing of this process's clips; return why some could not be used."""
     rank, world_size = get_dist_info()
     todo = [[name for name in dict.fromkeys(names) if any(name not in folder for folder in folders.values())]]
     broadcast_object_list(todo)  # the first process's view counts: folders on a network lag
@@ -205,17 +193,7 @@ def extract_share(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Extract; see the module's description.
-
-    Args:
-        argv: Command line, without the program's name.
-
-    Returns:
-        Exit status: 1 if clips could not be used.
-
-    Raises:
-        FileExistsError: If what is there was made with other parameters.
-    """
+    """Extract; exit status 1 if clips could not be used."""
     args = parse_args(argv)
     join_launcher(args.launcher, args.device, PATIENCE)
     names = list_clips(args)

@@ -69,16 +69,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def build_dataset(cfg: Config) -> tuple[BaseDataset, list]:
-    """Build the data set of the clips.
+    """Build the data set of the clips; return the config of its pipeline, too.
 
-    Args:
-        cfg: The config.
-
-    Returns:
-        The data set, and the config of its pipeline.
-
-    Raises:
-        ValueError: If the config does not tell how clips are read for teachers, or names no single data set.
+    ValueError if the config does not tell how clips are read for teachers, or names no single data set.
     """
     settings = copy.deepcopy(cfg.get('teacher_dataset') or cfg.train_dataloader.dataset)
     if 'dataset' in settings or 'datasets' in settings:
@@ -98,12 +91,7 @@ def build_dataset(cfg: Config) -> tuple[BaseDataset, list]:
 def build_writer(cfg: Config, args: argparse.Namespace) -> EmbeddingWriter:
     """Build the teachers, with their weights, and what writes for them.
 
-    Args:
-        cfg: The config.
-        args: The command line.
-
-    Raises:
-        ValueError: If there are no teachers, or they need images of another kind.
+    ValueError if there are no teachers, or they need images of another kind.
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     teachers_cfg = cfg.get('teachers') or cfg.model.get('teachers')
@@ -133,13 +121,7 @@ def build_writer(cfg: Config, args: argparse.Namespace) -> EmbeddingWriter:
 
 
 def main(argv: Sequence[str] | None = None) -> EmbeddingStore | None:
-    """Write this process's share of the shards; the first process finishes the store.
-
-    Args:
-        argv: Command line, without the program's name.
-
-    Returns:
-        The store, in the first process.
+    """Write this process's share of the shards; the first process finishes the store and returns it.
 
     Raises:
         FileExistsError: If the folder holds something else.

@@ -54,13 +54,10 @@ def parse_args() -> argparse.Namespace:
 
 
 def use_tta(cfg: Config) -> None:
-    """Wrap model and test pipeline of a config for test-time augmentation.
+    """Wrap model and test pipeline of a config for test-time augmentation, in place.
 
     ``tta_model`` and ``tta_pipeline`` of the config are used; without them boxes of the sample and its mirror
     image are merged by NMS.
-
-    Args:
-        cfg: Changed in place.
     """
     tta_model = cfg.get('tta_model') or dict(
         type='DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100)
@@ -82,14 +79,7 @@ def use_tta(cfg: Config) -> None:
 
 
 def build_config(args: argparse.Namespace) -> Config:
-    """Merge the command line into the config.
-
-    Args:
-        args: See :func:`parse_args`.
-
-    Returns:
-        The run's config.
-    """
+    """Merge the command line into the config."""
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
     if args.cfg_options is not None:

@@ -100,13 +100,7 @@ def parse_args() -> argparse.Namespace:
 
 
 class DriveSource:
-    """Frames of a data set's drives in order of time, with predictions.
-
-    Args:
-        inferencer: The detector.
-        args: The command line.
-        cfg: The config.
-    """
+    """Frames of a data set's drives in order of time, with predictions."""
 
     def __init__(self, inferencer: AudioDetInferencer, args: argparse.Namespace, cfg: Config) -> None:
         self.inferencer, self.args = inferencer, args
@@ -176,15 +170,7 @@ class RecordingSource:
 
 
 def check_rig(dataset: Dataset, inferencer: AudioDetInferencer) -> None:
-    """Compare rig and crop of the drives with those that the detector hears with.
-
-    Args:
-        dataset: Its metainfo may hold the rig of its ``rig.json``.
-        inferencer: The detector.
-
-    Raises:
-        SystemExit: If they differ.
-    """
+    """SystemExit unless rig and crop of the drives' metainfo are those that the detector hears with."""
     remedy = '--rig names the rig of the drives; --allow-other-rig makes a warning of it'
     warn = partial(print_log, logger='current', level=WARNING) if inferencer.allow_other_rig else None
     try:
@@ -225,17 +211,7 @@ def track_all(
     args: argparse.Namespace,
     metric: TrackingMetric | None = None,
 ) -> dict:
-    """Track every sequence and write its files.
-
-    Args:
-        source: Frames with predictions, one sequence after the other.
-        tracker: The tracker.
-        args: The command line.
-        metric: Is fed with the tracks.
-
-    Returns:
-        Numbers of frames and tracks of each sequence.
-    """
+    """Track every sequence, write its files and feed the metric; numbers of frames and tracks of each."""
     summary = {}
     progress = tqdm(source, desc='Tracking', unit=' frames', total=source.total)
     for name, frames in itertools.groupby(progress, key=operator.itemgetter(0)):

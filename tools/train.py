@@ -45,17 +45,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def build_config(args: argparse.Namespace) -> Config:
-    """Merge the command line into the config.
-
-    Args:
-        args: See :func:`parse_args`.
-
-    Returns:
-        The run's config.
-
-    Raises:
-        RuntimeError: ``--auto-scale-lr`` without ``auto_scale_lr`` in the config.
-    """
+    """Merge the command line into the config; RuntimeError if it lacks an ``auto_scale_lr`` asked for."""
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
     if args.cfg_options is not None:

@@ -80,11 +80,7 @@ def build_model(args: argparse.Namespace) -> tuple[AVGPretrainer, dict]:
 
 
 def list_clips(folders: Sequence[Path], skip_missing: bool) -> list[str]:
-    """Names of the clips that all folders have.
-
-    Raises:
-        SystemExit: If a folder is missing, there are no clips, or some are not in all folders.
-    """
+    """Names of the clips that all folders have; SystemExit without any, or if some are not in all folders."""
     for folder in folders:
         if not folder.is_dir():
             raise SystemExit(f'{folder} is no folder')
@@ -103,11 +99,7 @@ def list_clips(folders: Sequence[Path], skip_missing: bool) -> list[str]:
 
 
 def read_features(path: Path) -> torch.Tensor:
-    """Read a clip's features.
-
-    Raises:
-        SystemExit: If the file is no array of floats of two dimensions.
-    """
+    """Read a clip's features; SystemExit if the file is no array of floats of two dimensions."""
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

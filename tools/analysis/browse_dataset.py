@@ -61,16 +61,7 @@ def to_picture(values: torch.Tensor) -> np.ndarray:
 
 
 def draw_sample(sample: dict, log_mel: LogMelSpectrogram, value_range: tuple[float, float]) -> np.ndarray:
-    """Picture of a packed sample.
-
-    Args:
-        sample: ``inputs`` and ``data_samples`` of PackAudioVisualInputs.
-        log_mel: Makes spectrograms of waveforms.
-        value_range: Decibels drawn darkest and brightest.
-
-    Returns:
-        (H, W, 3) uint8, BGR.
-    """
+    """Picture (H, W, 3) uint8 BGR of a sample of PackAudioVisualInputs; ``value_range`` in decibels."""
     inputs, meta = sample['inputs'], sample['data_samples']
     boxes = meta.gt_instances.get('bboxes', torch.zeros(0, 4))
     boxes = getattr(boxes, 'tensor', boxes).numpy()

@@ -22,15 +22,7 @@ from mmav.utils.processes import preloaded_processes
 
 
 def convert(path: Path, remove: bool = False) -> str | None:
-    """Convert one file.
-
-    Args:
-        path: The pkl file.
-        remove: Delete it afterwards. Defaults to False.
-
-    Returns:
-        str, optional: Why it could not be converted; None if it was.
-    """
+    """Convert one pkl file, and ``remove`` it; return why it could not be converted, None if it was."""
     target = path.with_suffix('.npy')
     try:
         array = load_numpy_pickle(path.read_bytes(), str(path))

@@ -91,13 +91,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> dict:
-    """Label this process's share of the frames; the first process writes the COCO json.
-
-    Args:
-        argv: Command line, without the program's name.
-
-    Returns:
-        The statistics, in every process.
+    """Label this process's share of the frames; the first one writes the COCO json. Return the statistics.
 
     Raises:
         ValueError: If what is there was made with other parameters.

@@ -73,15 +73,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def sound_of_config(path: str, kind: str) -> dict:
-    """What a config's data preprocessor makes of the sound.
-
-    Args:
-        path: Config file.
-        kind: 'log_mel' or 'acoustic_image'.
-
-    Returns:
-        Arguments of the layer, without the rig: that is the data set's.
-    """
+    """Arguments of a config's layer 'log_mel' or 'acoustic_image' but the rig, which is the data set's."""
     options = Config.fromfile(path).model.data_preprocessor.get(kind)
     if options is None:
         raise SystemExit(f'prepare_mavd: the data preprocessor of {path} has no {kind}')

@@ -122,17 +122,7 @@ class Lanes:
         self._pool.shutdown(cancel_futures=error[0] is not None)
 
     def submit(self, function: Callable[..., object], *args: object, **options: object) -> Future:
-        """Hand a job in.
-
-        Args:
-            function: Called with ``args``, ``options`` and the keywords ``threads`` and ``position`` (line of
-                the terminal), as :func:`train` takes them.
-            *args: Its arguments.
-            **options: Its keywords.
-
-        Returns:
-            Its result, once it is there.
-        """
+        """Hand in a job with ``args``, ``options``, and ``threads`` and ``position`` of :func:`train`."""
         lane = self._lane
         return self._pool.submit(
             lambda: function(*args, **options, threads=self.threads, position=lane.position)
@@ -157,7 +147,7 @@ def _be_the_tool(tool: Path, arguments: tuple[str, ...], threads: int | None, pa
 
 
 def run_tool(tool: str, *arguments: object, threads: int | None = None, patient: bool = False) -> None:
-    """Run one of the project's tools in a process of its own, its output on the terminal.
+    """Run one of ``tools/`` in a process of its own, its output on the terminal.
 
     Args:
         tool: Path below ``tools/``.
@@ -195,7 +185,7 @@ def train(
     position: int = 0,
     patient: bool = False,
 ) -> str:
-    """Train a config by ``tools/train.py``; carries on from a checkpoint of an earlier try.
+    """Train a config by ``tools/train.py``, where an earlier try stopped; return the last checkpoint.
 
     Args:
         config: Path below ``configs/``.
@@ -205,9 +195,6 @@ def train(
         threads: See :func:`run_tool`.
         position: Line of the progress bar, where several are shown.
         patient: See :func:`run_tool`.
-
-    Returns:
-        Path of the last checkpoint.
     """
     work_dir.mkdir(parents=True, exist_ok=True)
     adapted = work_dir / 'config.py'
@@ -217,18 +204,7 @@ def train(
 
 
 def test(config: str, name: str, checkpoint: str, work_dir: Path, overrides: dict) -> dict[str, float]:
-    """Test a checkpoint with the stock runner.
-
-    Args:
-        config: Path below ``configs/``.
-        name: Text before the progress bar.
-        checkpoint: File to load.
-        work_dir: Folder of the run.
-        overrides: Dotted keys and values.
-
-    Returns:
-        The metrics, by name.
-    """
+    """Test a checkpoint with the stock runner; arguments as of :func:`train`. Return the metrics."""
     cfg = _adapt_config(config, name, dict(overrides, work_dir=str(work_dir), load_from=checkpoint))
     # Visualizers of one name are one object, which keeps the first run's folder.
     cfg.visualizer.name = f'{work_dir} {time.time()}'
@@ -238,17 +214,10 @@ def test(config: str, name: str, checkpoint: str, work_dir: Path, overrides: dic
 def epoch_options(
     data: Path, seed: int, epochs: int, splits: Sequence[str] = ('train', 'val', 'test'), loaders: int = 0
 ) -> dict:
-    """Overrides for the demo's data and seed, and for a length of training without validation.
+    """Overrides for a demo's data and seed, and for a length of training without validation.
 
-    Args:
-        data: Root of the simulated data.
-        seed: Of the runner.
-        epochs: Length of the training.
-        splits: Those that the config has.
-        loaders: Processes that load for each network; 0: it does that itself.
-
-    Returns:
-        Dotted keys and values.
+    ``splits`` are those that the config has, ``loaders`` processes load for each network; 0: it does that
+    itself.
     """
     options = {
         'randomness.seed': seed,

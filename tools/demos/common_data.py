@@ -20,14 +20,13 @@ def make_data(
 ) -> None:
     """Simulate drives, and prepare stores of their acoustic images and of their spectrograms.
 
-    Images are brought to the size of the small networks. The steps' names are ``simulate<name>``,
-    ``prepare<name>`` and ``prepare_log_mel<name>``, the stores ``<root>_acoustic`` and ``<root>_log_mel``.
+    The steps' names are ``simulate<name>``, ``prepare<name>`` and ``prepare_log_mel<name>``.
 
     Args:
         steps: The demo's steps.
         root: Root of the data set.
         simulator: Options of ``simulate_mavd.py``.
-        modalities: Images.
+        modalities: Images, which are brought to the size of the small networks.
         workers: Processes.
         acoustic: Config below ``configs/`` that says how acoustic images are made.
         what: What the user reads of the drives.
@@ -110,17 +109,7 @@ class Detectors:
 
 
 def pick_few(ann_file: Path, count: int, seed: int, out: Path) -> dict:
-    """Keep the labels of some drives and forget the others.
-
-    Args:
-        ann_file: COCO json of all training frames.
-        count: Frames to keep; whole drives are taken until there are as many.
-        seed: Which drives.
-        out: COCO json to write.
-
-    Returns:
-        Numbers of frames and boxes kept, and of all frames.
-    """
+    """Keep the labels of ``count`` frames, in whole drives; return numbers of frames and boxes."""
     truth = load(ann_file)
     drives = sorted({image['drive'] for image in truth['images']})
     np.random.default_rng(seed).shuffle(drives)
@@ -143,19 +132,10 @@ def label_others(
     nms_iou: float,
     threads: int | None = None,
 ) -> dict:
-    """Let teachers label the training frames whose labels were forgotten.
+    """Let teachers label the training frames whose labels were forgotten; return numbers of frames and boxes.
 
-    Args:
-        out: COCO json to write, with the kept labels and the new ones.
-        teachers: Config and checkpoint by modality.
-        data: Root of the data set.
-        few: COCO json of the kept labels.
-        score_thr: Least score of a box that becomes a label.
-        nms_iou: Overlap of two boxes above which the weaker one is no label.
-        threads: See :func:`run_tool`.
-
-    Returns:
-        Numbers of frames and boxes.
+    ``out`` gets the labels of ``few`` and the new ones: boxes scored ``score_thr`` or more, of two that
+    overlap by more than ``nms_iou`` the better. ``teachers`` are configs and checkpoints by modality.
     """
     named = [part for modality, pair in teachers.items() for part in ('--teacher', modality, *pair)]
     frames = ('--ann-file', 'annotations/train.json', '--keep-ann-file', few, '--data-root', data)
@@ -166,17 +146,7 @@ def label_others(
 
 
 def data_options(data: Path, store: Path, train_ann: Path, seed: int) -> dict:
-    """Overrides that point a config at the demo's data.
-
-    Args:
-        data: Root of the simulated data.
-        store: Prepared store of it.
-        train_ann: COCO json to train with.
-        seed: Of the runner.
-
-    Returns:
-        Dotted keys and values.
-    """
+    """Overrides for a demo's data, its prepared store, a COCO json to train with, and a seed."""
     options = {'randomness.seed': seed, 'train_dataloader.dataset.ann_file': str(train_ann.resolve())}
     for stage, split in (('train', None), ('val', 'val'), ('test', 'test')):
         loader = f'{stage}_dataloader'

@@ -66,19 +66,7 @@ def results_table(
     notes: str,
     columns: Mapping[str, Column] = COLUMNS,
 ) -> Table:
-    """All detectors, one below the other; printed, too.
-
-    Args:
-        title: Title of the section.
-        metrics: Of each detector.
-        names: Of the detectors to show.
-        references: Those that stand beside the contest.
-        notes: Text under the table.
-        columns: By key in the metrics.
-
-    Returns:
-        The table.
-    """
+    """All detectors of ``names``, one below the other; printed, too. ``references`` are never the best."""
     rows = [
         Row(name, [cell(metrics[key], column) for column in columns], note, key in references)
         for key, (name, note) in names.items()
@@ -155,13 +143,8 @@ def array_sound(waveform: np.ndarray) -> Sound:
 def clips(data: str, detections: Path, finder: str) -> Cards:
     """A dozen test clips, evenly spread over the test drives in the order of their conditions.
 
-    Args:
-        data: Root of the simulated data.
-        detections: COCO results of one detector on its test frames.
-        finder: What the legend calls that detector.
-
-    Returns:
-        Camera image, acoustic image, spectrograms, sound.
+    Camera image, acoustic image, spectrograms, sound; with the boxes of a detector's COCO results, which the
+    legend calls ``finder``.
     """
     dataset, found = open_frames(data), read_detections(detections)
     log_mel = LogMelSpectrogram(reference='clip')

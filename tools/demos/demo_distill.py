@@ -88,18 +88,9 @@ PLANS = {
 
 
 def track(detectors: Detectors, key: str, sense: str, checkpoint: str, drives: Path, tracker: dict) -> dict:
-    """Test a detector as a tracker on the longer drives.
+    """Test a detector as a tracker on the longer drives; its boxes go to ``<key>/drives.bbox.json``.
 
-    Args:
-        detectors: The demo's detectors.
-        key: The detector; its boxes go to ``<key>/drives.bbox.json``.
-        sense: What it has of the drives.
-        checkpoint: Its checkpoint.
-        drives: Root of the drives.
-        tracker: Config of the tracker.
-
-    Returns:
-        Metrics of the tracks alone: the frames of the drives are much alike.
+    The metrics are of the tracks alone: the frames of the drives are much alike.
     """
     truth, folder = str(drives / 'annotations/test.json'), detectors.steps.work_dir / key
     boxes = dict(type='MAVDMetric', ann_file=truth, metric='bbox', outfile_prefix=str(folder / 'drives'))

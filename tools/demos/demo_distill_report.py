@@ -58,11 +58,7 @@ MAX_TRACKS = 6
 
 
 def track_drives(outcome: dict, detections: Path) -> tuple[object, dict[str, list[dict]]]:
-    """Run the tracker over a detector's boxes.
-
-    Args:
-        outcome: What ``run_demo`` returned.
-        detections: COCO results on the longer drives.
+    """Run the tracker over a detector's COCO results on the longer drives.
 
     Returns:
         The data set, and by drive its frames in order of time: ``index`` in the data set, ``seconds`` since

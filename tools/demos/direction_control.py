@@ -28,17 +28,7 @@ WORLDS = {
 
 
 def run_control(work_dir: Path, drives: int, iterations: int, seed: int) -> dict:
-    """Simulate, train and test both worlds.
-
-    Args:
-        work_dir: Folder of everything that is written.
-        drives: Training drives of 4 frames.
-        iterations: Of each detector.
-        seed: Of the simulation and the trainings.
-
-    Returns:
-        Metrics of the floor and of both detectors.
-    """
+    """Simulate ``drives`` of 4 frames, train and test in both worlds; metrics of floor and detectors."""
     steps = Steps(work_dir, drives=drives, iterations=iterations, seed=seed)
     test_drives = max(2, drives // 4)
 
@@ -74,15 +64,7 @@ def run_control(work_dir: Path, drives: int, iterations: int, seed: int) -> dict
 
 
 def evaluate_swapped(detections: Path, truth: Path) -> dict[str, float]:
-    """Evaluate each frame's detections on another drive's frame: what is left needs no listening.
-
-    Args:
-        detections: COCO results.
-        truth: COCO json.
-
-    Returns:
-        As :func:`common.test`.
-    """
+    """Evaluate each frame's COCO results on another drive's frame: what is left needs no listening."""
     ids = sorted(image['id'] for image in load(truth)['images'])
     boxes = {image_id: [] for image_id in ids}
     for found in load(detections):

@@ -34,18 +34,10 @@ TRAINING_KEYS = (
 
 
 def strip_visual(checkpoint: dict, source: str = 'checkpoint') -> dict:
-    """Keep the audio path or the student of a checkpoint.
+    """The audio path of an ``AudioVisualFasterRCNN``, or the student of a ``MultiTeacherDistiller``.
 
-    Args:
-        checkpoint: Checkpoint of an ``AudioVisualFasterRCNN`` or a ``MultiTeacherDistiller``; not changed.
-        source: What error messages call it.
-
-    Returns:
-        ``state_dict`` with what is deployed, and ``meta`` without the config, which describes the
-        whole model. Optimizer and schedules are left out.
-
-    Raises:
-        ValueError: If there is nothing to take out of it, or no audio path.
+    Its ``state_dict``, and ``meta`` without the config, which describes the whole model. Optimizer and
+    schedules are left out. ValueError if there is nothing to take out of it, or no audio path.
     """
     state_dict = select_state_dict(checkpoint, source=source)
     if any(name.startswith(STUDENT) for name in state_dict):
@@ -64,16 +56,9 @@ def strip_visual(checkpoint: dict, source: str = 'checkpoint') -> dict:
 
 
 def deployed_config(cfg: Config) -> Config:
-    """Config of the deployed detector, for testing and inference.
+    """Config of the deployed detector, for testing and inference: no training settings.
 
-    Args:
-        cfg: Config of an ``AudioVisualFasterRCNN`` or a ``MultiTeacherDistiller``; not changed.
-
-    Returns:
-        The same with mmdet's ``FasterRCNN`` on sound, or the student, and without training settings.
-
-    Raises:
-        ValueError: If the config's model is another one.
+    mmdet's ``FasterRCNN`` on sound, or the student; ValueError if the config's model is another one.
     """
     deployed = cfg.to_dict()
     for key in TRAINING_KEYS:
