@@ -81,15 +81,13 @@ class AVEDataset(BaseDataset):
       (T, 1), 1 in the seconds of the event, which are asked for in one modality and searched in the other.
 
     Args:
-        split: 'train', 'val' or 'test': whose rows are read from ``{split}_order.h5``. Defaults to
-            'train'.
+        split: 'train', 'val' or 'test': whose rows are read from ``{split}_order.h5``. Defaults to 'train'.
         supervision: 'fully', 'weakly' or 'cross_modality'. Defaults to 'fully'.
         ann_file: AVE's ``Annotations.txt``, whose lines name the rows, or a text file with a name a
             line. '': rows are named by their numbers. Defaults to ''.
         files: Other names of files, by 'visual', 'audio', 'labels', 'video_labels',
             'background_visual', 'background_audio', 'background_labels' and 'order'.
-        append_background: Whether weakly supervised training has the background videos. Defaults to
-            True.
+        append_background: Whether weakly supervised training has the background videos. Defaults to True.
         segment_duration: Seconds. Defaults to 1.
         backend_args: Of mmengine's file backends.
         **kwargs: Of mmengine's BaseDataset (data_root, pipeline, test_mode, metainfo, indices, ...).

@@ -37,11 +37,9 @@ class ClipPairDataset(BaseDataset):
 
     Args:
         ann_file: Annotations, as the subclass says. Defaults to ''.
-        split_file: List of clip stems: a text file with one a line, or a csv file with them
-            in its first column. None: every annotated clip or, without annotations, every pair in the
-            folders.
-        data_prefix: Folders ``img``, ``audio`` and ``video``. Defaults to frames, audio,
-            videos.
+        split_file: List of clip stems: a text file with one a line, or a csv file with them in its first
+            column. None: every annotated clip or, without annotations, every pair in the folders.
+        data_prefix: Folders ``img``, ``audio`` and ``video``. Defaults to frames, audio, videos.
         from_video: The sound lies in the clip's video, not in a file of its own. Defaults to False.
         on_missing: What becomes of clips that lack image, sound or annotation: 'skip' leaves them
             out, with their number in the log; 'raise' is an error. Defaults to 'skip', as few have every clip

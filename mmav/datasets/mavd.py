@@ -49,17 +49,13 @@ class MAVDDataset(CocoDataset):
 
     Args:
         ann_file: COCO file; '' takes the frames of ``split_file`` without labels. Defaults to ''.
-        split_file: List of ``<drive>/<id>``; only these frames are taken. None: all of
-            ``ann_file``.
-        modalities: Visual modalities that samples offer. None: those that the
-            pipeline loads.
-        time_of_day: Only 'day' or 'night' frames: as the COCO file says, else the published
-            lists.
+        split_file: List of ``<drive>/<id>``; only these frames are taken. None: all of ``ann_file``.
+        modalities: Visual modalities that samples offer. None: those that the pipeline loads.
+        time_of_day: Only 'day' or 'night' frames: as the COCO file says, else the published lists.
         motion: Only 'static' or 'drive' frames (ego vehicle); likewise.
         audio_layout: 'frame': files of a clip for each frame; 'drive': one recording per drive with
             ``timestamps.csv``. Defaults to 'frame'.
-        audio_ext: 'wav', 'flac', 'npy', 'mp3' or 'pkl'. None: what each drive has, in this
-            order.
+        audio_ext: 'wav', 'flac', 'npy', 'mp3' or 'pkl'. None: what each drive has, in this order.
         num_microphones: Files of a frame's sound. Defaults to 8.
         crop: (x1, y1, x2, y2) of the camera image's part that the boxes refer to.
             Defaults to (200, 0, 1720, 650); None for images that are cropped already.
@@ -74,8 +70,7 @@ class MAVDDataset(CocoDataset):
         verify: Run the pipeline's loading transforms on every frame at start-up, in threads;
             in distributed runs the first process does it for all. None: as ``on_error`` needs.
         prepared: Folder of a prepared store to read sound and images from.
-        modality_files: Further modalities: name to (folder in the drive, stem with ``{}``
-            for the id).
+        modality_files: Further modalities: name to (folder in the drive, stem with ``{}`` for the id).
         **kwargs: Of mmdet's CocoDataset (data_root, pipeline, filter_cfg, backend_args, metainfo, ...).
 
     Raises:

@@ -1,8 +1,7 @@
 """Names of files and frames in the published layout of MAVD.
 
-A frame is named ``<drive>/<id>``; ``<id>`` is ``<seconds>_<nanoseconds>_<code>``. Ids whose
-nanosecond field is shorter than 9 digits are bogus (their leading zeros were lost, so they name
-another instant).
+A frame is named ``<drive>/<id>``; ``<id>`` is ``<seconds>_<nanoseconds>_<code>``. Ids whose nanosecond field
+is shorter than 9 digits are bogus (their leading zeros were lost, so they name another instant).
 """
 
 import csv

@@ -11,9 +11,8 @@ def crop_to_sample(image: np.ndarray, data_sample: DetDataSample | None) -> np.n
 
     Args:
         image: Image of shape (H, W, 3).
-        data_sample: Its metainfo ``crop`` is (x1, y1, x2, y2) in pixels of the
-            file's image. Without it, or when the image has the cropped size ``ori_shape`` already, nothing is
-            cut.
+        data_sample: Its metainfo ``crop`` is (x1, y1, x2, y2) in pixels of the file's image. Without it, or
+            when the image has the cropped size ``ori_shape`` already, nothing is cut.
 
     Returns:
         The region, of shape (y2 - y1, x2 - x1, 3).

@@ -37,10 +37,9 @@ class StoreWriter:
         sources: Arguments of :class:`MAVDDataset`, without pipeline, whose frames it holds.
         resize: Arguments of :class:`ResizeModalities`.
         modalities: Visual modalities.
-        audio: 'int16': waveforms as 16-bit files hold them; 'float32': waveforms of other files;
-            'log_mel': spectrograms computed from waveforms, as float16 decibel; 'acoustic_image': acoustic
-            images computed from waveforms, as float16; 'spectrogram': those that the files hold, as float16;
-            'none'.
+        audio: 'int16': waveforms as 16-bit files hold them; 'float32': waveforms of other files; 'log_mel':
+            spectrograms computed from waveforms, as float16 decibel; 'acoustic_image': acoustic images
+            computed from waveforms, as float16; 'spectrogram': those that the files hold, as float16; 'none'.
         load_audio: Arguments of :class:`LoadMultichannelAudio`.
         log_mel: Arguments of :class:`LogMelSpectrogram`, for audio='log_mel'.
         acoustic_image: Arguments of :class:`AcousticImage`, for audio='acoustic_image'.

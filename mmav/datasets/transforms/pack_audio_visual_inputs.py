@@ -17,9 +17,8 @@ class PackAudioVisualInputs(PackDetInputs):
     """mmdet's ``PackDetInputs`` for samples of several modalities.
 
     Returns ``dict(inputs, data_samples)``: ``inputs`` is a dict with what the sample holds of ``audio`` (C,
-    L), ``spectrogram`` (C, M, T), ``acoustic_image`` (C, rows, columns) and the images ``rgb``,
-    ``thermal``, ``depth`` (channels, H, W) uint8; ``data_samples`` is a ``DetDataSample`` with ground truth
-    and metainfo.
+    L), ``spectrogram`` (C, M, T), ``acoustic_image`` (C, rows, columns) and the images ``rgb``, ``thermal``,
+    ``depth`` (channels, H, W) uint8; ``data_samples`` is a ``DetDataSample`` with ground truth and metainfo.
 
     Args:
         meta_keys: Keys that go to the metainfo, where the sample has them.

@@ -29,8 +29,7 @@ class PackLocalizationInputs(BaseTransform):
     Args:
         meta_keys: Keys that go to the metainfo, where the sample has them. ``gt_boxes`` there
             are those of the whole image, relative (0..1).
-        input_keys: Arrays that go to the inputs beside the image, where the sample has
-            them.
+        input_keys: Arrays that go to the inputs beside the image, where the sample has them.
 
     Raises:
         KeyError: In use, if the sample holds no image.

@@ -91,10 +91,9 @@ def tracking_metrics(sequences: Sequence[Sequence[Frame]], iou_thr: float = 0.5)
         iou_thr: Lowest IoU of a match. Defaults to 0.5.
 
     Returns:
-        ``mota``, ``idf1``, ``hota`` and its parts ``det_a`` and ``ass_a`` in percent, NaN
-        where nothing can be divided by; ``num_switches``, ``num_fragmentations``, ``num_false_positives``,
-        ``num_misses`` (false negatives); ``num_frames``, ``num_objects`` (true boxes), ``num_tracks`` (true
-        tracks).
+        ``mota``, ``idf1``, ``hota`` and its parts ``det_a`` and ``ass_a`` in percent, NaN where nothing can
+        be divided by; ``num_switches``, ``num_fragmentations``, ``num_false_positives``, ``num_misses``
+        (false negatives); ``num_frames``, ``num_objects`` (true boxes), ``num_tracks`` (true tracks).
 
     Raises:
         ValueError: No sequence, an array of another shape, or an id that comes twice in a frame.

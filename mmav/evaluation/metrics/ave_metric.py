@@ -33,8 +33,7 @@ class AVEMetric(BaseMetric):
     - ``ave/class/<category>`` with ``classwise``: of the segments of each class that occurs.
 
     Args:
-        classwise: Whether to report each class; the table in the log has them in any case. Defaults
-            to False.
+        classwise: Whether to report each class; the table in the log has them in any case. Defaults to False.
         collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
         prefix: Prefix of the names. Defaults to ``'ave'``.
 

@@ -58,8 +58,7 @@ class TrackingMetric(BaseMetric):
         single_vehicle_only: Leave scenes with several vehicles out, as Table 3 does. True or
             'stretches': scenes are the stretches of a drive between frames with several true vehicles, each
             tracked by itself. 'drives': scenes are whole drives. Defaults to False.
-        max_gap: Seconds between frames above which a drive is cut in two sequences.
-            Defaults to None: never.
+        max_gap: Seconds between frames above which a drive is cut in two sequences. Defaults to None: never.
         conditions: Metainfo keys that give a row to each of their values. Tracks are made of
             whole drives first. Defaults to time of day, motion and condition.
         backend_args: File backend of ``ann_file``. Defaults to None.

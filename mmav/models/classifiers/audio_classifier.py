@@ -25,9 +25,8 @@ class AudioClassifier(ImageClassifier):
     Args:
         backbone: The backbone; the head sees its last output.
         head: A classification head of mmpretrain.
-        data_preprocessor: :class:`AudioVisualDataPreprocessor` or
-            :class:`SoundLocalizationDataPreprocessor` with a ``modality``. mmpretrain's classifier would hand
-            it an argument of its own preprocessor.
+        data_preprocessor: :class:`AudioVisualDataPreprocessor` or :class:`SoundLocalizationDataPreprocessor`
+            with a ``modality``. mmpretrain's classifier would hand it an argument of its own preprocessor.
         neck: What turns feature maps into vectors. Defaults to None.
         init_cfg: Initialization config. Defaults to None.
 

@@ -54,12 +54,10 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
         audio_size: (H, W) that spectrograms are resized to; the size to which the
             pipeline's ResizeModalities brings images and boxes. None: no resizing.
         db_range: Decibels that become 0 and 1. Defaults to (-80, 0).
-        audio_mean: Subtracted from the 0..1 sound, one for all channels or one per
-            channel. Defaults to 0.
+        audio_mean: Subtracted from the 0..1 sound, one for all channels or one per channel. Defaults to 0.
         audio_std: Divides it. Defaults to 1.
-        modalities: Per visual modality ``dict(mean=, std=, bgr_to_rgb=)``: mean and std of
-            0..255 values, one or one per channel, in the order after ``bgr_to_rgb`` (Defaults to 0, 1,
-            False).
+        modalities: Per visual modality ``dict(mean=, std=, bgr_to_rgb=)``: mean and std of 0..255 values, one
+            or one per channel, in the order after ``bgr_to_rgb`` (Defaults to 0, 1, False).
         modality: None: ``inputs`` is the dict of whatever the batch holds, ``audio`` (B, C,
             H, W), ``rgb`` (B, 3, H, W), ...; 'audio', 'rgb', ...: ``inputs`` is that tensor, as stock mmdet
             detectors want it.
@@ -161,9 +159,8 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
         """Prepare a batch.
 
         Args:
-            data: ``inputs``: dict of lists (or stacked tensors) by modality; where ``modality`` is
-                set, the list or tensor of that modality will do. ``data_samples``: list of DetDataSample or
-                missing.
+            data: ``inputs``: dict of lists (or stacked tensors) by modality; where ``modality`` is set, the
+                list or tensor of that modality will do. ``data_samples``: list of DetDataSample or missing.
             training: Whether to mask spectrograms. Defaults to False.
 
         Returns:

@@ -61,8 +61,7 @@ class AudioVisualFasterRCNN(FasterRCNN):
         roi_head: Config of the RoI head, of type ``AudioVisualRoIHead``.
         train_cfg: Training config of RPN and RoI head.
         test_cfg: Test config of them.
-        visual_streams: Configs of backbone and neck by modality,
-            ``dict(rgb=dict(backbone=..., neck=...))``.
+        visual_streams: Configs of backbone and neck by modality, ``dict(rgb=dict(backbone=..., neck=...))``.
         neck: Config of the audio neck.
         test_modalities: 'audio', or 'audio_visual' to predict from the fused features (Table 4); then
             prediction needs every modality. Defaults to 'audio'.

@@ -66,14 +66,12 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
         student: Config of any detector; its ``data_preprocessor`` is not used.
         teachers: By modality, see :class:`FrozenTeachers`. Their checkpoints are read when training starts;
             a checkpoint of None is an error then, and not before.
-        distill_losses: By a name of your own (it is logged as ``loss_<name>``) a dict of
-            ``loss``: config of a loss that takes the student's features [levels] and the teachers'
-            [teachers][levels] and returns a scalar;
-            ``student_tap``, ``teacher_tap``: submodules whose outputs these are ('neck', 'backbone' or any
-            other; the teachers' may be a dict by modality; default 'neck');
-            ``levels``: positions in the student's output; ``teacher_levels``: in the teachers', a tuple or a
-            dict of them by modality (default: the same);
-            ``weight``: omega of eq. (3), default 1.
+        distill_losses: By a name of your own (it is logged as ``loss_<name>``) a dict of ``loss``: config of
+            a loss that takes the student's features [levels] and the teachers' [teachers][levels] and returns
+            a scalar; ``student_tap``, ``teacher_tap``: submodules whose outputs these are ('neck', 'backbone'
+            or any other; the teachers' may be a dict by modality; default 'neck'); ``levels``: positions in
+            the student's output; ``teacher_levels``: in the teachers', a tuple or a dict of them by modality
+            (default: the same); ``weight``: omega of eq. (3), default 1.
         pseudo_labels: None to learn the boxes of the data set. A dict to learn those of the teachers:
             ``score_thr``, ``nms_iou``, ``min_size`` of
             :func:`mmav.pseudo_labels.pseudo_labels.fuse_predictions`, and ``classes``, the class names of the

@@ -1,9 +1,8 @@
 """Audio-guided triplet attention (AGTA): eq. (1)-(8) of Liu, Quan, Wang, Liu, Liu and Yan, "Dense modality
 interaction network for audio-visual event localization".
 
-Shapes: B videos, T segments, H and W height and width of a segment's feature map, L = H W locations,
-C_v and C_a visual and audio channels, d_o = 256 channels of the correlations, k factors of the bilinear
-pooling.
+Shapes: B videos, T segments, H and W height and width of a segment's feature map, L = H W locations, C_v and
+C_a visual and audio channels, d_o = 256 channels of the correlations, k factors of the bilinear pooling.
 
 Bilinear pooling and LSTM are the same for every location, so the locations go into the batch and each runs
 once; the released program runs them location after location.

@@ -99,9 +99,8 @@ class FeatureObjectMap(ObjectMap):
 class DETRObjectMap(ObjectMap):
     """Mean of the DETR's maps that hold an object: where a detector looks for what it is sure of.
 
-    The map of a query is its attention to the image in the last decoder layer, the mean over the heads.
-    Those count whose query has a class (not "no object") with at least ``score_thr``; without any the map
-    is 0.
+    The map of a query is its attention to the image in the last decoder layer, the mean over the heads. Those
+    count whose query has a class (not "no object") with at least ``score_thr``; without any the map is 0.
 
     Args:
         checkpoint: See :class:`ObjectMap`.

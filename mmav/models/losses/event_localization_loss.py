@@ -60,8 +60,7 @@ def event_category_loss(logits: Tensor, segments: Tensor) -> Tensor:
 def multiple_instance_loss(scores: Tensor, events: Tensor) -> Tensor:
     """Loss with labels of videos alone, section IV-E: multi-label soft margin loss.
 
-    The scores are probabilities, and the loss takes them for logits, in the paper as in the released
-    program.
+    The scores are probabilities, and the loss takes them for logits, in the paper as in the released program.
 
     Args:
         scores: (B, C + 1), softmax of the pooled class scores.

@@ -39,8 +39,7 @@ class FeatureDistillationLoss(nn.Module, ABC):
             have equal channels. With one teacher they are the same. Defaults to 'loss_mean'.
 
     Raises:
-        ValueError: If ``loss_weight`` is negative or ``multi_teacher`` is none of
-            ``multi_teacher_choices``.
+        ValueError: If ``loss_weight`` is negative or ``multi_teacher`` is none of ``multi_teacher_choices``.
     """
 
     multi_teacher_choices: tuple[str, ...] = ('loss_mean', 'feature_mean')

@@ -37,8 +37,7 @@ def ranking_loss(
         bidirectional: Whether l' is counted beside l.
 
     Returns:
-        Scalar, the mean of l (and l') over the B (B - 1) pairs of samples; 0 with a graph if there
-        are none.
+        Scalar, the mean of l (and l') over the B (B - 1) pairs of samples; 0 with a graph if there are none.
 
     Example:
         >>> sounds = torch.eye(2).view(2, 2, 1, 1)
