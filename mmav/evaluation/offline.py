@@ -26,10 +26,7 @@ def evaluate_detections(
         predictions: An array (n, 6) for each image, in the file's order: x1, y1, x2,
             y2 in pixels, score, label (place of the category in the file's order of ids).
         backend_args: File backend of ``ann_file``. Defaults to None.
-        **kwargs: Arguments of :class:`MAVDMetric`.
-
-    Returns:
-        Metrics by name, see :class:`MAVDMetric`.
+        **kwargs: Arguments of :class:`MAVDMetric`, which says what the metrics are.
 
     Raises:
         ValueError: There are not as many predictions as images.
@@ -57,16 +54,9 @@ def evaluate_detections(
 def evaluate_mean_box(
     train_file: str, test_file: str, backend_args: dict | None = None, **kwargs
 ) -> dict[str, float]:
-    """Evaluate the predictor that has not listened, see :func:`mean_box_predictions`.
+    """Evaluate the mean box of a COCO file, see :func:`mean_box_predictions`, on another one.
 
-    Args:
-        train_file: COCO file whose boxes are averaged.
-        test_file: COCO file to test on.
-        backend_args: File backend of both. Defaults to None.
-        **kwargs: Arguments of :class:`MAVDMetric`.
-
-    Returns:
-        Metrics by name.
+    ``kwargs`` are of :class:`MAVDMetric`.
     """
     with get_local_path(train_file, backend_args=backend_args) as path:
         coco = COCO(path)

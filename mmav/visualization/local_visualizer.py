@@ -7,18 +7,10 @@ from mmdet.visualization import DetLocalVisualizer
 
 
 def crop_to_sample(image: np.ndarray, data_sample: DetDataSample | None) -> np.ndarray:
-    """Cut a camera image as read from its file to the region that a sample's boxes refer to.
+    """Cut a camera image (H, W, 3) as read from its file to the region that a sample's boxes refer to.
 
-    Args:
-        image: Image of shape (H, W, 3).
-        data_sample: Its metainfo ``crop`` is (x1, y1, x2, y2) in pixels of the file's image. Without it, or
-            when the image has the cropped size ``ori_shape`` already, nothing is cut.
-
-    Returns:
-        The region, of shape (y2 - y1, x2 - x1, 3).
-
-    Raises:
-        ValueError: The image is smaller than the crop.
+    Its metainfo ``crop`` is (x1, y1, x2, y2) in pixels of the file's image. Without it, or when the image has
+    the cropped size ``ori_shape`` already, nothing is cut. ValueError if the image is smaller than the crop.
     """
     crop = None if data_sample is None else data_sample.get('crop')
     if crop is None:

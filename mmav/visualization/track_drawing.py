@@ -9,14 +9,7 @@ _GOLDEN = 0.6180339887498949  # steps of the hue that keep any number of consecu
 
 
 def track_color(identity: int) -> tuple[int, int, int]:
-    """The color of a track: the same for the same id, always.
-
-    Args:
-        identity: The track's id.
-
-    Returns:
-        Blue, green, red, each 0..255.
-    """
+    """The color of a track (blue, green, red, each 0..255): the same for the same id, always."""
     red, green, blue = colorsys.hsv_to_rgb(identity * _GOLDEN % 1, 0.75, 1.0)
     return round(255 * blue), round(255 * green), round(255 * red)
 
@@ -24,16 +17,9 @@ def track_color(identity: int) -> tuple[int, int, int]:
 def draw_tracks(
     image: np.ndarray, bboxes: np.ndarray, ids: np.ndarray, truth: np.ndarray | None = None
 ) -> np.ndarray:
-    """Draw boxes in the colors of their tracks, with ids.
+    """Draw boxes (n, 4) x1, y1, x2, y2 in pixels in the colors of their tracks, with ids (n,), on a copy.
 
-    Args:
-        image: Image (H, W, 3) of uint8, BGR. It stays as it is.
-        bboxes: (n, 4): x1, y1, x2, y2 in pixels.
-        ids: (n,).
-        truth: True boxes (m, 4), drawn in white below the others.
-
-    Returns:
-        The image (H, W, 3).
+    The image is (H, W, 3) uint8 BGR; true boxes (m, 4) are drawn in white below the others.
     """
     image = image.copy()
     thick = max(1, round(image.shape[0] / 220))

@@ -126,15 +126,7 @@ class CountedDataset:
 
 
 def count_samples(dataloader: dict, seed: int) -> dict:
-    """Make a training loader's config number its samples.
-
-    Args:
-        dataloader: Config of the loader; left as it is.
-        seed: Seed of the run.
-
-    Returns:
-        A config whose sampler and dataset are wrapped.
-    """
+    """A training loader's config whose sampler and dataset are wrapped to number its samples."""
     dataloader = copy.deepcopy(dataloader)
     dataloader['dataset'] = dict(type=CountedDataset, dataset=dataloader['dataset'], seed=seed)
     dataloader['sampler'] = dict(type=CountedSampler, sampler=dataloader['sampler'])

@@ -9,15 +9,7 @@ from torch import Tensor, nn
 
 
 def score_weights(score_audio: Tensor, score_visual: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights of the two modalities, eq. (1): each score divided by their sum.
-
-    Args:
-        score_audio: p_a, the audio head's vehicle probability, (N,), 0..1.
-        score_visual: p_v, the visual head's, (N,).
-
-    Returns:
-        W_a and W_v, (N,) each; both 0.5 where both scores are 0.
-    """
+    """W_a and W_v, (N,) each, eq. (1): p_a and p_v divided by their sum; both 0.5 where both are 0."""
     total = score_audio + score_visual
     informed = total > 0
     weight_audio = torch.where(informed, score_audio / torch.where(informed, total, 1.0), 0.5)

@@ -91,15 +91,7 @@ CLIP_PRESETS: dict[str, ClipConfig] = {
 
 
 def make_clip_config(preset: str = 'default', **overrides: Any) -> ClipConfig:
-    """A preset with some of its values replaced.
-
-    Args:
-        preset: 'default' or 'small'.
-        **overrides: Fields of :class:`ClipConfig`.
-
-    Raises:
-        ValueError: Unknown preset or field, or a value is out of its range.
-    """
+    """A preset ('default', 'small') with some fields of :class:`ClipConfig` replaced; see :func:`config_of`."""
     return config_of(CLIP_PRESETS, preset, overrides)
 
 
