@@ -46,6 +46,3 @@ class CountInstances(BaseTransform):
             and instance.get('score', 1.0) >= self.score_thr
             and (self.labels is None or instance['bbox_label'] in self.labels)
         )
-
-    def __repr__(self) -> str:
-        return f'CountInstances(max_count={self.max_count}, score_thr={self.score_thr}, labels={self.labels})'

@@ -86,9 +86,3 @@ class LoadAudioSegment(BaseTransform):
             raise SampleError(path, 'the file holds no sound')
         # Repeats a short sound, and cuts the sample too many that resampling may leave.
         return np.resize(wave, self.num_samples).astype(np.float32, copy=False)
-
-    def __repr__(self) -> str:
-        return (
-            f'LoadAudioSegment(sample_rate={self.sample_rate}, duration={self.duration}, key={self.key!r}, '
-            f'from_video={self.from_video})'
-        )

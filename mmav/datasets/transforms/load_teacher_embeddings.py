@@ -106,6 +106,3 @@ class LoadTeacherEmbeddings(BaseTransform):
                 "'homography_matrix' is missing: resize, crop and mirror with mmdet's transforms, before it"
             )
         return values
-
-    def __repr__(self) -> str:
-        return f'LoadTeacherEmbeddings(store={self.store!r}, names={self.names})'

@@ -79,9 +79,6 @@ class PackLocalizationInputs(BaseTransform):
             sample.gt_map = torch.from_numpy(localization_map(boxes, size, consensus))
         return dict(inputs=inputs, data_samples=sample)
 
-    def __repr__(self) -> str:
-        return f'PackLocalizationInputs(meta_keys={self.meta_keys}, input_keys={self.input_keys})'
-
 
 def boxes_in_view(results: dict) -> np.ndarray:
     """Boxes (n, 4) of the whole image, ``gt_boxes``, relative to the packed one, out of which they may stick.
