@@ -1,17 +1,31 @@
 """The command line that simulators share; imported after the number of threads is set."""
 
 import argparse
+import inspect
 import os
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
+
+from .presets import SimulatorConfig, config_of
 
 
 def make_simulator_parser(
-    description: str, presets: Iterable[str], workers: bool = True
+    description: str,
+    presets: Mapping[str, SimulatorConfig],
+    workers: bool = True,
+    aliases: Mapping[str, Sequence[str]] | None = None,
 ) -> argparse.ArgumentParser:
-    """A parser with the options of every simulator; those that are not given do not come out of it.
+    """A parser with an option for each number, text or tuple of a simulator's configuration.
 
-    Others are to be added by the names of the configuration's values. ``workers``: it works in processes.
+    Options that are not given do not come out of it. The help is what the configuration's docstring says.
+
+    Args:
+        description: The tool's documentation.
+        presets: Configurations by name, 'default' among them.
+        workers: Whether the simulator works in several processes.
+        aliases: Other names of options, by the parameter.
     """
     parser = argparse.ArgumentParser(
         description=description,
@@ -26,14 +40,27 @@ def make_simulator_parser(
         parser.add_argument(
             '--workers', type=int, default=os.cpu_count(), help='number of processes; default: %(default)s'
         )
-    parser.add_argument('--seed', type=int, help='seed of everything')
     parser.add_argument('--quiet', action='store_true', default=False, help='no progress bar')
+    default = presets['default']
+    texts = dict(re.findall(r'^    (\w+): (.*(?:\n {8}.*)*)', inspect.getdoc(default), re.MULTILINE))
+    for name in (field.name for field in fields(default) if field.name != 'preset'):
+        value = getattr(default, name)
+        options = dict(dest=name, help=' '.join(texts.get(name, '').split()).replace('%', '%%'))
+        if isinstance(value, bool):
+            options['action'] = argparse.BooleanOptionalAction
+        elif isinstance(value, tuple):
+            options.update(type=type(value[0]), nargs='+' if isinstance(value[0], str) else len(value))
+        elif isinstance(value, int | float | str):
+            options['type'] = type(value)
+        else:
+            continue
+        parser.add_argument(f'--{name.replace("_", "-")}', *(aliases or {}).get(name, ()), **options)
     return parser
 
 
 def run_simulator(
     parser: argparse.ArgumentParser,
-    make_config: Callable,
+    presets: Mapping[str, SimulatorConfig],
     simulate: Callable,
     name: str,
     errors: tuple[type[Exception], ...] = (ValueError, FileExistsError),
@@ -42,7 +69,7 @@ def run_simulator(
 
     Args:
         parser: Of :func:`make_simulator_parser`.
-        make_config: Gives the configuration of a preset and values that replace its own.
+        presets: Those that it was made of.
         simulate: Takes the folder and the configuration, ``progress`` and, where asked for, ``workers``.
         name: The tool's, for messages.
         errors: What ends it with a message alone. Defaults to ValueError and FileExistsError.
@@ -54,7 +81,7 @@ def run_simulator(
         settings['workers'] = options.pop('workers')
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     try:
-        simulate(out, make_config(preset, **values), **settings)
+        simulate(out, config_of(presets, preset, values), **settings)
     except errors as error:
         raise SystemExit(f'{name}: {error}') from error
     except KeyboardInterrupt:

@@ -91,7 +91,7 @@ CLIP_PRESETS: dict[str, ClipConfig] = {
 
 
 def make_clip_config(preset: str = 'default', **overrides: Any) -> ClipConfig:
-    """A preset ('default', 'small') with some fields of :class:`ClipConfig` replaced; see :func:`config_of`."""
+    """A preset ('default', 'small') with fields of :class:`ClipConfig` replaced; see :func:`config_of`."""
     return config_of(CLIP_PRESETS, preset, overrides)
 
 
