@@ -95,7 +95,6 @@ class AVEDataset(BaseDataset):
     Raises:
         SampleError: Naming the file: it is missing, cut off, of another shape than the others, or has a row
             that is none of the labels'; the labels of a video that are not as they should be.
-        ValueError: For bad arguments.
     """
 
     METAINFO = dict(classes=AVE_CLASSES)

@@ -55,7 +55,6 @@ class ClipPairDataset(BaseDataset):
 
     Raises:
         SampleError: Naming the file, and what is wrong with it.
-        ValueError: For bad or contradicting arguments.
     """
 
     annotated = True  # whether only clips with an annotation belong to the set

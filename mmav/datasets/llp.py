@@ -86,7 +86,6 @@ class LLPDataset(BaseDataset):
 
     Raises:
         SampleError: Naming file and line, or the video, and what is wrong.
-        ValueError: For bad arguments.
     """
 
     METAINFO = dict(classes=LLP_CLASSES)

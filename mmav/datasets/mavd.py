@@ -75,7 +75,6 @@ class MAVDDataset(CocoDataset):
 
     Raises:
         SampleError: Naming file, line or annotation, and what is wrong with it.
-        ValueError: For bad or contradicting arguments.
     """
 
     METAINFO = dict(

@@ -26,7 +26,6 @@ class VGGSoundDataset(ClipPairDataset):
 
     Raises:
         SampleError: Naming the file or clip, and what is wrong with it.
-        ValueError: For bad or contradicting arguments.
     """
 
     annotated = False

@@ -26,7 +26,6 @@ class VGGSSDataset(ClipPairDataset):
 
     Raises:
         SampleError: Naming the file or clip, and what is wrong with it.
-        ValueError: For bad or contradicting arguments.
     """
 
     def __init__(self, ann_file: str = 'vggss.json', **kwargs) -> None:

@@ -45,7 +45,6 @@ class EmbeddingWriter:
             ``LoadTeacherEmbeddings`` finds them. Defaults to 'raise'.
 
     Raises:
-        ValueError: For bad arguments.
         SampleError: If a clip comes twice.
     """
 

@@ -49,7 +49,6 @@ class StoreWriter:
             finds them. Defaults to 'raise'.
 
     Raises:
-        ValueError: For bad arguments.
         SampleError: If a frame comes twice.
     """
 

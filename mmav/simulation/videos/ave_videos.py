@@ -44,9 +44,6 @@ class AVEVideoConfig(SimulatorConfig):
         likeness: Cosine of the directions of two categories, see :func:`class_prototypes`.
         variation: Of a category between videos, see :func:`event_features`.
         noise: Of every second (and cell), likewise.
-
-    Raises:
-        ValueError: A value is out of its range; the message names it.
     """
 
     preset: str = 'default'

@@ -44,9 +44,6 @@ class LLPVideoConfig(SimulatorConfig):
         pseudo_missing: Share of true events that the pseudo labels lack.
         pseudo_false: Share of one-sided events that the pseudo labels also have in the other modality.
         pseudo_shift: Probability that an end of an event is a second off in the pseudo labels.
-
-    Raises:
-        ValueError: A value is out of its range; the message names it.
     """
 
     preset: str = 'default'
