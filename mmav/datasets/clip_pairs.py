@@ -29,7 +29,6 @@ class ClipPairDataset(BaseDataset):
     """Clips, each with the files ``<stem>.jpg`` and ``<stem>.wav`` (or the like) in two folders.
 
     What the data set will yield is fixed and logged at start-up; no clip ever takes another one's place.
-
     A sample has ``img_id`` (position in the list), ``clip`` (file stem), ``img_path``, ``audio_path`` or
     ``video_path``, ``category`` (str or None), ``gt_label`` (place of the category among the classes, where
     these are known), ``split`` (str or None) and, in annotated sets, ``gt_boxes`` (n, 4) float64 x1 y1 x2 y2,
@@ -41,14 +40,10 @@ class ClipPairDataset(BaseDataset):
             column. None: every annotated clip or, without annotations, every pair in the folders.
         data_prefix: Folders ``img``, ``audio`` and ``video``. Defaults to frames, audio, videos.
         from_video: The sound lies in the clip's video, not in a file of its own. Defaults to False.
-        on_missing: What becomes of clips that lack image, sound or annotation: 'skip' leaves them
-            out, with their number in the log; 'raise' is an error. Defaults to 'skip', as few have every clip
-            of the lists.
-        on_error: 'raise': a bad annotation is an error at start-up, a file that cannot be read is one
-            when its turn comes. 'skip': they are left out at start-up, with their number and the first names
-            in the log; for this every file is read once (see ``verify``). Defaults to 'raise'.
-        verify: Read every file at start-up; in distributed runs the first process does it
-            for all. None: as ``on_error`` needs.
+        on_missing: What becomes of clips that lack image, sound or annotation: 'skip' leaves them out, with
+            their number in the log; 'raise' is an error. Defaults to 'skip', as few have all clips.
+        on_error: 'raise' or 'skip', and
+        verify: whether to read every file at start-up: as of :class:`MAVDDataset`.
         backend_args: Of mmengine's file backends.
         **kwargs: Of mmengine's BaseDataset (data_root, pipeline, metainfo, filter_cfg, indices, ...).
             ``filter_cfg=dict(filter_empty_gt=True)`` leaves out annotated clips without a box.

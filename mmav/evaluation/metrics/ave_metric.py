@@ -4,6 +4,7 @@ Shapes: T segments, C categories; class C is background.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,8 +35,7 @@ class AVEMetric(BaseMetric):
 
     Args:
         classwise: Whether to report each class; the table in the log has them in any case. Defaults to False.
-        collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
-        prefix: Prefix of the names. Defaults to ``'ave'``.
+        **kwargs: Of ``BaseMetric``.
 
     Raises:
         SampleError: In use, naming the video: predictions or truth are missing or of another shape.
@@ -50,10 +50,8 @@ class AVEMetric(BaseMetric):
 
     default_prefix = 'ave'
 
-    def __init__(
-        self, classwise: bool = False, collect_device: str = 'cpu', prefix: str | None = None
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+    def __init__(self, classwise: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.classwise = classwise
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:

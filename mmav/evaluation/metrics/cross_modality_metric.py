@@ -29,9 +29,7 @@ class CrossModalityMetric(BaseMetric):
     - ``cross_modality/chance``: what ``acc`` would be if answers were drawn at random;
     - ``cross_modality/first``: what it would be if every answer began with the video.
 
-    Args:
-        collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
-        prefix: Prefix of the names, such as 'a2v'. Defaults to ``'cross_modality'``.
+    Arguments are those of ``BaseMetric``; ``prefix`` may be 'a2v' or 'v2a'.
 
     Raises:
         SampleError: In use, naming the video: prediction or truth is missing or makes no sense.
@@ -44,9 +42,6 @@ class CrossModalityMetric(BaseMetric):
     """
 
     default_prefix = 'cross_modality'
-
-    def __init__(self, collect_device: str = 'cpu', prefix: str | None = None) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep the answers of one batch; SampleError as the class says."""

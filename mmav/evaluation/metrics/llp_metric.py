@@ -4,6 +4,7 @@ Shapes: T segments (seconds), C classes, V videos.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,13 +37,12 @@ class LLPMetric(BaseMetric):
     evaluation, is the parser's part (``video_threshold`` of ``HybridAttentionParser``).
 
     Args:
-        threshold: A segment has an event where its probability is at least this. Defaults to 0.5.
+        threshold: A segment has an event where its probability is at least this, above 0 (at 0 every event
+            is everywhere) up to 1. Defaults to 0.5.
         classwise: Whether to report each class. Defaults to False.
-        collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
-        prefix: Prefix of the names. Defaults to ``'llp'``.
+        **kwargs: Of ``BaseMetric``.
 
     Raises:
-        ValueError: In construction, if ``threshold`` is not above 0 up to 1: at 0 every event is everywhere.
         SampleError: In use, naming the video: predictions or truth are missing, NaN, or of another shape.
 
     Example:
@@ -54,14 +54,8 @@ class LLPMetric(BaseMetric):
 
     default_prefix = 'llp'
 
-    def __init__(
-        self,
-        threshold: float = 0.5,
-        classwise: bool = False,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+    def __init__(self, threshold: float = 0.5, classwise: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         if not 0 < threshold <= 1:
             raise ValueError(f'threshold must be above 0 up to 1, got {threshold}')
         self.threshold = threshold

@@ -5,9 +5,11 @@ Shapes: B videos, T segments (seconds; a segment's sound or image is a snippet),
 channels, N = B * T.
 """
 
+from typing import Any
+
 import torch
 from mmdet.registry import MODELS
-from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
+from mmdet.utils import ConfigType
 from torch import Tensor, nn
 
 from mmav.structures import SegmentDataSample
@@ -40,8 +42,7 @@ class AVGPretrainer(SegmentModel):
         audio_threshold: Least cosine similarity of VGGish features that links snippets. Defaults to 0.9.
         visual_threshold: Least cosine similarity of ResNet-152 features that does. Defaults to 0.9.
         loss: Config of the loss. Defaults to ``AVGLoss``, the multimodal objective.
-        data_preprocessor: Config. Defaults to ``SegmentDataPreprocessor``.
-        init_cfg: Initialization config. Defaults to None.
+        **kwargs: Of :class:`SegmentModel`.
 
     Raises:
         ValueError: In use, if features are of another shape, or videos longer than ``max_segments``.
@@ -61,10 +62,9 @@ class AVGPretrainer(SegmentModel):
         audio_threshold: float = 0.9,
         visual_threshold: float = 0.9,
         loss: ConfigType = dict(type='AVGLoss'),  # noqa: B006  (not changed)
-        data_preprocessor: OptConfigType = None,
-        init_cfg: OptMultiConfig = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        super().__init__(**kwargs)
         self.channels = dict(audio=audio_channels, visual=visual_channels)
         self.audio_embedding = nn.Linear(audio_channels, embed_dims)
         self.visual_embedding = nn.Linear(visual_channels, embed_dims)

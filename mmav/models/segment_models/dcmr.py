@@ -5,10 +5,12 @@ Shapes: B videos, T segments, D channels of the embeddings, K segments of a vide
 W = T - K + 1 windows.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
-from mmdet.utils import OptConfigType, OptMultiConfig
+from mmdet.utils import OptConfigType
 from torch import Tensor, nn
 
 from mmav.structures import SegmentDataSample
@@ -39,8 +41,8 @@ class DCMR(SegmentModel):
     (B, T), 1 on the query's segments of the querying modality. The mask picks the query out; where it lay has
     no part in the result: the network knows no positions, and behind it only the query's K numbers are kept.
 
-    Mode 'tensor' gives ``a_cross``, ``v_cross``, ``a_self``, ``v_self`` (B, T, D), DIMA's ``v_attention`` and
-    ``a_attention`` (B, T, 2 T), ``window_scores`` (B, T), minus infinity behind the last window, and
+    Mode 'tensor' gives the tensors of :class:`DenseModalityInteraction`, ``window_scores`` (B, T), minus
+    infinity behind the last window, and
 
     - protocol 'paper': ``window_logits`` (B, T, T) of window w and place j, 0 where there is none;
     - protocol 'official': ``official_is_event_logits`` (B, T, 1), see :func:`match_cumulatively`.
@@ -59,15 +61,12 @@ class DCMR(SegmentModel):
         query_context: Whether the querying modality is seen outside the query too, as in the paper. If not,
             the network knows nothing of it but the query. Defaults to True.
         use_dima: Whether there is DIMA. Defaults to True.
-        dima: Others of :class:`DIMALayer`, ``own_score``, ``other_score``, ``alpha``, ``dropout`` (which
-            defaults to 0.02).
-        encoder: Others of :class:`DenseModalityInteraction`, ``num_heads``, ``num_layers``,
-            ``feedforward_channels``, ``dropout``.
-        data_preprocessor: Defaults to ``SegmentDataPreprocessor``.
-        init_cfg: Initialization config. Defaults to None.
+        dima: Others of :class:`DIMALayer`; ``dropout`` defaults to 0.02.
+        encoder: Others of :class:`DenseModalityInteraction`.
+        **kwargs: Of :class:`SegmentModel`.
 
     Raises:
-        ValueError: If an option is unknown; in use, if a video has no query, or inputs or labels do not fit.
+        ValueError: In use, if a video has no query, or inputs or labels do not fit.
     """
 
     def __init__(
@@ -81,10 +80,9 @@ class DCMR(SegmentModel):
         use_dima: bool = True,
         dima: OptConfigType = None,
         encoder: OptConfigType = None,
-        data_preprocessor: OptConfigType = None,
-        init_cfg: OptMultiConfig = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(data_preprocessor, init_cfg)
+        super().__init__(**kwargs)
         check_choice('DCMR', 'protocol', protocol, PROTOCOLS)
         check_choice('DCMR', 'direction', direction, DIRECTIONS)
         self.querying, self.searched = DIRECTIONS[direction]

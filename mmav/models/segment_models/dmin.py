@@ -5,9 +5,11 @@ Shapes: B videos, T segments, H and W height and width of a segment's feature ma
 embeddings, C event categories; class C is background.
 """
 
+from typing import Any
+
 import torch
 from mmdet.registry import MODELS
-from mmdet.utils import OptConfigType, OptMultiConfig
+from mmdet.utils import OptConfigType
 from torch import Tensor, nn
 
 from mmav.structures import SegmentDataSample
@@ -42,8 +44,7 @@ class DMIN(SegmentModel):
     and ``audio`` (B, T, ``audio_channels``).
 
     Mode 'tensor' gives ``agta`` (B, T, visual_channels), ``agta_attention`` (B, T, H, W), ``fused`` (B, T,
-    D), ``v_self``, ``a_self``, ``v_cross``, ``a_cross`` (B, T, D), DIMA's ``v_attention`` and ``a_attention``
-    (B, T, 2 T), and
+    D), the tensors of :class:`DenseModalityInteraction`, and
 
     - fully supervised: ``is_event_logits`` (B, T, 1), ``event_logits`` and, with lambda > 0,
       ``event_logits_unimodal`` (B, C);
@@ -66,21 +67,18 @@ class DMIN(SegmentModel):
         use_agta: Whether there is AGTA; without, locations are averaged. Defaults to True.
         agta: Others of :class:`AudioGuidedTripletAttention`, ``channel``, ``mfb``, ``lstm``, ``spatial``.
         use_dima: Whether there is DIMA. Defaults to True.
-        dima: Others of :class:`DIMALayer`, ``own_score``, ``other_score``, ``alpha``, ``dropout`` (which
-            defaults to 0.02 fully, 0.1 weakly supervised).
-        encoder: Others of :class:`DenseModalityInteraction`, ``num_heads``, ``num_layers``,
-            ``feedforward_channels``, ``dropout``.
+        dima: Others of :class:`DIMALayer`; ``dropout`` defaults to 0.02 fully, 0.1 weakly supervised.
+        encoder: Others of :class:`DenseModalityInteraction`.
         fusion_heads: Of the audio-visual fusion. Defaults to 4 fully, 2 weakly supervised.
         unimodal_weight: lambda, the share of the unimodal discrimination loss; 0: there is none, nor its
             head. Defaults to 0.1 fully, 0.08 weakly supervised.
         unimodal_modality: Whose self-attentive features it is of, 'visual' or 'audio'. Defaults to 'visual'.
         visual_dropout: Behind the first fully connected layer. Defaults to 0.2.
         relevance_thr: Relevance from which a segment is one of an event. Defaults to 0.5.
-        data_preprocessor: Defaults to ``SegmentDataPreprocessor``.
-        init_cfg: Initialization config. Defaults to None.
+        **kwargs: Of :class:`SegmentModel`.
 
     Raises:
-        ValueError: If an option is unknown or does not fit; in use, if inputs or labels do not.
+        ValueError: In use, if inputs or labels do not fit.
     """
 
     def __init__(
@@ -101,10 +99,9 @@ class DMIN(SegmentModel):
         unimodal_modality: str = 'visual',
         visual_dropout: float = 0.2,
         relevance_thr: float = 0.5,
-        data_preprocessor: OptConfigType = None,
-        init_cfg: OptMultiConfig = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(data_preprocessor, init_cfg)
+        super().__init__(**kwargs)
         check_choice('DMIN', 'protocol', protocol, PROTOCOLS)
         check_choice('DMIN', 'supervision', supervision, DEFAULTS)
         if unimodal_modality not in ('visual', 'audio'):

@@ -6,9 +6,11 @@ HAN (Tian, Li and Xu, "Unified multisensory perception: weakly-supervised audio-
 Shapes: B videos, T segments (seconds), F frames, D channels, C classes.
 """
 
+from typing import Any
+
 import torch
 from mmdet.registry import MODELS
-from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
+from mmdet.utils import ConfigType, OptConfigType
 from torch import Tensor, nn
 
 from mmav.structures import SegmentDataSample
@@ -64,12 +66,10 @@ class HybridAttentionParser(SegmentModel):
             are y times the greatest pseudo label of the modality, instead of y smoothed. Defaults to False.
         video_threshold: A segment's probability of a class becomes 0 where the whole video's is below this,
             as the published evaluation does with 0.5; None: probabilities stay. Defaults to 0.5.
-        data_preprocessor: Config. Defaults to ``SegmentDataPreprocessor``.
-        init_cfg: Initialization config. Defaults to None.
+        **kwargs: Of :class:`SegmentModel`.
 
     Raises:
-        ValueError: If ``skip`` is without ``base``, ``guide_by_pseudo_labels`` without ``pseudo_loss``; in
-            use, if features are of another shape or labels are missing.
+        ValueError: In use, if features are of another shape or labels are missing.
         KeyError: In use, if the inputs lack a feature.
     """
 
@@ -92,10 +92,9 @@ class HybridAttentionParser(SegmentModel):
         pseudo_loss: OptConfigType = None,
         guide_by_pseudo_labels: bool = False,
         video_threshold: float | None = 0.5,
-        data_preprocessor: OptConfigType = None,
-        init_cfg: OptMultiConfig = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        super().__init__(**kwargs)
         if guide_by_pseudo_labels and pseudo_loss is None:
             raise ValueError('HybridAttentionParser: guide_by_pseudo_labels needs pseudo_loss')
         self.channels = dict(audio=audio_channels, visual=visual_channels)
