@@ -3,7 +3,6 @@
 Shapes: H, W height and width in pixels; L samples.
 """
 
-import io
 import json
 import os
 from functools import partial
@@ -18,7 +17,7 @@ from tqdm import tqdm
 from mmav.media.suffixes import VIDEO_SUFFIXES, has_suffix
 from mmav.media.video import iter_video_frames, read_video_audio, read_video_info
 from mmav.utils.errors import SampleError
-from mmav.utils.fileio import AtomicLocalBackend, write_json
+from mmav.utils.fileio import AtomicLocalBackend, whole_file, write_json
 from mmav.utils.run_parameters import refuse_other_parameters
 
 from ..utils.processes import run_in_processes
@@ -66,11 +65,10 @@ def prepare_clip(video: str | Path, root: str | Path, settings: ClipSettings) ->
     done, jpeg = cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality])
     if not done:
         raise SampleError(str(video), 'its image cannot be encoded')
-    sound = io.BytesIO()
-    soundfile.write(sound, np.clip(wave, -1, 1), settings.sample_rate, 'PCM_16', format=settings.audio_ext)
-    backend = AtomicLocalBackend()
-    backend.put(jpeg.tobytes(), frame_file)
-    backend.put(sound.getvalue(), audio_file)
+    AtomicLocalBackend().put(jpeg.tobytes(), frame_file)
+    with whole_file(audio_file) as temporary:
+        wave = np.clip(wave, -1, 1)
+        soundfile.write(temporary, wave, settings.sample_rate, 'PCM_16', format=settings.audio_ext)
 
 
 def clip_files(video: str | Path, root: str | Path, settings: ClipSettings) -> tuple[Path, Path]:

@@ -12,7 +12,7 @@ import numpy as np
 from .config import SimulationConfig
 from .geometry import SAMPLE_RATE, SPEED_OF_SOUND, MicrophoneArray
 from .noise import ambient_noise, ego_engine_noise, wind_noise
-from .propagation import HOP, OVERSAMPLING, directivity_gains, oversample, propagation_paths, render_paths
+from .propagation import HOP, directivity_gains, oversample, propagation_paths, render_paths
 from .scene import DriveScene, Vehicle
 from .sources import vehicle_sound
 
@@ -193,15 +193,3 @@ def _noise_power(
 def to_int16(waveform: np.ndarray) -> np.ndarray:
     """16-bit samples (M, L) of a waveform in -1..1; 1 maps to 32767."""
     return np.rint(waveform * np.float32(32767)).astype(np.int16)
-
-
-__all__ = [
-    'AUDIBLE_SNR',
-    'OVERSAMPLING',
-    'Recording',
-    'make_array',
-    'render_recording',
-    'render_source',
-    'source_signal',
-    'to_int16',
-]

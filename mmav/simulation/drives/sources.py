@@ -40,11 +40,6 @@ def engine_speed(kind: str, speed: np.ndarray) -> np.ndarray:
     return np.maximum(np.take_along_axis(revolutions, gear[..., None], axis=-1)[..., 0], idle)
 
 
-def firing_frequency(kind: str, cylinders: int, speed: np.ndarray) -> np.ndarray:
-    """Fundamental of a four-stroke engine's sound in hertz: cylinders / 2 pulses a revolution."""
-    return engine_speed(kind, speed) * cylinders / 120.0
-
-
 def _engine_cycle(cylinders: int, rng: np.random.Generator) -> np.ndarray:
     """One working cycle (two revolutions) with unit power (4096,): strong at multiples of the firing."""
     harmonics = np.arange(1, 33 * cylinders // 2)

@@ -11,7 +11,6 @@ manifest.json                                       parameters
 from __future__ import annotations
 
 import functools
-import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -94,10 +93,8 @@ def _files(root: Path, video: LLPVideo) -> dict[str, Path]:
 def _write_features(root: Path, config: LLPVideoConfig, video: LLPVideo) -> None:
     features = llp_features(video, config)
     for key, path in _files(root, video).items():
-        content = io.BytesIO()
-        np.save(content, features[key], allow_pickle=False)
-        with whole_file(path, flush=False) as temporary:
-            temporary.write_bytes(content.getvalue())
+        with whole_file(path, flush=False) as temporary, open(temporary, 'wb') as file:
+            np.save(file, features[key], allow_pickle=False)
 
 
 def _write_tables(root: Path, config: LLPVideoConfig, videos: list[LLPVideo]) -> None:
