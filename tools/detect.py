@@ -12,15 +12,15 @@ import argparse
 import mmav  # noqa: F401  (first: it checks the versions of what follows)
 
 # isort: split
-from mmengine.config import Config, DictAction
 
 from mmav.apis import AudioDetInferencer
+from mmav.utils.command_line import ToolParser, read_config
 from mmav.utils.errors import SampleError
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description='Detect vehicles by sound')
+    parser = ToolParser(__doc__)
     parser.add_argument(
         'inputs',
         nargs='+',
@@ -28,33 +28,20 @@ def parse_args() -> argparse.Namespace:
         help='sound file with a channel for each microphone, or folder of such files or of MAVD files; '
         'or 8 one-channel files in the order of the microphones',
     )
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_config()
     parser.add_argument('--out-dir', help='folder for predictions.json and the pictures')
     parser.add_argument('--images', nargs='+', help='camera image to draw on: one, or one for each recording')
     parser.add_argument('--stride', type=float, default=1.0, help='seconds between windows of a recording')
     parser.add_argument('--score-thr', type=float, default=0.3, help='lowest score that is printed and drawn')
     parser.add_argument('--batch-size', type=int, default=8)
-    parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU where there is one')
-    parser.add_argument(
-        '--stripped', action='store_true', help='the checkpoint lacks the visual branch of the config'
-    )
-    parser.add_argument('--rig', help='rig.json of the recordings; default: the rig of the model')
-    parser.add_argument(
-        '--allow-other-rig',
-        action='store_true',
-        help='warn where rigs differ, and make acoustic images with --rig',
-    )
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    parser.add_detector()
     return parser.parse_args()
 
 
 def main() -> None:
     """Detect, print and save."""
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args)
     rigs = dict(rig=args.rig, allow_other_rig=args.allow_other_rig)
     try:
         inferencer = AudioDetInferencer(cfg, args.checkpoint, args.device, args.stripped, **rigs)

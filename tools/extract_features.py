@@ -11,7 +11,6 @@ carries on when it is started again, by any number of processes. See docs/featur
 """
 
 import argparse
-import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,6 +27,7 @@ from mmav.engine import close_launcher, join_launcher
 from mmav.features.feature_files import ArrayFolder, is_written, write_h5
 from mmav.features.segment_feature_extractor import AVE_FEATURES, LLP_FEATURES, SegmentFeatureExtractor
 from mmav.media.suffixes import AUDIO_SUFFIXES, VIDEO_SUFFIXES, has_suffix
+from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import write_json
 from mmav.utils.run_parameters import hash_json
@@ -45,9 +45,7 @@ PATIENCE = timedelta(days=7)
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('out', type=Path, help='folder of the features')
     parser.add_argument('--layout', choices=list(FEATURES), required=True)
     parser.add_argument('--videos', type=Path, help=f'folder of <clip>{{{",".join(VIDEO_SUFFIXES)}}}')
@@ -93,9 +91,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="'cuda' with a launcher: each process takes its own GPU",
     )
     parser.add_argument('--batch-size', type=int, default=32, help='pictures that a network takes at a time')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    # torch.distributed.launch passes --local-rank
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    parser.add_launcher()
     args = parser.parse_args(argv)
     if args.frames and not args.frames_fps:
         parser.error('--frames needs --frames-fps')
@@ -113,7 +109,6 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
             parser.error(f'there is no folder {folder}')
     if args.list and not args.list.is_file():
         parser.error(f'there is no list {args.list}')
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
 

@@ -12,7 +12,6 @@ any number of processes, and writes the same bytes.
 
 import argparse
 import copy
-import os
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -21,7 +20,7 @@ import mmav  # noqa: F401  (first: it registers what configs name)
 # isort: split
 import torch
 from mmdet.registry import DATASETS, MODELS
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.dataset import BaseDataset
 from mmengine.dist import barrier, broadcast_object_list, get_dist_info
 from mmengine.logging import MMLogger
@@ -31,6 +30,7 @@ from tqdm import tqdm
 from mmav.datasets.stores.embedding_store import EmbeddingStore
 from mmav.datasets.stores.embedding_store_writer import DTYPES, EmbeddingWriter
 from mmav.engine import close_launcher, join_launcher
+from mmav.utils.command_line import ToolParser, read_config
 from mmav.utils.run_parameters import hash_json
 
 # The first to finish waits for the last one, however slow its machine.
@@ -39,10 +39,8 @@ PATIENCE = timedelta(days=7)
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config of the training')
+    parser = ToolParser(__doc__)
+    parser.add_config(checkpoint=False)
     parser.add_argument('out', help='folder of the store')
     parser.add_argument('--dtype', choices=DTYPES, default='float32', help='float16 takes half the room')
     parser.add_argument('--shard-size', type=int, default=512, help='clips of a shard')
@@ -57,14 +55,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--on-error', choices=['raise', 'skip'], default='raise', help='clips that cannot be read'
     )
     parser.add_argument('--verify', action='store_true', help='compare the finished store with its checksums')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='changes to the config')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    # torch.distributed.launch passes --local-rank
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    parser.add_launcher()
     args = parser.parse_args(argv)
     if args.batch_size < 1 or args.shard_size < 1:
         parser.error('--batch-size and --shard-size must be at least 1')
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
 
@@ -131,8 +125,7 @@ def main(argv: Sequence[str] | None = None) -> EmbeddingStore | None:
     join_launcher(args.launcher, args.device, PATIENCE)
     rank, world_size = get_dist_info()
     MMLogger.get_instance('extract_teacher_embeddings', log_level='WARNING')  # not a line for every parameter
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args)
     writer = build_writer(cfg, args)
     work = [None]
     if rank == 0:  # looks what is done before anybody adds to it

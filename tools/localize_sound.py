@@ -12,16 +12,15 @@ import argparse
 import mmav  # noqa: F401  (first: it checks the versions of what follows)
 
 # isort: split
-from mmengine.config import Config, DictAction
 
 from mmav.apis import SoundLocalizationInferencer
+from mmav.utils.command_line import ToolParser, read_config
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description='Localize sounds in images and videos')
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser = ToolParser(__doc__)
+    parser.add_config()
     parser.add_argument(
         '--pair',
         nargs=2,
@@ -43,7 +42,6 @@ def parse_args() -> argparse.Namespace:
         help="values of the ends of the colors; default: each map's own minimum and maximum",
     )
     parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU where there is one')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
     args = parser.parse_args()
     if not args.pair and not args.videos:
         parser.error('give --pair or --videos')
@@ -53,9 +51,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Localize, print and save."""
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args)
     inferencer = SoundLocalizationInferencer(cfg, args.checkpoint, args.device)
     results = inferencer(
         [*(dict(image=image, audio=audio) for image, audio in args.pair), *args.videos],

@@ -24,7 +24,7 @@ import mmav  # noqa: F401  (first: it checks the versions of what follows)
 import numpy as np
 from mmdet.registry import DATASETS, MODELS
 from mmdet.structures import DetDataSample
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.fileio import exists
 from mmengine.logging import print_log
@@ -38,6 +38,7 @@ from mmav.media.video_writer import VideoWriter
 from mmav.models.trackers import IoUTracker
 from mmav.models.trackers.mot_challenge import mot_challenge_text
 from mmav.structures.rig_comparison import check_same_rig, rig_of_metainfo
+from mmav.utils.command_line import ToolParser, read_config
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import AtomicLocalBackend, write_json
 from mmav.visualization import crop_to_sample, draw_tracks
@@ -47,11 +48,8 @@ TRACKER_OPTIONS = ('init_score_thr', 'iou_thr', 'score_thr', 'patience')
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser = ToolParser(__doc__)
+    parser.add_config()
     parser.add_argument('--out-dir', required=True, type=Path, help='folder of the tracks')
     parser.add_argument('--split', choices=['train', 'val', 'test'], default='test', help='default: test')
     parser.add_argument('--drives', nargs='+', help='drives of the split; default: all')
@@ -74,18 +72,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--no-video', action='store_true', help='text files alone')
     parser.add_argument('--batch-size', type=int, default=8)
     parser.add_argument('--workers', type=int, default=0, help='processes that load a drive; default: none')
-    parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU where there is one')
-    parser.add_argument(
-        '--stripped', action='store_true', help='the checkpoint lacks the visual branch of the config'
-    )
-    parser.add_argument('--rig', help='rig.json of drives or recordings; default: the rig of the model')
-    parser.add_argument(
-        '--allow-other-rig',
-        action='store_true',
-        help='warn where rigs differ, and make acoustic images with --rig',
-    )
+    parser.add_detector()
     parser.add_argument('--force', action='store_true', help='overwrite files that exist')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
     args = parser.parse_args()
     if args.recordings and (args.truth or args.drives):
         parser.error('--drives and --truth belong to a data set, not to --recordings')
@@ -244,9 +232,7 @@ def file_stem(name: str) -> str:
 def main() -> None:
     """Track, write and print."""
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args)
     try:
         run(args, cfg)
     except SampleError as error:

@@ -24,7 +24,6 @@ import mmav  # noqa: F401  (first: it checks the versions of what follows)
 import numpy as np
 import torch
 from mmdet.registry import MODELS
-from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
@@ -32,17 +31,15 @@ from mmav.features.feature_files import ArrayFolder
 from mmav.models.parsers import AVGPretrainer
 from mmav.structures import SegmentDataSample
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
+from mmav.utils.command_line import ToolParser, read_config
 
 STREAMS = ('audio', 'visual')
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config of the AVGPretrainer')
-    parser.add_argument('checkpoint', help='its checkpoint')
+    parser = ToolParser(__doc__)
+    parser.add_config()
     parser.add_argument('features', type=Path, help="folder of the features' folders")
     parser.add_argument('out', type=Path, help='folder to write')
     parser.add_argument('--audio-dir', default='vggish', help='folder of the sound in FEATURES: vggish')
@@ -54,7 +51,6 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='cpu, cuda:0, ...'
     )
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
     args = parser.parse_args(argv)
     if args.batch_size < 1:
         parser.error('--batch-size must be at least 1')
@@ -63,8 +59,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def build_model(args: argparse.Namespace) -> tuple[AVGPretrainer, dict]:
     """Build the model and load its checkpoint strictly; also gives what the results depend on."""
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args)
     init_default_scope('mmdet')
     model = MODELS.build(cfg.model)
     if not isinstance(model, AVGPretrainer):

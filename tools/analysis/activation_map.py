@@ -37,6 +37,7 @@ import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.pseudo_labels.visual_teachers import build_frames, check_data_rig
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
+from mmav.utils.command_line import ToolParser
 from mmav.utils.fileio import AtomicLocalBackend
 from mmav.utils.precision import as_float
 from mmav.visualization import (
@@ -79,9 +80,7 @@ class Network:
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('out', type=Path, help='picture to write, .png')
     parser.add_argument(
         '--network',

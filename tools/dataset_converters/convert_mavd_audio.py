@@ -6,7 +6,6 @@ Every ``<drive>/audio/*.pkl`` gets an npy file of the same values beside it (MAV
 Files that are there already are left alone; ``--remove`` deletes each pkl once its npy has been read back.
 """
 
-import argparse
 import io
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -16,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mmav.media.numpy_pickle import load_numpy_pickle
+from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import AtomicLocalBackend
 from mmav.utils.processes import preloaded_processes
@@ -44,9 +44,7 @@ def convert(path: Path, remove: bool = False) -> str | None:
 
 def main() -> None:
     """Convert every file below a root."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('data_root', type=Path, help='root of the data set')
     parser.add_argument('--workers', type=int, default=1, help='processes')
     parser.add_argument(

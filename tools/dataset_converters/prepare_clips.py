@@ -14,13 +14,12 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
     os.environ[_name] = '1'
 
 from mmav.datasets.clip_preparation import FAILED_FILE, ClipSettings, prepare_clips  # noqa: E402
+from mmav.utils.command_line import ToolParser  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     defaults = ClipSettings()
     parser.add_argument('videos', help='folder of mp4, mkv, webm, mov or avi files')
     parser.add_argument('out', help='folder to write to; an interrupted run into it is continued')

@@ -14,13 +14,12 @@ from mmengine.fileio import join_path
 import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.stores.prepared_store import PreparedStore
 from mmav.datasets.stores.prepared_store_writer import StoreWriter
+from mmav.utils.command_line import ToolParser
 
 
 def parse_args() -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('data_root', help='root of the data set')
     parser.add_argument('out', help='folder of the store')
     parser.add_argument(

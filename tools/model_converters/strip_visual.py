@@ -10,7 +10,6 @@ What is left of an ``AudioVisualFasterRCNN`` is the audio path, for mmdet's own 
 writes ``audio.pth`` and, with ``--config``, ``audio.py``, the config that loads it.
 """
 
-import argparse
 import io
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import mmav
 from mmav.engine import AtomicLocalBackend
 from mmav.models.detectors import VISUAL_PREFIXES
 from mmav.utils.checkpoint import read_checkpoint, select_state_dict
+from mmav.utils.command_line import ToolParser
 
 STUDENT = 'student.'
 TRAINING_KEYS = (
@@ -93,9 +93,7 @@ def deployed_config(cfg: Config) -> Config:
 
 def main() -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('src', help='checkpoint of an AVD detector or a distiller')
     parser.add_argument('dst', type=Path, help='checkpoint to write, .pth')
     parser.add_argument('--config', help='config that SRC was trained with; that of DST is written beside it')
