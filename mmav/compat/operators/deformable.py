@@ -90,8 +90,8 @@ def deform_conv_forward(
     """Deformable convolution (Dai et al., ICCV 2017, equation 2), by torchvision.
 
     Of (B, C, H, W), weights (O, C / groups, k, l) and rows and columns added to each sampling point,
-    (B, 2 D k l, h, w); fills the output (B, O, h, w). ``columns`` and ``ones``, memory of the compiled operator,
-    are not needed here, and kernel and groups are read off the shapes.
+    (B, 2 D k l, h, w); fills the output (B, O, h, w). ``columns`` and ``ones`` are memory that only the
+    compiled operator needs, and kernel and groups are read off the shapes.
     """
     output.copy_(deform_conv2d(input, offset, weight, **_geometry(**sizes)))
 
