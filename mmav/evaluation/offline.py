@@ -54,9 +54,16 @@ def evaluate_detections(
 def evaluate_mean_box(
     train_file: str, test_file: str, backend_args: dict | None = None, **kwargs
 ) -> dict[str, float]:
-    """Evaluate the mean box of a COCO file, see :func:`mean_box_predictions`, on another one.
+    """Evaluate the predictor that has not listened, see :func:`mean_box_predictions`.
 
-    ``kwargs`` are of :class:`MAVDMetric`.
+    Args:
+        train_file: COCO file whose boxes are averaged.
+        test_file: COCO file to test on.
+        backend_args: File backend of both. Defaults to None.
+        **kwargs: Arguments of :class:`MAVDMetric`.
+
+    Returns:
+        Metrics by name.
     """
     with get_local_path(train_file, backend_args=backend_args) as path:
         coco = COCO(path)

@@ -45,10 +45,17 @@ def read_bytes(path: str, backend_args: dict | None = None) -> bytes:
 
 
 def read_audio(path: str, backend_args: dict | None = None) -> AudioArray:
-    """Read a whole sound file as a waveform (C, L) or spectrogram (M, T); its extension says how.
+    """Read a whole sound file; its extension says how.
 
     wav, flac and mp3 go through libsndfile (16-bit files stay int16), npy through numpy without
     pickles, pkl through a restricted unpickler. A 2-d npy or pkl array is a decibel spectrogram.
+
+    Args:
+        path: The file.
+        backend_args: Of mmengine's file backends.
+
+    Returns:
+        Waveform (C, L) or spectrogram (M, T).
 
     Raises:
         SampleError: If the file is missing, empty, damaged, of an unknown type, or holds NaN.
@@ -65,10 +72,20 @@ def read_audio(path: str, backend_args: dict | None = None) -> AudioArray:
 def read_audio_segment(
     path: str, center: float, duration: float, backend_args: dict | None = None, pad: bool = False
 ) -> AudioArray:
-    """Read ``duration`` seconds around ``center``, seconds from the start of a wav or flac file, as (C, L).
+    """Read a stretch of a long recording without reading the rest.
 
-    The rest is not read, but a remote recording is fetched whole. With ``pad`` what lies outside the
-    recording is filled with zeros; without, or if the file is missing or damaged, it is a SampleError.
+    Args:
+        path: wav or flac file.
+        center: Center of the stretch in seconds from the recording's start.
+        duration: Its length in seconds.
+        backend_args: Of mmengine's file backends. A remote recording is fetched whole.
+        pad: Fill with zeros what lies outside the recording, instead of raising.
+
+    Returns:
+        Waveform (C, L) at the file's own sample rate.
+
+    Raises:
+        SampleError: If the file is missing or damaged, or the stretch lies outside of it.
     """
     try:
         with get_local_path(path, backend_args=backend_args) as local, _open(local, path) as file:

@@ -132,10 +132,19 @@ def write_video(
     sample_rate: int | None = None,
     crf: int = 18,
 ) -> None:
-    """Write RGB images (H, W, 3) uint8, all of one size, and audio to a video; see :class:`VideoWriter`.
+    """Write RGB images and audio to a video; see :class:`VideoWriter`.
+
+    Args:
+        path: File to write.
+        images: (H, W, 3) of uint8, RGB, all of one size.
+        fps: Images a second.
+        audio: (L,) of float in -1..1.
+        sample_rate: Of ``audio``, in hertz.
+        crf: Quality, 0 to 51.
 
     Raises:
         ValueError: If there is no image, or as :class:`VideoWriter` does.
+        av.error.FFmpegError: If a codec refuses the settings, or the disk is full.
     """
     count = 0
     with VideoWriter(path, fps, audio, sample_rate, crf, pixel_format='rgb24') as video:

@@ -140,7 +140,12 @@ class Rig:
     def from_file(cls, path: str | PathLike, backend_args: dict | None = None) -> Rig:
         """Read ``rig.json``; see ``docs/rig.md`` for its format.
 
-        ValueError if it is no json or describes no possible rig; the message names file and key.
+        Args:
+            path: The file, or an address that one of mmengine's file backends reads.
+            backend_args: Of mmengine's file backends.
+
+        Raises:
+            ValueError: If it is no json or describes no possible rig; the message names file and key.
         """
         try:
             values = json.loads(get_text(path, backend_args=backend_args))
@@ -160,9 +165,13 @@ class Rig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Rig:
-        """Make a rig of plain values, as :meth:`to_dict` gives them; ValueError for a wrong or missing key.
+        """Make a rig of plain values, as :meth:`to_dict` gives them.
 
-        ``temperature`` (degrees Celsius) may stand in for ``speed_of_sound``.
+        Args:
+            values: The fields; ``temperature`` (degrees Celsius) may stand in for ``speed_of_sound``.
+
+        Raises:
+            ValueError: If a key is missing, unknown or wrong.
         """
         if not isinstance(values, Mapping):
             raise ValueError(f'a rig is an object with keys, got {type(values).__name__}: see docs/rig.md')
@@ -268,10 +277,14 @@ class Rig:
         return np.array((self.crop or (0, 0))[:2], dtype=np.float64)
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Project points (N, 3), metres in rig coordinates, into the cropped image by OpenCV's model.
+        """Project points into the cropped image by OpenCV's model.
 
-        Pixels (N, 2), NaN for points that are not before the camera, and depth (N,) along the camera's axis
-        in metres.
+        Args:
+            points: (N, 3) metres in rig coordinates.
+
+        Returns:
+            Pixels (N, 2) of the cropped image, NaN for points that are not before the camera, and depth (N,)
+            along the camera's axis in metres.
         """
         rotation = self.camera_pose[:3, :3]
         in_camera = (np.asarray(points, dtype=np.float64).reshape(-1, 3) - self.camera_position) @ rotation
@@ -287,9 +300,13 @@ class Rig:
         return pixels, depth
 
     def pixel_rays(self, pixels: np.ndarray) -> np.ndarray:
-        """Directions (N, 3), unit vectors of the rig, in which pixels (N, 2) of the cropped image look.
+        """Directions in which pixels of the cropped image look.
 
-        Pixels are column and row; the cropped image spans 0..width and 0..height.
+        Args:
+            pixels: (N, 2) column and row; the cropped image spans 0..width and 0..height.
+
+        Returns:
+            (N, 3) unit vectors in rig coordinates.
         """
         pixels = np.asarray(pixels, dtype=np.float64).reshape(-1, 2) + self._crop_corner()
         matrix = self.camera_matrix

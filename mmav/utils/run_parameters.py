@@ -79,7 +79,11 @@ def _differences(found: Mapping, wanted: Mapping, show_values: bool, prefix: str
 
 
 class ResultShards:
-    """Finished items of a run, in json files of a folder that several processes may write side by side.
+    """Finished items of a run, in json files that several processes may write side by side.
+
+    Args:
+        folder: Folder of the shards, made if missing.
+        parameters: All that the results depend on, as json can hold it.
 
     Raises:
         ValueError: If the folder holds results of other parameters.

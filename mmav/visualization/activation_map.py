@@ -50,6 +50,11 @@ class BatchedScoreCAM(ScoreCAM):
 
     The library multiplies the input with every channel's mask at once: for 352 channels and 8 x 768 x 768
     inputs that is 6.6 GB. The values are the same.
+
+    Args:
+        model: Network.
+        target_layers: Layers whose activations become masks.
+        batch_size: Masked inputs that run at once. Defaults to 16.
     """
 
     def __init__(self, model: nn.Module, target_layers: list[nn.Module], batch_size: int = 16) -> None:

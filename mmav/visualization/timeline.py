@@ -131,11 +131,19 @@ Band = EventBand | ValueBand | MapBand
 
 
 def draw_timeline(bands: Sequence[Band], duration: float, width: int = 720) -> np.ndarray:
-    """Draw bands, from top to bottom, over a common axis of time: (H, width, 3) uint8 RGB, H as they need.
+    """Draw bands over a common axis of time.
+
+    Args:
+        bands: From top to bottom.
+        duration: Length of the axis in seconds.
+        width: W.
+
+    Returns:
+        (H, W, 3) uint8, RGB; H as the bands need.
 
     Raises:
-        ValueError: If there are no bands, ``duration`` (s) is not above 0, ``width`` leaves too little room,
-            or an event ends after ``duration``.
+        ValueError: If there are no bands, ``duration`` is not above 0, ``width`` leaves too little room, or
+            an event ends after ``duration``.
     """
     if not bands or not duration > 0:
         raise ValueError(f'a timeline needs bands and seconds, got {len(bands)} and {duration}')

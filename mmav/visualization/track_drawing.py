@@ -17,9 +17,16 @@ def track_color(identity: int) -> tuple[int, int, int]:
 def draw_tracks(
     image: np.ndarray, bboxes: np.ndarray, ids: np.ndarray, truth: np.ndarray | None = None
 ) -> np.ndarray:
-    """Draw boxes (n, 4) x1, y1, x2, y2 in pixels in the colors of their tracks, with ids (n,), on a copy.
+    """Draw boxes in the colors of their tracks, with ids.
 
-    The image is (H, W, 3) uint8 BGR; true boxes (m, 4) are drawn in white below the others.
+    Args:
+        image: Image (H, W, 3) of uint8, BGR. It stays as it is.
+        bboxes: (n, 4): x1, y1, x2, y2 in pixels.
+        ids: (n,).
+        truth: True boxes (m, 4), drawn in white below the others.
+
+    Returns:
+        The image (H, W, 3).
     """
     image = image.copy()
     thick = max(1, round(image.shape[0] / 220))

@@ -108,10 +108,16 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
             self.teachers.init_weights()
 
     def embed(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Embed sounds, F_a (B, C), and images, F_v (B, C, h, w), of any length.
+        """Embed sounds and images, F_a and F_v.
 
-        Inputs are ``image`` (B, 3, H, W), normalized, and ``spectrogram`` (B, 1, F, T), log spectrograms /
-        12; KeyError if one of them is missing.
+        Args:
+            inputs: ``image`` (B, 3, H, W), normalized; ``spectrogram`` (B, 1, F, T), log spectrograms / 12.
+
+        Returns:
+            (B, C) of the sounds and (B, C, h, w) of the images, of any length.
+
+        Raises:
+            KeyError: If one of them is missing.
         """
         missing = [name for name in ('image', 'spectrogram') if name not in inputs]
         if missing:

@@ -88,7 +88,15 @@ CLIP_PRESETS: dict[str, ClipConfig] = {
 
 
 def make_clip_config(preset: str = 'default', **overrides: Any) -> ClipConfig:
-    """A preset ('default', 'small') with fields of :class:`ClipConfig` replaced; see :func:`config_of`."""
+    """A preset with some of its values replaced.
+
+    Args:
+        preset: 'default' or 'small'.
+        **overrides: Fields of :class:`ClipConfig`.
+
+    Raises:
+        ValueError: Unknown preset or field, or a value is out of its range.
+    """
     return config_of(CLIP_PRESETS, preset, overrides)
 
 

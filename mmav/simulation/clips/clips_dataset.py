@@ -33,9 +33,18 @@ FORMAT_VERSION = 1
 def simulate_clips(
     root: str | os.PathLike, config: ClipConfig, workers: int = 1, progress: bool = True
 ) -> Path:
-    """Make a data set, or go on with one that was interrupted, by ``workers`` processes (0: in this one).
+    """Make a data set, or go on with one that was interrupted.
 
     The bytes depend on the configuration alone, not on the number of processes or on interruptions.
+
+    Args:
+        root: Folder of the data set.
+        config: Parameters.
+        workers: Number of processes; 0 works in the calling process.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The folder.
 
     Raises:
         FileExistsError: The folder holds something else, or a set made with other parameters.

@@ -163,8 +163,16 @@ PRESETS: dict[str, SimulationConfig] = {
 
 
 def make_config(preset: str = 'default', **overrides: Any) -> SimulationConfig:
-    """A preset ('demo', 'default' or 'hard') with some fields of :class:`SimulationConfig` replaced.
+    """A preset with some of its values replaced.
 
-    ValueError for an unknown preset or field, or a value out of its range.
+    Args:
+        preset: 'demo', 'default' or 'hard'.
+        **overrides: Fields of :class:`SimulationConfig`.
+
+    Returns:
+        The parameters.
+
+    Raises:
+        ValueError: Unknown preset or field, or a value is out of its range.
     """
     return config_of(PRESETS, preset, overrides)

@@ -39,6 +39,14 @@ def simulate_ave(root: str | os.PathLike, config: AVEVideoConfig, progress: bool
 
     The values depend on the configuration alone; each file is whole or absent.
 
+    Args:
+        root: Folder of the data set.
+        config: Parameters.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The folder.
+
     Raises:
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """

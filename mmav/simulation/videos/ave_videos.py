@@ -100,7 +100,18 @@ AVE_PRESETS = {
 
 
 def make_ave_config(preset: str = 'default', **overrides: Any) -> AVEVideoConfig:
-    """A preset with some fields of :class:`AVEVideoConfig` replaced; see :func:`config_of`."""
+    """A preset with some values replaced.
+
+    Args:
+        preset: Name of the preset.
+        **overrides: Of :class:`AVEVideoConfig`.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ValueError: If there is no such preset, or a value is out of its range.
+    """
     return config_of(AVE_PRESETS, preset, overrides)
 
 

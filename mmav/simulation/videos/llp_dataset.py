@@ -32,9 +32,18 @@ LISTS = dict(train='AVVP_train.csv', val='AVVP_val_pd.csv', test='AVVP_test_pd.c
 def simulate_llp(
     root: str | os.PathLike, config: LLPVideoConfig, workers: int = 1, progress: bool = True
 ) -> Path:
-    """Make a data set, or go on with one that was interrupted, by ``workers`` processes (0: in this one).
+    """Make a data set, or go on with one that was interrupted.
 
     The bytes depend on the configuration alone, not on the number of processes or on interruptions.
+
+    Args:
+        root: Folder of the data set.
+        config: Parameters.
+        workers: Number of processes; 0 works in the calling process.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The folder.
 
     Raises:
         FileExistsError: The folder holds something else, or a set made with other parameters.

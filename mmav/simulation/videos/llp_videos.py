@@ -99,7 +99,18 @@ LLP_PRESETS = {
 
 
 def make_llp_config(preset: str = 'default', **overrides: Any) -> LLPVideoConfig:
-    """A preset with some fields of :class:`LLPVideoConfig` replaced; see :func:`config_of`."""
+    """A preset with some values replaced.
+
+    Args:
+        preset: Name of the preset.
+        **overrides: Of :class:`LLPVideoConfig`.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ValueError: If there is no such preset, or a value is out of its range.
+    """
     return config_of(LLP_PRESETS, preset, overrides)
 
 
