@@ -40,8 +40,8 @@ test-stacks:              ## run the tests marked `stack` with other Pythons and
 bench: env                ## measure the speed ratios of docs/benchmarks.md
 	$(PYTHON_IN_VENV) benchmarks/bench.py $(BENCH_ARGS)
 
-lint: env                 ## check style
-	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+lint: env                 ## check style and types
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 
 docs: $(DOCS_VENV)/.stamp  ## build the documentation: docs/_build/index.html; warnings and broken links are errors
 	$(DOCS_VENV)/bin/sphinx-build -W --keep-going -q -j auto -d docs/_build/.doctrees docs docs/_build

@@ -216,10 +216,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     number = len(rig.microphone_positions)
     dataset = labeled_sound_dataset(args.ann_file, args.data_root, number, crop=rig.crop)
     settings = dict(rig=rig.to_dict(), ann_file=args.ann_file, frames=args.frames, number=len(dataset))
-    claim = args.out / 'settings.json'
-    if claim.exists() and json.loads(claim.read_text()) != settings:
+    settings_file = args.out / 'settings.json'
+    if settings_file.exists() and json.loads(settings_file.read_text()) != settings:
         raise SystemExit(f'calibration_study: {args.out} holds a study of other data: give another folder')
-    backend.put_text(json.dumps(settings) + '\n', claim)
+    backend.put_text(json.dumps(settings) + '\n', settings_file)
     cases = [
         c for c in all_cases(args.seeds, args.pairs, number) if not args.groups or c.group in args.groups
     ]

@@ -10,12 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from mmdet.datasets.api_wrappers import COCO
 from mmengine.fileio import load
 from sklearn.ensemble import ExtraTreesRegressor
 
 from mmav.evaluation import evaluate_detections
-from mmav.evaluation.metrics.mavd_metric import coco_average_precision
+from mmav.evaluation.coco import coco_average_precision, load_coco
 
 ANGLES = (0.0, 5.0, 10.0, 20.0, 180.0)  # degrees
 KINDS = ('car', 'truck', 'motorcycle')
@@ -33,7 +32,7 @@ def precision_by_angle(detections: Path, truth: Path, edges: Sequence[float] = A
         ``alone/mAP_50`` and ``pairs/<low>-<high>/mAP_50`` in percent, and the numbers of frames
         ``.../frames``.
     """
-    coco, found = COCO(str(truth)), load(detections)
+    coco, found = load_coco(str(truth)), load(detections)
     bins = {'alone': [], **{f'pairs/{low:g}-{high:g}': [] for low, high in pairwise(edges)}}
     for image_id in coco.get_img_ids():
         azimuths = [ann['azimuth'] for ann in coco.load_anns(coco.get_ann_ids(img_ids=[image_id]))]

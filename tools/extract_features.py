@@ -213,7 +213,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rank, _ = get_dist_info()
     if rank == 0:
         for folder in folders.values():
-            folder.claim()
+            folder.record_parameters()
     barrier()
     failures = extract_share(extractor, args, names, folders)
     failures = {name: reason for part in all_gather_object(failures) for name, reason in part.items()}

@@ -42,7 +42,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = ToolParser(__doc__)
     parser.add_config(checkpoint=False)
     parser.add_argument('out', help='folder of the store')
-    parser.add_argument('--dtype', choices=DTYPES, default='float32', help='float16 takes half the room')
+    parser.add_argument('--dtype', choices=DTYPES, default='float32', help='float16 takes half the space')
     parser.add_argument('--shard-size', type=int, default=512, help='clips of a shard')
     parser.add_argument('--batch-size', type=int, default=32)
     parser.add_argument('--num-workers', type=int, default=2, help='loading processes')
@@ -129,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> EmbeddingStore | None:
     writer = build_writer(cfg, args)
     work = [None]
     if rank == 0:  # looks what is done before anybody adds to it
-        writer.claim()
+        writer.record_settings()
         work = [writer.unfinished()]
     broadcast_object_list(work)
     numbers = work[0][rank::world_size]

@@ -15,7 +15,8 @@ import mmav  # noqa: F401  (first: it checks the versions of what follows)
 
 # isort: split
 from mmav.apis import EventInferencer
-from mmav.apis.segment_command_line import build_segment_inferencer, make_segment_parser, parse_segment_args
+from mmav.apis.command_line import build_inferencer, make_segment_parser, parse_segment_args
+from mmav.utils.errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,14 +30,16 @@ def parse_args() -> argparse.Namespace:
     return parse_segment_args(parser)
 
 
+@one_line_errors()
 def main() -> None:
     """Find, print and save."""
     args = parse_args()
-    inferencer = build_segment_inferencer(EventInferencer, args)
+    inferencer = build_inferencer(EventInferencer, args)
     sources = [*args.features, *(dict(video=video, name=video) for video in args.videos)]
     if args.query is not None:
         sources = [dict(source, query=args.query) for source in sources]
-    for prediction in inferencer(sources, args.out_dir):
+    results = inferencer(sources, args.batch_size, out_dir=args.out_dir)
+    for prediction in results['predictions']:
         print(f'{prediction["input"]}, {prediction["duration"]:g} s')
         if 'answer' in prediction:
             query, answer = prediction['query'], prediction['answer']

@@ -12,27 +12,27 @@ import argparse
 import mmav  # noqa: F401  (first: it checks the versions of what follows)
 
 # isort: split
-
 from mmav.apis import SoundLocalizationInferencer
-from mmav.utils.command_line import ToolParser, read_config
+from mmav.apis.command_line import add_model_arguments, build_inferencer
+from mmav.utils.command_line import ToolParser
+from mmav.utils.errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = ToolParser(__doc__)
-    parser.add_config()
+    parser = ToolParser('Localize sounds in images and videos')
+    add_model_arguments(parser)
     parser.add_argument(
         '--pair',
         nargs=2,
         action='append',
         default=[],
-        metavar=('PICTURE', 'SOUND'),
-        help='an image and a file with its sound, of which the middle is heard; may be given several times',
+        metavar=('IMAGE', 'AUDIO'),
+        help='an image and a file with its audio, of which the middle is taken; may be given several times',
     )
     parser.add_argument('--videos', nargs='+', default=[], metavar='VIDEO', help='videos with sound')
     parser.add_argument('--out-dir', required=True, help='folder for what is found')
-    parser.add_argument('--fps', type=float, default=10.0, help='pictures of a video a second; default: 10')
-    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument('--fps', type=float, default=10.0, help='images of a video a second; default: 10')
     parser.add_argument('--alpha', type=float, default=0.5, help="weight of the maps' colors; default: 0.5")
     parser.add_argument(
         '--range',
@@ -41,21 +41,19 @@ def parse_args() -> argparse.Namespace:
         metavar=('LOW', 'HIGH'),
         help="values of the ends of the colors; default: each map's own minimum and maximum",
     )
-    parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU where there is one')
     args = parser.parse_args()
     if not args.pair and not args.videos:
         parser.error('give --pair or --videos')
     return args
 
 
+@one_line_errors()
 def main() -> None:
     """Localize, print and save."""
     args = parse_args()
-    cfg = read_config(args)
-    inferencer = SoundLocalizationInferencer(cfg, args.checkpoint, args.device)
-    results = inferencer(
+    results = build_inferencer(SoundLocalizationInferencer, args)(
         [*(dict(image=image, audio=audio) for image, audio in args.pair), *args.videos],
-        batch_size=args.batch_size,
+        args.batch_size,
         fps=args.fps,
         alpha=args.alpha,
         value_range=args.range,

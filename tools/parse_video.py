@@ -13,7 +13,8 @@ import mmav  # noqa: F401  (first: it checks the versions of what follows)
 
 # isort: split
 from mmav.apis import VideoParsingInferencer
-from mmav.apis.segment_command_line import build_segment_inferencer, make_segment_parser, parse_segment_args
+from mmav.apis.command_line import build_inferencer, make_segment_parser, parse_segment_args
+from mmav.utils.errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -27,11 +28,14 @@ def parse_args() -> argparse.Namespace:
     return parse_segment_args(parser)
 
 
+@one_line_errors()
 def main() -> None:
     """Parse, print and save."""
     args = parse_args()
-    inferencer = build_segment_inferencer(VideoParsingInferencer, args)
-    for prediction in inferencer([*args.features, *args.videos], args.threshold, args.out_dir):
+    inferencer = build_inferencer(VideoParsingInferencer, args)
+    sources = [*args.features, *args.videos]
+    results = inferencer(sources, args.batch_size, threshold=args.threshold, out_dir=args.out_dir)
+    for prediction in results['predictions']:
         print(f'{prediction["input"]}, {prediction["duration"]:g} s')
         for event in prediction['events']:
             span = f'{event["onset"]:g}..{event["offset"]:g} s'

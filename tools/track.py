@@ -32,14 +32,15 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
 from mmav.apis import AudioDetInferencer, collect_clips
+from mmav.apis.command_line import add_model_arguments, build_inferencer
 from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.evaluation import TrackingMetric
 from mmav.media.video_writer import VideoWriter
 from mmav.models.trackers import IoUTracker
 from mmav.models.trackers.mot_challenge import mot_challenge_text
 from mmav.structures.rig_comparison import check_same_rig, rig_of_metainfo
-from mmav.utils.command_line import ToolParser, read_config
-from mmav.utils.errors import SampleError
+from mmav.utils.command_line import ToolParser
+from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend, write_json
 from mmav.visualization import crop_to_sample, draw_tracks
 
@@ -49,7 +50,7 @@ TRACKER_OPTIONS = ('init_score_thr', 'iou_thr', 'score_thr', 'patience')
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = ToolParser(__doc__)
-    parser.add_config()
+    add_model_arguments(parser, detector=True)
     parser.add_argument('--out-dir', required=True, type=Path, help='folder of the tracks')
     parser.add_argument('--split', choices=['train', 'val', 'test'], default='test', help='default: test')
     parser.add_argument('--drives', nargs='+', help='drives of the split; default: all')
@@ -70,9 +71,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--patience', type=int, help='frames a track may miss; default: 0')
     parser.add_argument('--fps', type=float, help='of the videos; default: as the frames were taken')
     parser.add_argument('--no-video', action='store_true', help='text files alone')
-    parser.add_argument('--batch-size', type=int, default=8)
     parser.add_argument('--workers', type=int, default=0, help='processes that load a drive; default: none')
-    parser.add_detector()
     parser.add_argument('--force', action='store_true', help='overwrite files that exist')
     args = parser.parse_args()
     if args.recordings and (args.truth or args.drives):
@@ -98,7 +97,7 @@ class DriveSource:
         drives = sorted({info['drive'] for info in frames})
         unknown = sorted(set(args.drives or ()) - set(drives))
         if unknown:
-            raise SystemExit(f'track: no drive {", ".join(unknown)} in {args.split}; there are {drives}')
+            raise ValueError(f'no drive {", ".join(unknown)} in {args.split}; there are {drives}')
         wanted = set(args.drives or drives)
         places = sorted(
             (info['drive'], info['timestamp'], index)
@@ -123,7 +122,7 @@ class DriveSource:
             for sample in self.inferencer.forward(batch):
                 yield sample.drive, sample
 
-    def picture(self, sample: DetDataSample) -> np.ndarray | None:
+    def camera_image(self, sample: DetDataSample) -> np.ndarray | None:
         """The camera image of a frame, if there is one."""
         if not exists(sample.img_path, backend_args=self.dataset.backend_args):
             return None
@@ -138,37 +137,33 @@ class RecordingSource:
         self.clips = collect_clips(args.recordings, inferencer.num_channels)
         self.names = [Path(clip.name).stem for clip in self.clips]
         if len(set(self.names)) < len(self.names):
-            raise SystemExit(f'track: recordings must differ in their names, got {self.names}')
+            raise ValueError(f'recordings must differ in their names, got {self.names}')
         images = args.images or [None]
         if len(images) not in (1, len(self.clips)):
-            raise SystemExit(f'track: {len(images)} images for {len(self.clips)} recordings')
+            raise ValueError(f'{len(images)} images for {len(self.clips)} recordings')
         images = images * len(self.clips) if len(images) == 1 else images
         self.images = [None if path is None else read_image(path) for path in images]
         self.rates = dict.fromkeys(self.names, 1 / args.stride)
         self.total = None
 
     def __iter__(self) -> Iterator[tuple[str, DetDataSample]]:
-        for batch in self.inferencer.preprocess(self.clips, self.args.batch_size, stride=self.args.stride):
+        for _, batch in self.inferencer.preprocess(self.clips, self.args.batch_size, stride=self.args.stride):
             for sample in self.inferencer.forward(batch):
-                yield self.names[sample.clip], sample
+                yield self.names[sample.input_index], sample
 
-    def picture(self, sample: DetDataSample) -> np.ndarray | None:
+    def camera_image(self, sample: DetDataSample) -> np.ndarray | None:
         """The camera image that the user gave, if any."""
-        return self.images[sample.clip]
+        return self.images[sample.input_index]
 
 
 def check_rig(dataset: Dataset, inferencer: AudioDetInferencer) -> None:
-    """SystemExit unless rig and crop of the drives' metainfo are those that the detector hears with."""
+    """ValueError unless rig and crop of the drives' metainfo are those that the detector hears with."""
     remedy = '--rig names the rig of the drives; --allow-other-rig makes a warning of it'
     warn = partial(print_log, logger='current', level=WARNING) if inferencer.allow_other_rig else None
-    try:
-        rig = rig_of_metainfo(dataset.metainfo)
-        check_same_rig(rig, {'detector': inferencer.rig}, 'drives', remedy, warn)
-    except ValueError as error:
-        raise SystemExit(f'track: {error}') from error
+    check_same_rig(rig_of_metainfo(dataset.metainfo), {'detector': inferencer.rig}, 'drives', remedy, warn)
     crop = getattr(dataset, 'crop', None)
     if crop != inferencer.crop:
-        raise SystemExit(f'track: crop: that of the drives is {crop}, that of the rig {inferencer.crop}')
+        raise ValueError(f'crop: that of the drives is {crop}, that of the rig {inferencer.crop}')
 
 
 def build_dataset(cfg: Config, split: str) -> Dataset:
@@ -216,8 +211,8 @@ def track_all(
                     metric.process({}, [sample.to_dict()])
                     truth = metric.results[-1]['truth'][:, :4]
                 if not args.no_video:
-                    picture = canvas(source.picture(sample), sample)
-                    video.write(draw_tracks(picture, rows[-1][1], rows[-1][0], truth))
+                    image = canvas(source.camera_image(sample), sample)
+                    video.write(draw_tracks(image, rows[-1][1], rows[-1][0], truth))
         AtomicLocalBackend().put_text(mot_challenge_text(rows), stem.with_name(f'{stem.name}.txt'))
         number = len({identity for ids, *_ in rows for identity in ids.tolist()})
         summary[name] = dict(frames=len(rows), tracks=number)
@@ -229,28 +224,14 @@ def file_stem(name: str) -> str:
     return name.replace('/', '_')
 
 
+@one_line_errors()
 def main() -> None:
     """Track, write and print."""
     args = parse_args()
-    cfg = read_config(args)
-    try:
-        run(args, cfg)
-    except SampleError as error:
-        raise SystemExit(f'track: {error}') from error
-
-
-def run(args: argparse.Namespace, cfg: Config) -> None:
-    """Track what the command line asks for."""
+    inferencer = build_inferencer(AudioDetInferencer, args, show_progress=False)
+    cfg = inferencer.cfg
     given = {name: getattr(args, name) for name in TRACKER_OPTIONS if getattr(args, name) is not None}
-    try:
-        tracker = MODELS.build({'_scope_': 'mmdet', **cfg.get('tracker', dict(type='IoUTracker')), **given})
-    except ValueError as error:
-        raise SystemExit(f'track: {error}') from error
-    options = dict(rig=args.rig, allow_other_rig=args.allow_other_rig, show_progress=False)
-    try:
-        inferencer = AudioDetInferencer(cfg, args.checkpoint, args.device, args.stripped, **options)
-    except ValueError as error:
-        raise SystemExit(f'track: {error}') from error
+    tracker = MODELS.build({'_scope_': 'mmdet', **cfg.get('tracker', dict(type='IoUTracker')), **given})
     source = (RecordingSource if args.recordings else DriveSource)(inferencer, args, cfg)
     targets = [
         args.out_dir / f'{file_stem(name)}.{suffix}'
@@ -260,12 +241,12 @@ def run(args: argparse.Namespace, cfg: Config) -> None:
     targets += [args.out_dir / 'metrics.json'] if args.truth else []
     present = [str(path) for path in targets if path.exists()]
     if present and not args.force:
-        raise SystemExit(f'track: {", ".join(present)} exist; --force overwrites them')
+        raise ValueError(f'{", ".join(present)} exist; --force overwrites them')
 
     metric = None
     if args.truth:
         if not source.dataset.ann_file:
-            raise SystemExit(f'track: --truth needs annotations, the {args.split} set of the config has none')
+            raise ValueError(f'--truth needs annotations, the {args.split} set of the config has none')
         metric = TrackingMetric(
             source.dataset.ann_file,
             predicted_ids=True,

@@ -124,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     model, identity = build_model(args)
     targets = {stream: ArrayFolder(args.out / stream, dict(identity, stream=stream)) for stream in STREAMS}
     for target in targets.values():
-        target.claim()
+        target.record_parameters()
     todo = [name for name in clips if any(name not in target for target in targets.values())]
     progress = tqdm(total=len(clips), initial=len(clips) - len(todo), desc='representations', unit='clip')
     with torch.no_grad(), progress:

@@ -1,4 +1,4 @@
-"""From what a user has - files, folders, arrays - to clips of the length a model hears.
+"""From files, folders and arrays to clips of the length that a model takes.
 
 C: microphones; L: samples of a recording; N: samples of a window.
 """
@@ -68,7 +68,7 @@ class AudioClip:
         wave, rate = np.concatenate(waves), rates[0]
         if len(wave) != num_channels:
             raise SampleError(
-                self.name, f'{len(wave)} channels, but the model hears {num_channels} microphones'
+                self.name, f'{len(wave)} channels, but the model takes {num_channels} microphones'
             )
         if rate != sample_rate:
             wave = np.ascontiguousarray(soxr.resample(as_float(wave).T, rate, sample_rate).T)
@@ -81,22 +81,40 @@ class AudioClip:
                 raise SampleError(str(source), 'holds a spectrogram; detection needs the waveform')
             return audio.values, audio.sample_rate or array_rate
         values = source.detach().cpu().numpy() if isinstance(source, torch.Tensor) else np.asarray(source)
-        if values.ndim != 2 or values.size == 0:
-            raise SampleError(self.name, f'an array must have the shape (C, L), got {values.shape}')
-        if values.dtype == np.int16:
-            return values, array_rate
-        if values.dtype.kind != 'f':
-            raise SampleError(self.name, f'samples must be int16 or floating point, got {values.dtype}')
-        values = values.astype(np.float32)
-        if not np.isfinite(values).all():
-            raise SampleError(self.name, 'the sound holds NaN or infinite values')
-        if np.abs(values).max() > 1.5:
-            raise SampleError(
-                self.name,
-                f'floating point samples must lie in -1..1, the largest is {np.abs(values).max():.3g}; '
-                'divide 16-bit samples by 32768 or pass them as int16',
-            )
-        return values, array_rate
+        return check_samples(values, self.name, ndim=2), array_rate
+
+
+def check_samples(values: np.ndarray, name: str, ndim: int) -> np.ndarray:
+    """Check the samples of an array.
+
+    Args:
+        values: Samples of int16, or floats in -1..1.
+        name: What messages call them.
+        ndim: 1 for (L,), 2 for (C, L).
+
+    Returns:
+        The samples, of int16 or float32.
+
+    Raises:
+        SampleError: They are of another shape or type, or NaN, or too large.
+    """
+    if values.ndim != ndim or values.size == 0:
+        shape = '(L,)' if ndim == 1 else '(C, L)'
+        raise SampleError(name, f'an array must have the shape {shape}, got {values.shape}')
+    if values.dtype == np.int16:
+        return values
+    if values.dtype.kind != 'f':
+        raise SampleError(name, f'samples must be int16 or floating point, got {values.dtype}')
+    values = values.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise SampleError(name, 'the audio holds NaN or infinite values')
+    if np.abs(values).max() > 1.5:
+        raise SampleError(
+            name,
+            f'floating point samples must lie in -1..1, the largest is {np.abs(values).max():.3g}; '
+            'divide 16-bit samples by 32768 or pass them as int16',
+        )
+    return values
 
 
 def collect_clips(inputs: Source | Sequence, num_channels: int = 8) -> list[AudioClip]:
@@ -150,7 +168,8 @@ def _are_microphone_files(inputs: Sequence, num_channels: int) -> bool:
 
 
 def _folder_clips(folder: Path, num_channels: int) -> list[AudioClip]:
-    groups, clips = defaultdict(dict), []
+    groups: dict[str, dict[int, Path]] = defaultdict(dict)
+    clips = []
     for path in sorted(folder.iterdir()):
         if not has_suffix(path, _SUFFIXES) or not path.is_file():
             continue
@@ -178,7 +197,7 @@ def _folder_clips(folder: Path, num_channels: int) -> list[AudioClip]:
 def windows(
     wave: np.ndarray, name: str, length: int, stride: int | None, sample_rate: int
 ) -> Iterator[tuple[float, np.ndarray]]:
-    """Cut a recording into windows of the length that the model hears.
+    """Cut a recording into windows of the length that the model takes.
 
     Args:
         wave: (C, L).
@@ -197,7 +216,7 @@ def windows(
     total = wave.shape[1]
     if total == length - 1:  # rounding of the resampler
         wave, total = np.pad(wave, ((0, 0), (0, 1))), length
-    seconds = f'{total / sample_rate:.3f} s, the model hears {length / sample_rate:.3f} s'
+    seconds = f'{total / sample_rate:.3f} s, the model takes {length / sample_rate:.3f} s'
     if total < length:
         raise SampleError(name, f'too short: {seconds}')
     if stride is None:
@@ -228,13 +247,14 @@ def read_camera_images(
         SampleError: If a file is no whole image.
     """
     if images is None or isinstance(images, (str, Path, np.ndarray)):
-        return [_read_rgb(images)] * count
+        return [read_rgb(images)] * count
     if len(images) != count:
         raise ValueError(f'{len(images)} images for {count} recordings')
-    return [_read_rgb(image) for image in images]
+    return [read_rgb(image) for image in images]
 
 
-def _read_rgb(image: str | Path | np.ndarray | None) -> np.ndarray | None:
+def read_rgb(image: str | Path | np.ndarray | None) -> np.ndarray | None:
+    """An image file as RGB (H, W, 3); arrays and None stay as they are."""
     if image is None or isinstance(image, np.ndarray):
         return image
     return cv2.cvtColor(read_image(str(image), flags=cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)

@@ -9,37 +9,36 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import mmcv
 import numpy as np
 import torch
 from mmcv.transforms import Compose
 from mmdet.structures import DetDataSample
 from mmengine import Config, ConfigDict
-from mmengine.fileio import dump
-from mmengine.infer import BaseInferencer
-from mmengine.registry import init_default_scope
+from mmengine.model import BaseModel
 from mmengine.visualization import Visualizer
-from torch import nn
-from tqdm import tqdm
+from torch import Tensor
 
-from mmav.utils.fileio import AtomicLocalBackend
+from mmav.utils.checks import check_positive
 from mmav.utils.precision import as_float
 
 from ..models.detectors import VISUAL_PREFIXES
 from ..structures import Rig
 from ..visualization import crop_to_sample, draw_acoustic_image, draw_spectrogram_strip
-from .audio_clips import Source, collect_clips, read_camera_images, windows
-from .model_loading import load_model
+from .audio_clips import AudioClip, collect_clips, read_camera_images, windows
+from .base_inferencer import AudioVisualInferencer
 from .recording_rig import adopt_rig, check_recordings, fit_camera, fit_microphones
 
 _LOADERS = ('LoadMultichannelAudio', 'LoadVisualModalities', 'LoadAnnotations')
 _DEFAULT_CROP = (200, 0, 1720, 650)  # MAVD's
 
 
-class AudioDetInferencer(BaseInferencer):
+AudioWindow = tuple[Tensor, np.ndarray | None]  # (M, N) audio of the model, and RGB camera image, if any
+
+
+class AudioDetInferencer(AudioVisualInferencer):
     """Detect vehicles in recordings of a microphone array.
 
-    Works with every detector whose input is sound: ``AudioVisualFasterRCNN`` and MMDetection's own with
+    Works with every detector whose input is audio: ``AudioVisualFasterRCNN`` and MMDetection's own with
     ``AudioResNet``. Spectrograms and acoustic images are made by the model's data preprocessor. Boxes are in
     pixels of the camera image that the model was trained with, after its crop (MAVD: 1520 x 650 pixels,
     columns 200 to 1720 of the camera).
@@ -48,41 +47,38 @@ class AudioDetInferencer(BaseInferencer):
     ``rig.json`` in a recording's folder, or in the folder above it, is compared with it, but not used.
 
     A recording is gone through in windows of the model's length (1 s); each gives one prediction.
+    A call takes the options of :meth:`preprocess` (``sample_rate``, ``stride``, ``images``) and of
+    :meth:`visualize` (``pred_score_thr``, ``spectrograms``, ``acoustic_images``).
+
+    ``model``, ``weights``, ``device`` and ``show_progress`` are those of :class:`AudioVisualInferencer`.
 
     Args:
-        model: Config file or config. None: the config within the checkpoint, read as
-            plain values and not run.
-        weights: Checkpoint, read safely and loaded strictly. None: random weights.
-        device: Defaults to the GPU where there is one.
         stripped: Accept a checkpoint without the visual branch
             (``tools/model_converters/strip_visual.py``) for a config that has one. Defaults to False.
-        image_size: (W, H) that boxes refer to. Defaults to that of the config's test
-            set.
-        show_progress: Whether to draw a progress bar. Defaults to True.
-        rig: The rig of the recordings, or its ``rig.json``. None: that of the
-            model.
+        image_size: (W, H) that boxes refer to. Defaults to that of the config's test set.
+        rig: The rig of the recordings, or its ``rig.json``. None: that of the model.
         allow_other_rig: Whether rigs that differ are a warning instead of an error. Acoustic images
-            are then made with ``rig``: the network hears another array through the images that it knows.
+            are then made with ``rig``, although the network was trained with those of another array.
             The cropped camera image must be of the size that the config says. Defaults to False.
 
     Raises:
         RuntimeError: The checkpoint does not fit the config; the message lists the parameters.
-        ValueError: The test pipeline of the config loads no sound; or the rigs of recordings, model and
+        ValueError: The test pipeline of the config loads no audio; or the rigs of recordings, model and
             training differ; or a rig does not fit the pipeline's microphones, sample rate or crop.
 
     Example::
 
         inferencer = AudioDetInferencer('config.py', 'checkpoint.pth')
-        inferencer('recording.wav')['predictions'][0]['bboxes']
+        inferencer('recording.wav', stride=0.5)['predictions'][0]['bboxes']
     """
 
-    preprocess_kwargs = {'sample_rate', 'stride'}
-    visualize_kwargs = {'return_vis', 'images', 'pred_score_thr', 'spectrograms', 'acoustic_images'}
-    postprocess_kwargs = {'out_dir'}
+    progress = ('Detection', 'windows')
+    preprocess_kwargs = {'sample_rate', 'stride', 'images'}
+    visualize_kwargs = {'pred_score_thr', 'spectrograms', 'acoustic_images'}
 
     def __init__(
         self,
-        model: str | Config | ConfigDict | dict | None = None,
+        model: str | Path | Config | ConfigDict | dict | None = None,
         weights: str | None = None,
         device: str | None = None,
         stripped: bool = False,
@@ -91,33 +87,22 @@ class AudioDetInferencer(BaseInferencer):
         rig: Rig | Mapping[str, Any] | str | Path | None = None,
         allow_other_rig: bool = False,
     ) -> None:
-        init_default_scope('mmdet')
-        self._allow_missing = VISUAL_PREFIXES if stripped else ()
+        self.allow_missing = VISUAL_PREFIXES if stripped else ()
         self._image_size = image_size
         self._given_rig = None if rig is None else Rig.from_value(rig)
         self.allow_other_rig = allow_other_rig
-        if isinstance(model, (str, Path)):
-            model = Config.fromfile(model)  # names of MMDetection's model zoo hear nothing
-        super().__init__(model, weights, device, scope='mmdet', show_progress=show_progress)
+        super().__init__(model, weights, device, show_progress)
 
-    def _init_model(self, cfg: ConfigDict, weights: str | None, device: str = 'cpu') -> nn.Module:
-        model, meta = load_model(cfg, weights, device, self._allow_missing)
-        dataset_cfg = self._test_dataset(cfg)
-        classes = dataset_cfg.get('metainfo', {}).get('classes', ('vehicle',))
+    def _init_model(self, cfg: ConfigDict, weights: str | None, device: str = 'cpu') -> BaseModel:
+        model = super()._init_model(cfg, weights, device)
+        metainfo = self._test_dataset(cfg).get('metainfo', {})
+        stored = self.checkpoint_meta.get('dataset_meta') or {}
         model.dataset_meta = dict(
-            classes=tuple(classes), palette=dataset_cfg.get('metainfo', {}).get('palette')
+            classes=tuple(stored.get('classes') or metainfo.get('classes', ('vehicle',))),
+            palette=stored.get('palette') or metainfo.get('palette'),
         )
-        stored = meta.get('dataset_meta') or {}
-        model.dataset_meta.update({key: stored[key] for key in ('classes', 'palette') if stored.get(key)})
         self.rig = adopt_rig(model, self._given_rig, stored, self.allow_other_rig)
         return model
-
-    @staticmethod
-    def _test_dataset(cfg: ConfigDict) -> ConfigDict:
-        dataset = cfg.test_dataloader.dataset
-        while 'dataset' in dataset:
-            dataset = dataset.dataset
-        return dataset
 
     def _init_pipeline(self, cfg: ConfigDict) -> Compose:
         """The config's test pipeline without its loading; sets what is known from the latter."""
@@ -152,105 +137,51 @@ class AudioDetInferencer(BaseInferencer):
 
     def _init_visualizer(self, cfg: ConfigDict) -> Visualizer:
         cfg = ConfigDict(visualizer=dict(type='MAVDLocalVisualizer', name='audio_det_inferencer'))
-        visualizer = super()._init_visualizer(cfg)
+        visualizer = super(AudioVisualInferencer, self)._init_visualizer(cfg)
         visualizer.dataset_meta = self.model.dataset_meta
         return visualizer
 
-    def __call__(
+    def _inputs_to_list(self, inputs: Any) -> list[AudioClip]:
+        return collect_clips(inputs, self.num_channels)
+
+    def preprocess(
         self,
-        inputs: Source | Sequence,
-        batch_size: int = 1,
+        inputs: Sequence[AudioClip],
+        batch_size: int = 8,
         sample_rate: int | None = None,
         stride: float | None = 1.0,
-        return_datasamples: bool = False,
-        return_vis: bool = False,
-        images: str | np.ndarray | Sequence | None = None,
-        pred_score_thr: float = 0.3,
-        spectrograms: bool = True,
-        out_dir: str | None = None,
-        acoustic_images: bool = True,
-    ) -> dict[str, list]:
-        """Detect.
+        images: str | Path | np.ndarray | Sequence | None = None,
+    ) -> Iterator[tuple[list[AudioWindow], dict]]:
+        """Read recordings one after the other, and make batches of their windows.
 
         Args:
-            inputs: Recordings: a sound file with a channel for each
-                microphone; a list of one-channel files in the microphones' order; a folder of such files (of
-                MAVD's ``audio_<microphone>_<id>`` too); an array (M, L) of int16 or of floats in -1..1; or a
-                list of these.
-            batch_size: Windows that go through the model together. Defaults to 1.
-            sample_rate: Of arrays, in hertz; files tell theirs. Other rates than the model's
-                are resampled. Defaults to the model's.
-            stride: Seconds between the starts of the windows of a longer recording; the
-                last window ends with it. None: a longer recording is an error. Defaults to 1.
-            return_datasamples: Whether predictions are ``DetDataSample``. Defaults to False.
-            return_vis: Whether to return images. Defaults to False.
-            images: Camera image (a path, or RGB of shape (H, W, 3))
-                to draw on, of the whole camera or cropped; one for all recordings or a list, one for each.
-                None: blank.
-            pred_score_thr: Lowest score that is drawn. Defaults to 0.3.
-            spectrograms: Whether to draw the spectrograms below the image. Defaults to True.
-            out_dir: Folder for ``predictions.json`` and the images. None: nothing is
-                written.
-            acoustic_images: Whether to draw, where the model makes acoustic images, that of the window
-                over the camera image, in a second image below the first. Defaults to True.
+            inputs: The recordings. A call takes whatever :func:`collect_clips` makes them of: files, folders
+                and arrays (M, L).
+            batch_size: Windows in a batch. Defaults to 8.
+            sample_rate: Sample rate of arrays, in hertz; files tell theirs. Other rates than the model's are
+                resampled. Defaults to the model's.
+            stride: Seconds between the starts of the windows of a longer recording; the last window ends with
+                it. None: a longer recording is an error. Defaults to 1.
+            images: Camera image (a path, or RGB of shape (H, W, 3)) to draw on, of the whole camera or
+                cropped; one for all recordings or a list, one for each. None: blank.
 
-        Returns:
-            ``predictions``, one per window: a ``DetDataSample``, or a dict of ``input``
-            (name), ``start`` and ``duration`` (seconds), ``bboxes`` (x1, y1, x2, y2 in pixels of the cropped
-            camera image), ``scores``, ``labels``, ``classes`` (names); and ``visualization``, RGB images of
-            uint8.
+        Yields:
+            Audio and camera image of each window; and ``inputs`` and ``data_samples`` of the model's
+            ``test_step``.
 
         Raises:
             SampleError: A recording is missing, damaged, empty, too short, holds NaN or another number of
                 channels, or lies beside the ``rig.json`` of another rig; the message names it.
+            ValueError: ``stride`` is not above 0, or the images are of another number than the recordings.
         """
-        if batch_size < 1 or (stride is not None and not stride > 0):
-            raise ValueError(f'batch_size and stride must be positive, got {batch_size} and {stride}')
-        clips = self._inputs_to_list(inputs)
-        pictures = read_camera_images(images, len(clips))
-        drawn = return_vis or out_dir is not None
-        results = dict(predictions=[], visualization=[])
-        batches = self.preprocess(clips, batch_size, sample_rate, stride)
-        with tqdm(batches, desc='Detection', unit=' batches', disable=not self.show_progress) as progress:
-            for data in progress:
-                samples = self.forward(data)
-                options = (pred_score_thr, spectrograms, acoustic_images)
-                vis = self.visualize(data, samples, pictures, *options) if drawn else []
-                if out_dir is not None:
-                    self._save_pictures(vis, samples, Path(out_dir))
-                results['visualization'] += vis if return_vis else []
-                results['predictions'] += samples if return_datasamples else map(self.pred2dict, samples)
-        if out_dir is not None:
-            listed = results['predictions']
-            listed = [self.pred2dict(sample) for sample in listed] if return_datasamples else listed
-            text = dump(dict(image_size=list(self.image_size), predictions=listed), file_format='json')
-            AtomicLocalBackend().put_text(text, Path(out_dir) / 'predictions.json')
-        return results
+        if stride is not None:
+            check_positive('AudioDetInferencer', stride=stride)
+        cameras = read_camera_images(images, len(inputs))
+        return self._batches(self._windows(inputs, cameras, sample_rate, stride), batch_size)
 
-    def _inputs_to_list(self, inputs) -> list:
-        return collect_clips(inputs, self.num_channels)
-
-    def preprocess(
-        self, inputs: list, batch_size: int = 1, sample_rate: int | None = None, stride: float | None = 1.0
-    ) -> Iterator[dict]:
-        """Read recordings one after the other, and make batches of their windows.
-
-        Args:
-            inputs: The recordings.
-            batch_size: Windows in a batch. Defaults to 1.
-            sample_rate: Of arrays, in hertz.
-            stride: Seconds between windows; see :meth:`__call__`.
-
-        Yields:
-            ``inputs`` and ``data_samples``, as the model's ``test_step`` takes them.
-
-        Raises:
-            SampleError: See :meth:`__call__`.
-        """
-        for chunk in self._get_chunk_data(self._windows_of(inputs, sample_rate, stride), batch_size):
-            yield self.collate_fn(chunk)
-
-    def _windows_of(self, clips: list, sample_rate: int | None, stride: float | None) -> Iterator[dict]:
+    def _windows(
+        self, clips: Sequence[AudioClip], cameras: list, sample_rate: int | None, stride: float | None
+    ) -> Iterator[tuple[AudioWindow, dict]]:
         check_recordings(clips, self.rig, self.allow_other_rig)
         step = None if stride is None else max(round(stride * self.sample_rate), 1)
         width, height = self.image_size
@@ -275,50 +206,36 @@ class AudioDetInferencer(BaseInferencer):
                         **geometry,
                     )
                 )
-                packed['data_samples'].set_metainfo(dict(start=start, clip=index))
-                yield packed
-
-    @torch.no_grad()
-    def forward(self, inputs: dict) -> list[DetDataSample]:
-        """Run the model.
-
-        Args:
-            inputs: A batch.
-
-        Returns:
-            Predictions, on the CPU.
-        """
-        return [sample.to('cpu') for sample in self.model.test_step(inputs)]
+                metainfo = dict(input_index=index, input_name=clip.name, start=start)
+                packed['data_samples'].set_metainfo(metainfo)
+                yield (packed['inputs']['audio'], cameras[index]), packed
 
     def visualize(
         self,
-        inputs: dict,
-        preds: list[DetDataSample],
-        images: list,
+        inputs: Sequence[AudioWindow],
+        preds: Sequence[DetDataSample],
         pred_score_thr: float = 0.3,
         spectrograms: bool = True,
         acoustic_images: bool = True,
     ) -> list[np.ndarray]:
-        """Draw the boxes of a batch over the camera image or a blank one, and what is heard below it.
+        """Draw the boxes of a batch over the camera image or a blank one, and the model's input below it.
 
         Args:
-            inputs: The batch that went into the model.
-            preds: Its predictions.
-            images: A camera image or None for each recording.
+            inputs: Audio and camera image of each window.
+            preds: Their predictions.
             pred_score_thr: Lowest score that is drawn. Defaults to 0.3.
-            spectrograms: Whether to draw spectrograms. Defaults to True.
-            acoustic_images: Whether to draw the acoustic image over the camera image, with the boxes.
-                Defaults to True.
+            spectrograms: Whether to draw the spectrograms. Defaults to True.
+            acoustic_images: Whether to draw, where the model makes acoustic images, that of the window over
+                the camera image, with the boxes, in a second image below the first. Defaults to True.
 
         Returns:
-            RGB images (H', W, 3).
+            RGB images (H', W, 3) of uint8.
         """
         width, height = self.image_size
         preprocessor = self.model.data_preprocessor
         layer = getattr(preprocessor, 'acoustic_image', None) if acoustic_images else None
-        pictures = []
-        for audio, sample in zip(inputs['inputs']['audio'], preds):
-            image = images[sample.clip]
+        drawn = []
+        for (audio, image), sample in zip(inputs, preds, strict=True):
             image = np.full((height, width, 3), 40, np.uint8) if image is None else image
             if image.shape[:2] != (height, width):
                 image = crop_to_sample(image, sample)
@@ -329,13 +246,13 @@ class AudioDetInferencer(BaseInferencer):
             parts = []
             for canvas in canvases:
                 self.visualizer.add_datasample(
-                    sample.img_path, canvas, sample, draw_gt=False, pred_score_thr=pred_score_thr
+                    sample.input_name, canvas, sample, draw_gt=False, pred_score_thr=pred_score_thr
                 )
                 parts.append(self.visualizer.get_image())
             if spectrograms and preprocessor.log_mel is not None:
                 parts.append(self._draw_spectrograms(waveform, parts[0].shape[1]))
-            pictures.append(np.concatenate(parts))
-        return pictures
+            drawn.append(np.concatenate(parts))
+        return drawn
 
     @torch.no_grad()
     def _draw_spectrograms(self, waveform: np.ndarray, width: int) -> np.ndarray:
@@ -347,35 +264,20 @@ class AudioDetInferencer(BaseInferencer):
         strip = draw_spectrogram_strip(decibel, (width, rows * 84), (low, high), columns=4)
         return cv2.cvtColor(strip, cv2.COLOR_BGR2RGB)
 
-    def postprocess(
-        self, preds: list, visualization: list | None = None, return_datasamples: bool = False
-    ) -> dict:
-        """Pack predictions and images.
-
-        Args:
-            preds: Predictions.
-            visualization: Images.
-            return_datasamples: Whether to leave the predictions as they are. Defaults to False.
-
-        Returns:
-            ``predictions`` and ``visualization``.
-        """
-        predictions = preds if return_datasamples else [self.pred2dict(sample) for sample in preds]
-        return dict(predictions=predictions, visualization=visualization or [])
-
     def pred2dict(self, data_sample: DetDataSample) -> dict:
-        """A prediction as plain numbers; see :meth:`__call__`.
+        """A prediction as plain numbers.
 
         Args:
             data_sample: The prediction.
 
         Returns:
-            Ready for json.
+            ``input`` (name), ``start`` and ``duration`` (seconds), ``bboxes`` (x1, y1, x2, y2 in pixels of
+            the cropped camera image), ``scores``, ``labels``, and ``classes`` (names).
         """
         pred = data_sample.pred_instances
         labels = pred.labels.tolist()
         return dict(
-            input=data_sample.img_path,
+            input=data_sample.input_name,
             start=float(data_sample.start),
             duration=self.window_length / self.sample_rate,
             bboxes=pred.bboxes.tolist(),
@@ -384,7 +286,8 @@ class AudioDetInferencer(BaseInferencer):
             classes=[self.model.dataset_meta['classes'][label] for label in labels],
         )
 
-    def _save_pictures(self, pictures: list, samples: list, out_dir: Path) -> None:
-        for picture, sample in zip(pictures, samples):
-            name = f'{sample.clip:04d}_{Path(sample.img_path).stem}_{sample.start:09.3f}.jpg'
-            mmcv.imwrite(picture[..., ::-1], str(out_dir / 'pictures' / name))
+    def _settings(self, preds: Sequence[DetDataSample]) -> dict:
+        return dict(image_size=list(self.image_size))
+
+    def _file_stem(self, sample: DetDataSample) -> str:
+        return f'{super()._file_stem(sample)}_{sample.start:09.3f}'

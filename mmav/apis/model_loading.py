@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from mmdet.registry import MODELS
 from mmengine import ConfigDict
-from mmengine.model import revert_sync_batchnorm
-from torch import nn
+from mmengine.model import BaseModel, revert_sync_batchnorm
 
 from ..utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from ..utils.config_text import parse_config_text
@@ -19,7 +18,7 @@ def load_model(
     allow_missing: Sequence[str] = (),
     left_out: Sequence[str] = (),
     trusted_packages: Sequence[str] = (),
-) -> tuple[nn.Module, dict]:
+) -> tuple[BaseModel, dict]:
     """Build a model and load its checkpoint, safely and strictly.
 
     Args:

@@ -9,7 +9,7 @@ from logging import WARNING
 from pathlib import Path
 
 from mmengine.logging import print_log
-from torch import nn
+from mmengine.model import BaseModel
 
 from mmav.structures.rig_comparison import check_same_rig, rig_of_metainfo, rig_of_model
 from mmav.utils.errors import SampleError
@@ -23,7 +23,7 @@ _ALLOW = 'allow_other_rig=True (--allow-other-rig) makes a warning of it'
 
 
 def adopt_rig(
-    model: nn.Module, rig: Rig | None, dataset_meta: Mapping | None = None, allow_other_rig: bool = False
+    model: BaseModel, rig: Rig | None, dataset_meta: Mapping | None = None, allow_other_rig: bool = False
 ) -> Rig | None:
     """Compare the rigs of recordings, model and training; steer the model's acoustic images with the first.
 
@@ -60,7 +60,7 @@ def adopt_rig(
     return rig
 
 
-def _steer_with(model: nn.Module, rig: Rig) -> None:
+def _steer_with(model: BaseModel, rig: Rig) -> None:
     preprocessor = model.data_preprocessor
     layer = preprocessor.acoustic_image
     if layer.learnable:
@@ -71,7 +71,7 @@ def _steer_with(model: nn.Module, rig: Rig) -> None:
     number = len(rig.microphone_positions)
     if preprocessor.log_mel is not None and number != layer.num_microphones:
         raise ValueError(
-            f'beside acoustic images the model hears spectrograms of {layer.num_microphones} microphones, '
+            f'beside acoustic images the model takes spectrograms of {layer.num_microphones} microphones, '
             f'but the rig of the recordings has {number}'
         )
     other = AcousticImage(**{**layer.settings(), 'rig': rig})
@@ -117,7 +117,7 @@ def fit_camera(
             f"crop: that of the model's rig is {rig.crop}, that of the config's test set {crop}, and boxes "
             'refer to the cropped image: make them agree'
         )
-    size = rig.cropped_size
+    size: tuple[int, ...] = rig.cropped_size
     if image_size is not None:
         size = tuple(image_size)
     elif crop is not None:

@@ -1,49 +1,47 @@
-"""What the inferencers of videos in segments share: from sources to features, through the model, to files.
+"""What the inferencers of videos in segments share: from features, through the model, to timelines.
 
 Shapes: T segments (seconds).
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import warnings
+from abc import abstractmethod
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import mmcv
 import numpy as np
 import torch
 from mmengine import Config, ConfigDict
-from mmengine.fileio import dump
-from mmengine.registry import init_default_scope
-from tqdm import tqdm
+from mmengine.model import BaseModel
 
 from mmav.features.segment_feature_extractor import SegmentFeatureExtractor
 from mmav.media.suffixes import VIDEO_SUFFIXES, has_suffix
+from mmav.utils.checks import check_positive
 from mmav.utils.errors import SampleError
-from mmav.utils.fileio import AtomicLocalBackend
 
 from ..structures import SegmentDataSample
 from ..visualization.timeline import Band, draw_timeline
-from .model_loading import load_model
+from .base_inferencer import AudioVisualInferencer
 
 Source = str | Path | Mapping
 
 
-class SegmentInferencer(ABC):
-    """Base of inferencers that take videos, or their features, with one feature of sound a second.
+class SegmentInferencer(AudioVisualInferencer):
+    """Base of inferencers that take videos, or their features, with one feature of audio a second.
 
-    A subclass checks its model and its features, and says what is predicted of a video and how it is drawn.
+    A subclass checks its model and its features, and says how predictions are told and drawn. Data samples
+    are of whole videos: predictions of segments (``segment_fields``) follow each other, those of a window as
+    a whole have a leading axis of windows. ``out_dir`` receives ``timelines/*.png``.
+
+    ``model``, ``weights``, ``device`` and ``show_progress`` are those of :class:`AudioVisualInferencer`.
 
     Args:
-        model: Config file or config. None: the config within the checkpoint, read
-            as plain values and not run.
-        weights: Checkpoint, read safely and loaded strictly. None: random weights.
-        device: Defaults to the GPU where there is one.
-        extractor: Makes features of videos, by the names of the model's
-            inputs. None: :meth:`use_extractor` with public weights, when the first video comes.
+        extractor: Makes features of videos, by the names of the model's inputs. None: :meth:`use_extractor`
+            with public weights, when the first video comes.
         classes: Names. None: those in the checkpoint, or the data set's.
-        window: Seconds that the model takes at a time; longer videos are gone through in such
-            stretches. Defaults to 10.
-        show_progress: Whether to draw a progress bar. Defaults to True.
+        window: Seconds that the model takes at a time, those of its training; longer videos are gone through
+            in such windows. Defaults to 10.
 
     Raises:
         RuntimeError: The checkpoint does not fit the config; the message lists the parameters.
@@ -51,11 +49,13 @@ class SegmentInferencer(ABC):
             not above 0.
     """
 
-    progress: ClassVar[str]  # words at the progress bar
+    image_folder = 'timelines'
+    image_suffix = '.png'
     public_classes: ClassVar[Sequence[str]]
     public_features: ClassVar[Mapping[str, str]]  # of the extractor, by the names of the model's inputs
-    arrays: ClassVar[Sequence[str]]  # keys of predictions that go to no file
+    segment_fields: ClassVar[Sequence[str]]  # of data samples: T first
     beside_features: ClassVar[Sequence[str]] = ('name',)  # keys of sources
+    whole_videos = False  # whether the model takes videos of any length at once
 
     def __init__(
         self,
@@ -67,38 +67,35 @@ class SegmentInferencer(ABC):
         window: int = 10,
         show_progress: bool = True,
     ) -> None:
-        init_default_scope('mmdet')
-        cfg = Config.fromfile(model) if isinstance(model, (str, Path)) else model
-        cfg = cfg._cfg_dict if isinstance(cfg, Config) else ConfigDict(cfg or {})
-        self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
-        self.model, meta = load_model(cfg, weights, self.device)
-        self.classes = tuple(
-            classes or (meta.get('dataset_meta') or {}).get('classes') or self.public_classes
-        )
-        self._check_model()
-        if window < 1:
-            raise ValueError(f'window must be at least 1 s, got {window}')
-        self.channels: dict[str, int] = self.model.channels
-        self.extractor = extractor
-        self.window = window
-        self.show_progress = show_progress
+        check_positive(type(self).__name__, window=window)
+        self.extractor, self.window = extractor, window
+        self.classes = tuple(classes or ())
+        super().__init__(model, weights, device, show_progress)
 
-    def use_extractor(self, weights: Mapping[str, str] | None = None) -> None:
+    def _init_model(self, cfg: ConfigDict, weights: str | None, device: str = 'cpu') -> BaseModel:
+        model = super()._init_model(cfg, weights, device)
+        stored = (self.checkpoint_meta.get('dataset_meta') or {}).get('classes')
+        self.classes = self.classes or tuple(stored or self.public_classes)
+        self._check_model(model)
+        self.channels: dict[str, int] = model.channels
+        return model
+
+    def _init_pipeline(self, cfg: ConfigDict) -> None:
+        return None  # features are read by preprocess
+
+    def use_extractor(self, weights: Mapping[str, str] | None = None) -> SegmentFeatureExtractor:
         """Make features of videos by the networks that the published features come from.
 
         Args:
-            weights: Local weights by the networks' names; of others the public
-                ones are downloaded.
+            weights: Local weights by the networks' names; of others the public ones are downloaded.
         """
         features = {key: self.public_features[key] for key in self.channels}
         self.extractor = SegmentFeatureExtractor(features, weights, device=self.device)
+        return self.extractor
 
     @abstractmethod
-    def _check_model(self) -> None:
+    def _check_model(self, model: BaseModel) -> None:
         """Raise ValueError where the model is of another kind or the classes are not as many as its."""
-
-    def _check_source(self, name: str, source: Mapping) -> None:  # noqa: B027  (parsers need nothing)
-        """Raise SampleError where a source lacks something beside features."""
 
     @abstractmethod
     def _check_array(self, where: str, key: str, value: np.ndarray) -> np.ndarray:
@@ -112,22 +109,29 @@ class SegmentInferencer(ABC):
     def _bands(self, prediction: Mapping) -> Sequence[Band]:
         """What a prediction's timeline shows."""
 
-    @torch.no_grad()
-    def _predict(
-        self,
-        inputs: Source | Sequence[Source],
-        predict: Callable[[str, Mapping, dict[str, np.ndarray]], dict],
-    ) -> list[dict]:
-        """What ``predict`` gives for the name, source and features of each input."""
-        sources = [inputs] if isinstance(inputs, (str, Path, Mapping)) else list(inputs)
-        if not sources:
-            raise SampleError('inputs', 'the list is empty')
-        read = (self._features(number, source) for number, source in enumerate(sources))
-        bar = tqdm(read, self.progress, len(sources), unit=' videos', disable=not self.show_progress)
-        return [predict(*each) for each in bar]
+    def preprocess(
+        self, inputs: Sequence[Source], batch_size: int = 8
+    ) -> Iterator[tuple[list[Source], dict]]:
+        """Read features, or make those of videos, and make batches of videos.
 
-    def _features(self, number: int, source: Source) -> tuple[str, Mapping, dict[str, np.ndarray]]:
-        """Name, source as a dict, and features of an input."""
+        Args:
+            inputs: The inputs. A call takes a video's path; a dict with ``video``, or with features by the
+                names of the model's inputs, arrays or paths of .npy files, and with ``name``, if you like; or
+                a list of these. The class says what else there is.
+            batch_size: Videos in a batch; windows of one length go through the model together. Defaults to 8.
+
+        Yields:
+            The inputs of a batch; and ``inputs``, lists of (T, ...) features, and ``data_samples``.
+
+        Raises:
+            SampleError: An input is missing, damaged or of another shape; the message names it.
+            TypeError: An input is neither a path nor a dict.
+        """
+        samples = ((source, self._load(number, source)) for number, source in enumerate(inputs))
+        return self._batches(samples, batch_size, len(inputs))
+
+    def _load(self, number: int, source: Source) -> dict:
+        """Features and data sample of an input."""
         if isinstance(source, (str, Path)):
             source = dict(video=source)
         if not isinstance(source, Mapping):
@@ -137,15 +141,20 @@ class SegmentInferencer(ABC):
         self._check_source(name, source)
         if video is None:
             features = {key: source[key] for key in source if key not in self.beside_features}
-            return name, source, self._read(name, features)
-        return name, source, self._read(str(video), self._extract(Path(video)))
+            arrays = self._read(name, features)
+        else:
+            arrays = self._read(str(video), self._extract(Path(video)))
+        metainfo = dict(input_index=number, input_name=name, video_id=name, num_segments=len(arrays['audio']))
+        inputs = {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in arrays.items()}
+        return dict(inputs=inputs, data_samples=SegmentDataSample(metainfo=metainfo))
+
+    def _check_source(self, name: str, source: Mapping) -> None:
+        """Raise SampleError where a source lacks something beside features."""
 
     def _extract(self, video: Path) -> Mapping[str, np.ndarray]:
         if not has_suffix(video, VIDEO_SUFFIXES):
             raise SampleError(str(video), f'is no video ({", ".join(VIDEO_SUFFIXES)})')
-        if self.extractor is None:
-            self.use_extractor()
-        return self.extractor(video)
+        return (self.extractor or self.use_extractor())(video)
 
     def _read(self, name: str, features: Mapping) -> dict[str, np.ndarray]:
         """Features as arrays, checked."""
@@ -164,34 +173,63 @@ class SegmentInferencer(ABC):
         self._check_lengths(name, arrays)
         return arrays
 
-    def _run(self, name: str, arrays: Mapping[str, np.ndarray]) -> SegmentDataSample:
-        sample = SegmentDataSample(metainfo=dict(video_id=name, num_segments=len(arrays['audio'])))
-        inputs = {key: [torch.from_numpy(np.ascontiguousarray(value))] for key, value in arrays.items()}
-        (sample,) = self.model.test_step(dict(inputs=inputs, data_samples=[sample]))
-        return sample.to('cpu')
+    @torch.no_grad()
+    def forward(self, inputs: dict) -> list[SegmentDataSample]:
+        """Run the model over the windows of a batch of videos, those of one length together.
 
-    def _run_stretches(
-        self, name: str, arrays: Mapping[str, np.ndarray]
-    ) -> Iterator[tuple[int, SegmentDataSample]]:
-        """Starts (s) and results of stretches of ``window`` seconds."""
-        segments = len(arrays['audio'])
-        for start in range(0, segments, self.window):
-            end = min(start + self.window, segments)
-            part = {}
-            for key, value in arrays.items():
-                rate = len(value) // segments
-                part[key] = value[start * rate : end * rate]
-            yield start, self._run(name, part)
+        Args:
+            inputs: ``inputs``, lists of (T, ...) features by name, and ``data_samples`` of the videos.
 
-    def _write(self, out_dir: Path, predictions: Sequence[Mapping], **settings: object) -> None:
-        """Write ``timelines/*.png``, and ``predictions.json`` with the settings and all but arrays."""
-        for number, prediction in enumerate(predictions):
-            picture = draw_timeline(self._bands(prediction), prediction['duration'])
-            stem = Path(prediction['input']).stem.replace(' ', '_')
-            mmcv.imwrite(picture[..., ::-1], str(out_dir / 'timelines' / f'{number:04d}_{stem}.png'))
-        plain = [
-            {key: value for key, value in prediction.items() if key not in self.arrays}
-            for prediction in predictions
-        ]
-        text = dump(dict(settings, predictions=plain), file_format='json', indent=1)
-        AtomicLocalBackend().put_text(text, out_dir / 'predictions.json')
+        Returns:
+            A prediction of each whole video, on the CPU.
+        """
+        videos = inputs['data_samples']
+        windows: list[list[SegmentDataSample]] = [[] for _ in videos]
+        longest = max(video.num_segments for video in videos)
+        step = longest if self.whole_videos else self.window
+        for start in range(0, longest, step):
+            groups = defaultdict(list)  # by shape
+            for index, video in enumerate(videos):
+                if start < video.num_segments:
+                    features = {}
+                    for key, values in inputs['inputs'].items():
+                        rate = len(values[index]) // video.num_segments
+                        features[key] = values[index][start * rate : (start + step) * rate]
+                    groups[tuple(value.shape for value in features.values())].append((index, features))
+            for group in groups.values():
+                batch = {key: [features[key] for _, features in group] for key in inputs['inputs']}
+                samples = [SegmentDataSample(metainfo=videos[index].metainfo) for index, _ in group]
+                found = super().forward(dict(inputs=batch, data_samples=samples))
+                for (index, _), sample in zip(group, found, strict=True):
+                    windows[index].append(sample)
+        for video, parts in zip(videos, windows):
+            for key in parts[0].keys():
+                values = [part.get(key) for part in parts]
+                join = torch.cat if key in self.segment_fields else torch.stack
+                setattr(video, key, values[0] if self.whole_videos else join(values))
+        return videos
+
+    def visualize(self, inputs: Sequence[Source], preds: Sequence[SegmentDataSample]) -> list[np.ndarray]:
+        """Draw timelines.
+
+        Args:
+            inputs: The inputs, not used.
+            preds: Their predictions.
+
+        Returns:
+            RGB images (H, W, 3) of uint8.
+        """
+        predictions = map(self.pred2dict, preds)
+        return [draw_timeline(self._bands(each), each['duration']) for each in predictions]
+
+    def postprocess(self, *args: Any, **kwargs: Any) -> dict[str, list]:
+        """As in :class:`AudioVisualInferencer`; numbers as keys, as of the former list, still work."""
+        return _Results(super().postprocess(*args, **kwargs))
+
+
+class _Results(dict):
+    def __missing__(self, key: object) -> dict:
+        if not isinstance(key, int):
+            raise KeyError(key)
+        warnings.warn("results are a dict: take results['predictions'][i]", DeprecationWarning, stacklevel=2)
+        return self['predictions'][key]

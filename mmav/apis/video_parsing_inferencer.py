@@ -3,17 +3,18 @@
 Shapes: T segments (seconds), C classes, F frames, D channels.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from mmengine.model import BaseModel
 
 from mmav.features.segment_feature_extractor import LLP_FEATURES
-from mmav.structures.event_runs import find_events
+from mmav.structures.events import find_events
+from mmav.utils.checks import check_positive, check_range
 from mmav.utils.errors import SampleError
 
 from ..datasets.llp import LLP_CLASSES
+from ..structures import SegmentDataSample
 from ..visualization.timeline import EventBand
 from .segment_inferencer import SegmentInferencer, Source
 
@@ -23,70 +24,33 @@ MODALITIES = ('audio', 'visual', 'audio_visual')
 class VideoParsingInferencer(SegmentInferencer):
     """Parse videos, or their features, by ``HybridAttentionParser``.
 
-    Longer videos are parsed in stretches of ``window`` seconds, as long as those that the parser was trained
-    on; events go on over their borders.
+    Features are ``audio`` (T, D), ``visual`` and ``visual_st`` (F, D), F a multiple of T. Events go on over
+    the borders of windows. A call takes the option ``threshold`` of :meth:`preprocess`.
 
-    Arguments are those of :class:`SegmentInferencer`. Without an extractor, features of videos are made by
-    VGGish, ResNet-152 and R(2+1)D-18; a parser that was trained on other features (of audio-visual grounding,
-    say) needs its own, or features as inputs. Default names are LLP's.
-
-    Raises:
-        RuntimeError: The checkpoint does not fit the config; the message lists the parameters.
-        ValueError: The model is no parser, ``classes`` are of another number than its, or ``window`` is not
-            above 0.
+    Arguments and errors are those of :class:`SegmentInferencer`. Without an extractor, features of videos are
+    made by VGGish, ResNet-152 and R(2+1)D-18; a parser that was trained on other features (of audio-visual
+    grounding, say) needs its own, or features as inputs. Default names are LLP's.
 
     Example::
 
         inferencer = VideoParsingInferencer('configs/avvp/han_llp.py', 'han.pth')
-        inferencer('dog.mp4', out_dir='parsed')[0]['events'][0]
+        inferencer('dog.mp4', threshold=0.4, out_dir='parsed')['predictions'][0]['events'][0]
         # {'modality': 'audio', 'label': 'Dog', 'onset': 2.0, 'offset': 5.0, 'score': 0.93}
     """
 
-    progress = 'Parsing'
+    progress = ('Parsing', 'videos')
     public_classes = LLP_CLASSES
     public_features = LLP_FEATURES
+    segment_fields = ('pred_audio', 'pred_visual')
     arrays = ('audio', 'visual')
+    preprocess_kwargs = {'threshold'}
 
-    def _check_model(self) -> None:
-        if not hasattr(self.model, 'pooling') or not hasattr(self.model, 'channels'):
-            raise ValueError(f'the model is a {type(self.model).__name__}, not a HybridAttentionParser')
-        number = self.model.pooling.classifier.out_features
+    def _check_model(self, model: BaseModel) -> None:
+        if not hasattr(model, 'pooling') or not hasattr(model, 'channels'):
+            raise ValueError(f'the model is a {type(model).__name__}, not a HybridAttentionParser')
+        number = model.pooling.classifier.out_features
         if len(self.classes) != number:
             raise ValueError(f'{len(self.classes)} names for {number} classes')
-
-    def __call__(
-        self,
-        inputs: Source | Sequence[Source],
-        threshold: float = 0.5,
-        out_dir: str | Path | None = None,
-    ) -> list[dict]:
-        """Parse.
-
-        Args:
-            inputs: A video's path; or a dict with ``video``, or with features by the names of the model's
-                inputs, arrays or paths of .npy files: ``audio`` (T, D), ``visual`` and ``visual_st`` (F, D),
-                F a multiple of T; with ``name``, if you like; or a list of these.
-            threshold: A second has an event where its probability is at least this. Defaults to 0.5.
-            out_dir: Folder for ``predictions.json`` and ``timelines/*.png``. None: nothing is
-                written.
-
-        Returns:
-            Of each input: ``input`` (name), ``duration`` (s), ``events``: dicts of ``modality``
-            ('audio', 'visual', or 'audio_visual' where an event of a class is heard and seen at once),
-            ``label``, ``onset`` and ``offset`` (s), ``score`` (mean probability; of audio-visual events that
-            of both); ``audio`` and ``visual``, probabilities (T, C) float32, which go to no file.
-
-        Raises:
-            SampleError: An input is missing, damaged or of another shape; the message names it.
-            ValueError: ``threshold`` is not above 0 up to 1.
-            TypeError: An input is neither a path nor a dict.
-        """
-        if not 0 < threshold <= 1:
-            raise ValueError(f'threshold must be above 0 up to 1, got {threshold}')
-        predictions = self._predict(inputs, partial(self._parse, threshold=threshold))
-        if out_dir is not None:
-            self._write(Path(out_dir), predictions, threshold=threshold)
-        return predictions
 
     def _check_array(self, where: str, key: str, value: np.ndarray) -> np.ndarray:
         channels = self.channels[key]
@@ -103,12 +67,41 @@ class VideoParsingInferencer(SegmentInferencer):
     def _bands(self, prediction: Mapping) -> list[EventBand]:
         return list(timeline_bands(prediction).values())
 
-    def _parse(self, name: str, source: Mapping, features: dict[str, np.ndarray], threshold: float) -> dict:
-        probs = dict(audio=[], visual=[])
-        for _, sample in self._run_stretches(name, features):
-            for modality, parts in probs.items():
-                parts.append(sample.get(f'pred_{modality}').float().numpy())
-        audio, visual = (np.concatenate(parts) for parts in probs.values())
+    def preprocess(
+        self, inputs: Sequence[Source], batch_size: int = 8, threshold: float = 0.5
+    ) -> Iterator[tuple[list[Source], dict]]:
+        """Read inputs; see :meth:`SegmentInferencer.preprocess` for what is not said here.
+
+        Args:
+            inputs: The inputs.
+            batch_size: Videos in a batch. Defaults to 8.
+            threshold: A second has an event where its probability is at least this; data samples carry it.
+                Defaults to 0.5.
+
+        Raises:
+            ValueError: ``threshold`` is not above 0 up to 1.
+        """
+        check_positive('VideoParsingInferencer', threshold=threshold)
+        check_range('VideoParsingInferencer', 'threshold', threshold, greatest=1)
+        for sources, data in super().preprocess(inputs, batch_size):
+            for sample in data['data_samples']:
+                sample.set_metainfo(dict(threshold=threshold))
+            yield sources, data
+
+    def pred2dict(self, data_sample: SegmentDataSample) -> dict:
+        """A prediction as plain values.
+
+        Args:
+            data_sample: The prediction.
+
+        Returns:
+            ``input`` (name), ``duration`` (s), ``events``: dicts of ``modality`` ('audio', 'visual', or
+            'audio_visual' where an event of a class is heard and seen at once), ``label``, ``onset`` and
+            ``offset`` (s), ``score`` (mean probability; of audio-visual events that of both); ``audio`` and
+            ``visual``, probabilities (T, C) float32, which go to no file.
+        """
+        audio, visual = (data_sample.get(f'pred_{key}').float().numpy() for key in ('audio', 'visual'))
+        threshold = data_sample.threshold
         both = (audio >= threshold) & (visual >= threshold)
         found = dict(
             audio=find_events(audio, self.classes, threshold),
@@ -116,9 +109,13 @@ class VideoParsingInferencer(SegmentInferencer):
             audio_visual=find_events((audio + visual) / 2, self.classes, flags=both),
         )
         events = [dict(modality=key, **event._asdict()) for key in MODALITIES for event in found[key]]
+        duration = float(data_sample.num_segments)
         return dict(
-            input=name, duration=float(len(features['audio'])), events=events, audio=audio, visual=visual
+            input=data_sample.input_name, duration=duration, events=events, audio=audio, visual=visual
         )
+
+    def _settings(self, preds: Sequence[SegmentDataSample]) -> dict:
+        return dict(threshold=preds[0].threshold)
 
 
 def timeline_bands(prediction: Mapping) -> dict[str, EventBand]:

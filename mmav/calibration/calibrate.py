@@ -114,7 +114,7 @@ def calibrate(
     position_std, gain_std, delay_std = _deviations(model, last, fit)
     with torch.no_grad():
         errors = model.errors(last, fit.array.expand(len(last), -1), fit.offsets)
-    facts = dict(
+    facts: dict[str, Any] = dict(
         determined=_determined(prior, position_std, gain_std, delay_std),
         error_before=before,
         error_after=float(errors.median()),

@@ -64,8 +64,9 @@ class CalibrationFrames:
         """The same frames with at most ``number`` of the bins from ``low`` to ``high`` hertz."""
         resolution = self.sample_rate / N_FFT
         wanted = set(_spaced_bins(low, high, number, resolution))
-        kept = [i for i, f in enumerate(self.frequencies.tolist()) if round(f / resolution) in wanted]
-        kept = torch.tensor(kept)
+        kept = torch.tensor(
+            [i for i, f in enumerate(self.frequencies.tolist()) if round(f / resolution) in wanted]
+        )
         return replace(
             self,
             covariance=self.covariance[:, kept],
@@ -129,9 +130,10 @@ def collect_frames(
     """
     prior = PlacePrior() if prior is None else prior
     num_microphones = len(rig.microphone_positions)
-    covariances, places, boxes, drives, azimuths, names = [], [], [], [], [], {}
+    covariances, places, boxes, drives, azimuths = [], [], [], [], []
+    names: dict[str, int] = {}
     left_out: dict[str, int] = {}
-    rate = None
+    rate = 0
     for sound in sounds:
         if len(sound.waveform) != num_microphones:
             raise ValueError(

@@ -37,7 +37,7 @@ class ArrayPrior:
     gain_std: float = 1.0
     delay_std: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ('position_std', 'gain_std', 'delay_std'):
             if not getattr(self, name) >= 0:
                 raise ValueError(f'{name} must be 0 or more, got {getattr(self, name)!r}')
@@ -73,7 +73,8 @@ def explained_share(covariance: Tensor, steering: Tensor) -> Tensor:
     Returns:
         (N, F) real, 0..1.
     """
-    share, basis = 0.0, []
+    share = covariance.real.new_zeros(covariance.shape[:2])
+    basis: list[Tensor] = []
     for k in range(steering.shape[1]):
         vector = steering[:, k]
         for other in basis:  # Gram and Schmidt
@@ -102,7 +103,7 @@ class ArrayModel:
         self.scales = prior.scales(self.num_microphones)
         self.rough = torch.cat([torch.from_numpy(v.reshape(-1)) for v in channel_values(rig)])
         self.camera = torch.from_numpy(rig.camera_position.copy())
-        self.axes = None if rig.directivity is None else torch.from_numpy(rig.microphone_axes.copy())
+        self.axes = None if rig.microphone_axes is None else torch.from_numpy(rig.microphone_axes.copy())
 
     def steps(self, frequency: float) -> Tensor:
         """(5 M,) metres, decibel and seconds that change the sound of a frequency in hertz about alike."""
@@ -131,12 +132,12 @@ class ArrayModel:
         placed = self.places.moved(frames.places, self.camera, offsets)
         counted = torch.arange(count) < frames.num_boxes[:, None]  # (N, K)
         owner = counted.nonzero()[:, 0]
-        directivity = None
-        if self.axes is not None:
-            alpha = torch.from_numpy(self.rig.directivity.alpha_at(frames.frequencies.numpy()))
+        directivity, axes, pattern = None, self.axes, self.rig.directivity
+        if axes is not None and pattern is not None:
+            alpha = torch.from_numpy(pattern.alpha_at(frames.frequencies.numpy()))
 
             def directivity(towards: Tensor, _: Tensor) -> Tensor:
-                return first_order_gains(towards, self.axes, alpha)
+                return first_order_gains(towards, axes, alpha)
 
         reflection = 0.0 if self.rig.ground is None else self.rig.ground.reflection
         arguments = (frames.frequencies, self.rig.speed_of_sound, reflection, directivity)

@@ -13,6 +13,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any, NoReturn
 
 from .packages import compile_command
 
@@ -22,7 +23,7 @@ NAME = 'mmcv._ext'
 def _not_compiled(name: str) -> Callable:
     """An operator that raises when it is called."""
 
-    def operator(*args, **kwargs):
+    def operator(*args: Any, **kwargs: Any) -> NoReturn:
         raise RuntimeError(
             f"mmcv's operator {name!r} is not compiled, and it is none of those that mmav.compat.operators "
             f'provides. Compile it with: {compile_command()}'
@@ -54,8 +55,10 @@ class _OperatorLoader(importlib.abc.Loader):
         for name in operators.__all__:
             setattr(module, name, getattr(operators, name))
         # what mmcv's report of the environment asks for
-        module.get_compiler_version = lambda: f'none, operators of torchvision {torchvision.__version__}'
-        module.get_compiling_cuda_version = lambda: torch.version.cuda or 'not available'
+        vars(module).update(
+            get_compiler_version=lambda: f'none, operators of torchvision {torchvision.__version__}',
+            get_compiling_cuda_version=lambda: torch.version.cuda or 'not available',
+        )
 
 
 class _OperatorFinder(importlib.abc.MetaPathFinder):

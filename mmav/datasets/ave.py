@@ -4,6 +4,7 @@ Shapes: N videos of the published files, T segments (seconds), C categories; cla
 """
 
 from logging import INFO, WARNING
+from typing import Any
 
 import numpy as np
 from mmdet.registry import DATASETS
@@ -108,13 +109,13 @@ class AVEDataset(BaseDataset):
         append_background: bool = True,
         segment_duration: float = 1.0,
         backend_args: dict | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         if split not in ('train', 'val', 'test'):
             raise ValueError(f"split must be 'train', 'val' or 'test', got {split!r}")
         check_choice('AVEDataset', 'supervision', supervision, SUPERVISIONS)
-        if set(files or {}) - set(FILES):
-            raise ValueError(f'files has {sorted(set(files) - set(FILES))}, known are {sorted(FILES)}')
+        if unknown := set(files or {}) - set(FILES):
+            raise ValueError(f'files has {sorted(unknown)}, known are {sorted(FILES)}')
         self.split, self.supervision = split, supervision
         known = FILES | CROSS_MODALITY_FILES if supervision == 'cross_modality' else FILES
         self.files = known | dict(files or {})
@@ -195,7 +196,7 @@ class AVEDataset(BaseDataset):
     def _check_labels(self, name: str, labels: np.ndarray) -> None:
         path, segments, classes = self._path(name), self._num_segments, len(self.metainfo['classes']) + 1
         if self.supervision == 'cross_modality':
-            shape = (len(labels), segments)
+            shape: tuple[int, ...] = (len(labels), segments)
         elif self.weakly:
             shape = (len(labels), classes)
         else:

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Container, Sequence
 from logging import INFO, WARNING
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,9 +17,9 @@ from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path, list_dir_or_file
 from mmengine.logging import print_log
 
-from mmav.media.audio_files import read_bytes
 from mmav.media.suffixes import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_bytes
 
 from .data_root import below_root
 from .transforms import LoadAudioSegment, LoadClipFrame
@@ -65,7 +66,7 @@ class ClipPairDataset(BaseDataset):
         on_error: str = 'raise',
         verify: bool | None = None,
         backend_args: dict | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         for name, value in (('on_missing', on_missing), ('on_error', on_error)):
             if value not in ('raise', 'skip'):
@@ -78,7 +79,7 @@ class ClipPairDataset(BaseDataset):
         self.on_error = on_error
         self.verify = on_error == 'skip' if verify is None else verify
         self.backend_args = backend_args
-        self.left_out = Counter()
+        self.left_out: Counter[str] = Counter()
         unknown = set(data_prefix or {}) - set(self.folders)
         if unknown:
             raise ValueError(f'unknown data_prefix {sorted(unknown)}, expected {sorted(self.folders)}')
@@ -176,12 +177,13 @@ class ClipPairDataset(BaseDataset):
                 bad = corners.shape != (4,) or not np.isfinite(corners).all()
             except (TypeError, ValueError):
                 bad = True
-            if bad and self.on_error == 'raise':
-                raise SampleError(source, f'its box {box} is not [x1, y1, x2, y2]')
-            corners = None if bad else corners.clip(0, 1)
             if bad:
+                if self.on_error == 'raise':
+                    raise SampleError(source, f'its box {box} is not [x1, y1, x2, y2]')
                 self.left_out['bad boxes'] += 1
-            elif (corners[2:] > corners[:2]).all():
+                continue
+            corners = corners.clip(0, 1)
+            if (corners[2:] > corners[:2]).all():
                 sound.append(corners)
             else:
                 self.left_out['boxes without area'] += 1

@@ -103,7 +103,7 @@ def prepare_clips(
         if path.stem in stems:
             raise SampleError(str(path), f'has the same stem as {stems[path.stem].name}')
         stems[path.stem] = path
-    _claim(root, settings)
+    _record_settings(root, settings)
     todo = [path for path in paths if not all(file.is_file() for file in clip_files(path, root, settings))]
     failed: dict[str, str] = {}
     bar = tqdm(
@@ -129,7 +129,7 @@ def _try(root: Path, settings: ClipSettings, path: Path) -> tuple[str, str | Non
     return path.name, None
 
 
-def _claim(root: Path, settings: ClipSettings) -> None:
+def _record_settings(root: Path, settings: ClipSettings) -> None:
     """Note the settings beside the clips, or see that those in place are the same."""
     note, folders = root / NOTE_FILE, (root / 'frames', root / 'audio')
     if note.is_file():

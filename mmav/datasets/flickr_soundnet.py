@@ -4,6 +4,7 @@ Shapes: n boxes.
 """
 
 from collections.abc import Sequence
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -37,7 +38,7 @@ class FlickrSoundNetDataset(ClipPairDataset):
 
     folders = dict(ClipPairDataset.folders, ann='Annotations')
 
-    def __init__(self, annotated: bool = True, **kwargs) -> None:
+    def __init__(self, annotated: bool = True, **kwargs: Any) -> None:
         if kwargs.get('ann_file'):
             raise ValueError("there is an xml file for each clip: give their folder in data_prefix['ann']")
         self.annotated = annotated
@@ -61,13 +62,16 @@ class FlickrSoundNetDataset(ClipPairDataset):
             raise SampleError(
                 path, "holds a bbox that is not within an annotator's element, a child of the root"
             )
-        boxes, annotators = [], []
+        boxes: list[np.ndarray] = []
+        annotators = []
         for annotator, child in enumerate(root):
             for box in child.findall('bbox'):
                 texts = [corner.text for corner in list(box)[1:]]
                 try:
-                    corners = np.array([float(text) for text in texts]) / ANNOTATION_SIZE
-                except (TypeError, ValueError):
+                    corners: np.ndarray | list = (
+                        np.array([float(text or '') for text in texts]) / ANNOTATION_SIZE
+                    )
+                except ValueError:
                     corners = texts
                 sound = self._sound_boxes([corners], path)
                 boxes.extend(sound)

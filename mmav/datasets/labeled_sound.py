@@ -5,12 +5,14 @@ Shapes: M microphones, L samples, N boxes.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mmav.utils.errors import SampleError
 from mmav.utils.precision import as_float
 
+from .box_checks import is_label
 from .mavd import MAVDDataset
 from .transforms.load_multichannel_audio import LoadMultichannelAudio
 
@@ -37,7 +39,7 @@ class LabeledSound:
 
 
 def labeled_sound_dataset(
-    ann_file: str, data_root: str, num_microphones: int = 8, sample_rate: int = 44100, **kwargs
+    ann_file: str, data_root: str, num_microphones: int = 8, sample_rate: int = 44100, **kwargs: Any
 ) -> MAVDDataset:
     """The data set of a COCO file of true or pseudo labels, read without images.
 
@@ -91,9 +93,5 @@ def labeled_sounds(
 
 
 def _boxes(info: dict, min_score: float) -> np.ndarray:
-    boxes = [
-        instance['bbox']
-        for instance in info['instances']
-        if not instance.get('ignore_flag') and instance.get('score', 1.0) >= min_score
-    ]
+    boxes = [instance['bbox'] for instance in info['instances'] if is_label(instance, min_score)]
     return np.array(boxes, dtype=np.float64).reshape(-1, 4)

@@ -6,6 +6,7 @@ Shapes: T segments (seconds), C classes, F frames, D channels.
 import io
 from collections import Counter
 from logging import INFO, WARNING
+from typing import Any
 
 import numpy as np
 from mmdet.registry import DATASETS
@@ -14,11 +15,11 @@ from mmengine.fileio import join_path, list_dir_or_file
 from mmengine.logging import print_log
 
 from mmav.datasets.clip_names import YOUTUBE_ID
-from mmav.media.audio_files import read_bytes
 from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_bytes
 
 from .data_root import below_root
-from .segment_labels import EventTable, read_event_table, read_table
+from .event_table import EventTable, read_event_table, read_table
 
 LLP_CLASSES = (
     'Speech',
@@ -100,19 +101,19 @@ class LLPDataset(BaseDataset):
         on_missing: str = 'raise',
         on_error: str = 'raise',
         backend_args: dict | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         for name, value in (('on_missing', on_missing), ('on_error', on_error)):
             if value not in ('raise', 'skip'):
                 raise ValueError(f"{name} must be 'raise' or 'skip', got {value!r}")
         data_prefix = FEATURES if data_prefix is None else data_prefix
-        for name, value, known in (
+        for name, given, known in (
             ('data_prefix', data_prefix, FEATURES),
             ('segment_labels', segment_labels or {}, SEGMENT_LABELS),
             ('pseudo_labels', pseudo_labels or {}, SEGMENT_LABELS),
         ):
-            if set(value) - set(known):
-                raise ValueError(f'{name} has {sorted(set(value) - set(known))}, known are {sorted(known)}')
+            if unknown := set(given) - set(known):
+                raise ValueError(f'{name} has {sorted(unknown)}, known are {sorted(known)}')
         if num_segments < 1:
             raise ValueError(f'num_segments must be at least 1, got {num_segments}')
         self.segment_labels = dict(segment_labels or {}) if kwargs.get('test_mode') else {}
@@ -156,7 +157,8 @@ class LLPDataset(BaseDataset):
     def _read_list(self) -> list[dict]:
         rows, _ = read_table(self.ann_file, ('filename',), self.backend_args)
         classes = {name: index for index, name in enumerate(self.metainfo['classes'])}
-        data_list, seen = [], set()
+        data_list = []
+        seen: set[str] = set()
         for where, row in rows:
             try:
                 data_list.append(self._read_row(where, row, classes, seen))
@@ -172,7 +174,9 @@ class LLPDataset(BaseDataset):
             raise SampleError(where, f'{video!r} is no name of a video')
         if video in seen:
             raise SampleError(where, f'video {video} comes twice')
-        info = dict(video_id=video, duration=float(self.num_segments), num_segments=self.num_segments)
+        info: dict[str, Any] = dict(
+            video_id=video, duration=float(self.num_segments), num_segments=self.num_segments
+        )
         if 'event_labels' in row:
             names = [name.strip() for name in row['event_labels'].split(',')]
             unknown = [name for name in names if name not in classes]

@@ -1,8 +1,9 @@
 """The multimodal audio-visual detection data set MAVD, and recordings laid out like it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from logging import WARNING
+from typing import Any
 
 import numpy as np
 from mmdet.datasets import CocoDataset
@@ -13,12 +14,12 @@ from mmengine.logging import print_log
 from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
 
-from .box_fault import box_fault
+from .box_checks import box_error
 from .data_root import below_root
 from .mavd_conditions import CONDITIONS, fill_conditions, keep_condition
-from .mavd_files import FrameFiles
 from .mavd_layout import (
     AUDIO_EXTENSIONS,
+    FrameFiles,
     is_bogus,
     read_split_list,
     read_timestamps,
@@ -96,7 +97,7 @@ class MAVDDataset(CocoDataset):
         prepared: str | None = None,
         modality_files: dict | None = None,
         data_prefix: dict | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         for name, value, choices in (
             ('time_of_day', time_of_day, (None, *CONDITIONS['time_of_day'])),
@@ -138,7 +139,7 @@ class MAVDDataset(CocoDataset):
             raise ValueError(
                 f'{prepared} was prepared with crop {self.store.crop}, this data set has {self.crop}'
             )
-        self.left_out = Counter()
+        self.left_out: Counter[str] = Counter()
         metainfo = kwargs.get('metainfo') or {}
         self._geometry_given = 'microphone_positions' in metainfo
         self._rig_given = 'rig' in metainfo
@@ -168,16 +169,21 @@ class MAVDDataset(CocoDataset):
             if not self.ann_file:
                 self.left_out['bogus ids'] += len(bogus)
             frames = [frame for frame in frames if not is_bogus(frame[1])]
-        data_list = self._load_labelled(frames) if self.ann_file else self._load_unlabelled(frames)
+        if self.ann_file or frames is None:
+            data_list = self._load_labelled(frames)
+        else:
+            data_list = self._load_unlabelled(frames)
         source = self.split_file or self.ann_file
         split = source.rsplit('/', 1)[-1].split('.')[0].split('_')[0]
         fill_conditions(data_list, self.data_prefix['img'], split, self.backend_args)
         for key in CONDITIONS:
             data_list = keep_condition(data_list, key, getattr(self, key), source)
         if self.store is not None:
-            data_list = self._each(data_list, 'frames not in the prepared store', self._add_prepared_row)
+            data_list = self._each(
+                data_list, 'frames not in the prepared store', self._add_prepared_row, self.store
+            )
         elif self.audio_layout == 'drive':
-            times = {}
+            times: dict[str, dict] = {}
             data_list = self._each(data_list, 'frames without a time stamp', self._add_audio_offset, times)
         return data_list
 
@@ -217,11 +223,14 @@ class MAVDDataset(CocoDataset):
     def _load_unlabelled(self, frames: list) -> list[dict]:
         self.cat_ids = list(range(1, len(self._metainfo['classes']) + 1))
         self.cat2label = {cat_id: label for label, cat_id in enumerate(self.cat_ids)}
-        self.cat_img_map = defaultdict(list)
-        width, height = self.image_size or (self.crop[2] - self.crop[0], self.crop[3] - self.crop[1])
+        self.cat_img_map: dict[int, list[int]] = defaultdict(list)
+        x1, y1, x2, y2 = self.crop or (0, 0, 0, 0)
+        width, height = self.image_size or (x2 - x1, y2 - y1)
         data_list = []
         for number, (drive, frame_id) in enumerate(frames, 1):
-            info = dict(img_id=number, width=width, height=height, instances=[], seg_map_path=None)
+            info: dict[str, Any] = dict(
+                img_id=number, width=width, height=height, instances=[], seg_map_path=None
+            )
             data_list.append(self._describe(info, {}, drive, frame_id))
         return data_list
 
@@ -246,7 +255,7 @@ class MAVDDataset(CocoDataset):
             )
         usable = []
         for annotation in annotations:
-            reason = box_fault(annotation, size, self.box_tolerance)
+            reason = box_error(annotation, size, self.box_tolerance)
             if reason is None:
                 usable.append(annotation)
             elif self.on_error == 'raise':
@@ -274,7 +283,7 @@ class MAVDDataset(CocoDataset):
 
     # conditions, stores, recordings
 
-    def _each(self, data_list: list[dict], what: str, add, *args) -> list[dict]:
+    def _each(self, data_list: list[dict], what: str, add: Callable, *args: Any) -> list[dict]:
         """Apply ``add`` to every frame; leave out those that fail, if so asked."""
         kept = []
         for info in data_list:
@@ -287,8 +296,8 @@ class MAVDDataset(CocoDataset):
                 self.left_out[what] += 1
         return kept
 
-    def _add_prepared_row(self, info: dict) -> None:
-        info['prepared_row'] = self.store.row(f'{info["drive"]}/{info["frame_id"]}')
+    def _add_prepared_row(self, info: dict, store: PreparedStore) -> None:
+        info['prepared_row'] = store.row(f'{info["drive"]}/{info["frame_id"]}')
 
     def _add_audio_offset(self, info: dict, times: dict) -> None:
         path = self._files.timestamps(info['drive'])
@@ -322,7 +331,7 @@ class MAVDDataset(CocoDataset):
             WARNING if left_out else 20,
         )
         if not data_list:
-            raise SampleError(self.ann_file or self.split_file, 'no frame is left after filtering')
+            raise SampleError(str(self.ann_file or self.split_file), 'no frame is left after filtering')
         return data_list
 
     def _loaders(self) -> list:

@@ -27,9 +27,9 @@ def find_condition_list(
         if exists(path, backend_args=backend_args):
             return set(read_split_list(path, backend_args))
     if motion and not time_of_day:
-        parts = [find_condition_list(root, split, t, motion, backend_args) for t in ('day', 'night')]
-        if all(part is not None for part in parts):
-            return parts[0] | parts[1]
+        day, night = (find_condition_list(root, split, t, motion, backend_args) for t in ('day', 'night'))
+        if day is not None and night is not None:
+            return day | night
     return None
 
 
@@ -38,8 +38,7 @@ def fill_conditions(data_list: list[dict], root: str, split: str, backend_args: 
     for key, values in CONDITIONS.items():
         unknown = [info for info in data_list if info[key] is None]
         for value in values if unknown else ():
-            condition = dict(time_of_day=None, motion=None)
-            condition[key] = value
+            condition: dict[str, str | None] = {'time_of_day': None, 'motion': None, key: value}
             frames = find_condition_list(root, split, backend_args=backend_args, **condition) or ()
             for info in unknown:
                 if (info['drive'], info['frame_id']) in frames:

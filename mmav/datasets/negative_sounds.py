@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 from mmdet.registry import DATASETS
 from mmengine.dataset import BaseDataset, Compose
@@ -48,7 +49,7 @@ class NegativeSoundDataset:
         self.own = own
         self.level = level
         self.seed = seed
-        self._views = None
+        self._views: list[BaseDataset] = []
         if not lazy_init:
             self.full_init()
 
@@ -59,7 +60,7 @@ class NegativeSoundDataset:
 
     def full_init(self) -> None:
         """Read the annotations, and prepare a pipeline for each kind."""
-        if self._views is not None:
+        if self._views:
             return
         self.dataset.full_init()
         views = [self.dataset] if self.own else []
@@ -79,7 +80,7 @@ class NegativeSoundDataset:
                 f'{type(self.dataset).__name__}: its pipeline has no LoadAudioSegment for audio, so there is '
                 'no sound to replace'
             )
-        options = dict(kind=kind, level=self.level, seed=self.seed)
+        options: dict[str, Any] = dict(kind=kind, level=self.level, seed=self.seed)
         if kind == 'other':
             infos = [self.dataset.get_data_info(index) for index in range(len(self.dataset))]
             keys = ('audio_path', 'video_path', 'category')

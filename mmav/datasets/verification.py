@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from mmengine.dist import broadcast_object_list, get_dist_info
 from tqdm import tqdm
@@ -23,7 +24,7 @@ def find_faults(data_list: Sequence[dict], read: Callable[[dict], object]) -> di
         return None
 
     rank, world_size = get_dist_info()
-    answer = [None]
+    answer: list[Any] = [None]
     if rank == 0:
         with ThreadPoolExecutor() as pool:
             reasons = tqdm(pool.map(fault, data_list), 'verifying', len(data_list), disable=None, leave=False)

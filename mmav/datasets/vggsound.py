@@ -1,6 +1,7 @@
 """VGG-Sound: clips without boxes, to train on."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmdet.registry import DATASETS
 
@@ -30,7 +31,7 @@ class VGGSoundDataset(ClipPairDataset):
 
     annotated = False
 
-    def __init__(self, class_file: str | None = None, **kwargs) -> None:
+    def __init__(self, class_file: str | None = None, **kwargs: Any) -> None:
         if kwargs.get('ann_file'):
             raise ValueError('the clips carry no annotations: give split_file, or take VGGSSDataset')
         self.class_file = class_file

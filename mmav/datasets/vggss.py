@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from mmdet.registry import DATASETS
 
@@ -28,7 +29,7 @@ class VGGSSDataset(ClipPairDataset):
         SampleError: Naming the file or clip, and what is wrong with it.
     """
 
-    def __init__(self, ann_file: str = 'vggss.json', **kwargs) -> None:
+    def __init__(self, ann_file: str = 'vggss.json', **kwargs: Any) -> None:
         super().__init__(ann_file=ann_file, **kwargs)
 
     def read_annotations(self, stems: Sequence[str] | None) -> dict[str, dict]:
@@ -45,6 +46,6 @@ class VGGSSDataset(ClipPairDataset):
         for stem, category, boxes in rows:
             if stem in annotations:
                 raise SampleError(f'{self.ann_file}, {stem}', 'the clip comes twice')
-            boxes = self._sound_boxes(boxes, f'{self.ann_file}, {stem}')
-            annotations[stem] = dict(category=category, gt_boxes=boxes, annotator=None)
+            gt_boxes = self._sound_boxes(boxes, f'{self.ann_file}, {stem}')
+            annotations[stem] = dict(category=category, gt_boxes=gt_boxes, annotator=None)
         return annotations

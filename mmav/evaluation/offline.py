@@ -4,20 +4,19 @@ Shapes: n detections of an image.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from mmdet.datasets.api_wrappers import COCO
-from mmengine.fileio import get_local_path
 from mmengine.structures import InstanceData
 
+from .coco import coco_ground_truth, load_coco
 from .functional import mean_box_predictions
 from .metrics import MAVDMetric
-from .metrics.center_distance_metric import coco_ground_truth
 
 
 def evaluate_detections(
-    ann_file: str, predictions: Sequence[np.ndarray], backend_args: dict | None = None, **kwargs
+    ann_file: str, predictions: Sequence[np.ndarray], backend_args: dict | None = None, **kwargs: Any
 ) -> dict[str, float]:
     """Evaluate detections on a COCO file as :class:`MAVDMetric` does in a test, and log its table.
 
@@ -39,8 +38,8 @@ def evaluate_detections(
     metric.dataset_meta = dict(
         classes=tuple(cat['name'] for cat in coco.load_cats(sorted(coco.get_cat_ids())))
     )
-    for image, dets in zip(images, predictions):
-        dets = torch.as_tensor(np.asarray(dets, dtype=np.float32).reshape(-1, 6))
+    for image, found in zip(images, predictions):
+        dets = torch.as_tensor(np.asarray(found, dtype=np.float32).reshape(-1, 6))
         sample = {key: image.get(key) for key in metric.conditions}
         sample.update(
             img_id=image['id'],
@@ -52,9 +51,9 @@ def evaluate_detections(
 
 
 def evaluate_mean_box(
-    train_file: str, test_file: str, backend_args: dict | None = None, **kwargs
+    train_file: str, test_file: str, backend_args: dict | None = None, **kwargs: Any
 ) -> dict[str, float]:
-    """Evaluate the predictor that has not listened, see :func:`mean_box_predictions`.
+    """Evaluate the constant-box baseline, see :func:`mean_box_predictions`.
 
     Args:
         train_file: COCO file whose boxes are averaged.
@@ -65,10 +64,8 @@ def evaluate_mean_box(
     Returns:
         Metrics by name.
     """
-    with get_local_path(train_file, backend_args=backend_args) as path:
-        coco = COCO(path)
-    with get_local_path(test_file, backend_args=backend_args) as path:
-        frames = len(COCO(path).get_img_ids())
+    coco = load_coco(train_file, backend_args)
+    frames = len(load_coco(test_file, backend_args).get_img_ids())
     cat_ids = sorted(coco.get_cat_ids())
     boxes = [coco_ground_truth(coco, img_id, cat_ids) for img_id in coco.get_img_ids()]
     return evaluate_detections(test_file, mean_box_predictions(boxes, frames), backend_args, **kwargs)

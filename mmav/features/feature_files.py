@@ -5,14 +5,16 @@ Shapes: N clips, T seconds.
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mmav.datasets.clip_names import H5_KEY
-from mmav.utils.fileio import AtomicLocalBackend, whole_file
-from mmav.utils.run_parameters import claim_folder, refuse_other_parameters
+from mmav.media.h5_array import H5Array, write_h5_array
+from mmav.utils.errors import SampleError
+from mmav.utils.fileio import AtomicLocalBackend
+from mmav.utils.run_parameters import record_parameters, refuse_other_parameters
 
 _NOTE = 'extraction.json'
 
@@ -24,9 +26,9 @@ class ArrayFolder:
         self.folder = Path(folder)
         self.parameters = dict(parameters)
 
-    def claim(self) -> None:
+    def record_parameters(self) -> None:
         """Note the parameters in the folder; FileExistsError unless a note in place says the same."""
-        claim_folder(
+        record_parameters(
             self.folder / _NOTE,
             json.dumps(self.parameters, indent=1),
             'holds features made with other parameters',
@@ -68,25 +70,25 @@ def write_h5(
     Raises:
         ValueError: If an array is missing without ``fill``, or has another shape than the others.
     """
-    import h5py
-
-    path = Path(path)
     missing = [name for name in names if name not in source]
     if len(missing) == len(names) or (missing and not fill):
         raise ValueError(f'{source.folder} lacks {len(missing)} of {len(names)} clips: {missing[:5]}')
-    with whole_file(path) as temporary, h5py.File(temporary, 'w') as file:
-        data = None
-        for row, name in enumerate(names):
+
+    def rows() -> Iterator[np.ndarray | None]:
+        shape = None
+        for name in names:
             if name in missing:
+                yield None
                 continue
             array = np.load(source.path(name), allow_pickle=False)
             array = array.mean((1, 2)) if spatial_mean else array
-            if data is None:
-                data = file.create_dataset(H5_KEY, (len(names), *array.shape), 'float32')
-            if array.shape != data.shape[1:]:
-                raise ValueError(f'{source.path(name)} is {array.shape}, others are {data.shape[1:]}')
-            data[row] = array
-        data.attrs['extraction'] = json.dumps(parameters)
+            shape = array.shape if shape is None else shape
+            if array.shape != shape:
+                raise ValueError(f'{source.path(name)} is {array.shape}, others are {shape}')
+            yield array
+
+    attributes = dict(extraction=json.dumps(parameters))
+    write_h5_array(path, H5_KEY, rows(), len(names), 'float32', attributes)
 
 
 def is_written(path: str | Path, parameters: Mapping) -> bool:
@@ -102,15 +104,12 @@ def is_written(path: str | Path, parameters: Mapping) -> bool:
     Raises:
         FileExistsError: If the file was made with other parameters, or by another program.
     """
-    import h5py
-
     if not Path(path).exists():
         return False
     advice = 'choose another folder or remove it'
     try:
-        with h5py.File(path, 'r') as file:
-            found = json.loads(file[H5_KEY].attrs['extraction'])
-    except (OSError, KeyError) as error:
+        found = json.loads(H5Array(str(path), H5_KEY).attributes()['extraction'])
+    except (SampleError, KeyError) as error:
         raise FileExistsError(f'{path} was not written by this program ({error}): {advice}') from error
     refuse_other_parameters(
         found,

@@ -97,10 +97,9 @@ class SegmentFeatureExtractor:
         self, feature: str | PictureFeature, weights: Mapping[str, str | None], vggish: dict
     ) -> VGGish | PictureNetwork:
         name = _name(feature)
-        public = VGGISH_URL if feature == 'vggish' else feature.weights
-        source = weights.get(name, public)
+        source = weights.get(name, feature.weights if isinstance(feature, PictureFeature) else VGGISH_URL)
         try:
-            if feature != 'vggish':
+            if isinstance(feature, PictureFeature):
                 return PictureNetwork(feature, source, self.device)
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
@@ -161,38 +160,39 @@ class SegmentFeatureExtractor:
         """
         networks = {key: self.networks[key] for key in (self.networks if only is None else only)}
         seen = {key: network for key, network in networks.items() if isinstance(network, PictureNetwork)}
+        heard = {key: network for key, network in networks.items() if isinstance(network, VGGish)}
         sound = video if audio is None else audio
-        if frames is not None and not (frames_fps or 0) > 0:
+        files_fps = frames_fps or 0.0
+        if frames is not None and not files_fps > 0:
             raise ValueError('a folder of images needs frames_fps, images a second')
-        if (seen and frames is None and video is None) or (len(seen) < len(networks) and sound is None):
+        if (seen and frames is None and video is None) or (heard and sound is None):
             raise ValueError('give a video, or frames and audio')
         files = None if frames is None or not seen else list_pictures(frames)
-        segments = self._count_segments(
-            video, files, frames_fps, sound if len(seen) < len(networks) else None
-        )
+        segments = self._count_segments(video, files, files_fps, sound if heard else None)
         features = {}
         if seen:
             fps = math.lcm(*(network.feature.fps for network in seen.values()))
+            source = str(video if files is None else frames)
             if files is None:
-                pictures, source = iter_video_frames(video, fps, end=segments), str(video)
+                pictures = iter_video_frames(source, fps, end=segments)
             else:
-                pictures, source = iter_picture_files(files, frames_fps, fps, segments), str(frames)
+                pictures = iter_picture_files(files, files_fps, fps, segments)
             features = self._see(seen, pictures, fps, segments, source)
-        for key in networks.keys() - seen.keys():
-            features[key] = self._hear(networks[key], sound, segments)
+        for key, network in heard.items():
+            features[key] = self._hear(network, str(sound), segments)
         return {key: features[key] for key in networks}
 
     def _count_segments(
         self,
         video: str | Path | None,
         files: list[Path] | None,
-        frames_fps: float | None,
+        files_fps: float,
         sound: str | Path | None,
     ) -> int:
         """T; what is longer by a second or more is refused here, what is shorter where it is read."""
         lengths = {}
         if files is not None:
-            lengths[str(files[0].parent)] = len(files) / frames_fps
+            lengths[str(files[0].parent)] = len(files) / files_fps
         for path in (None if files is not None else video, sound):
             if path is not None:
                 lengths[str(path)] = read_video_info(path).duration
@@ -223,9 +223,9 @@ class SegmentFeatureExtractor:
         self._check_reach(source, 'pictures', count / fps, segments)
         return {key: stream.finish(segments) for key, stream in streams.items()}
 
-    def _hear(self, network: VGGish, sound: str | Path, segments: int) -> np.ndarray:
+    def _hear(self, network: VGGish, sound: str, segments: int) -> np.ndarray:
         wave = read_video_audio(sound, SAMPLE_RATE)
-        self._check_reach(str(sound), 'sound', len(wave) / SAMPLE_RATE, segments)
+        self._check_reach(sound, 'sound', len(wave) / SAMPLE_RATE, segments)
         with torch.inference_mode():
             # some seconds at a time, so that an hour needs no more memory than a minute
             parts = []
@@ -264,6 +264,7 @@ class _Stream:
             self._flush()
 
     def finish(self, segments: int) -> np.ndarray:
+        assert self.last is not None  # readers give an image at least, or an error
         while self.count < segments * self.fps:
             self.add(self.last, prepared=True)
         if self.pictures:

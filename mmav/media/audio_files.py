@@ -4,16 +4,18 @@ Shapes: C channels, L samples, M mel bands, T spectrogram frames.
 """
 
 import io
-import struct
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
-from mmengine.fileio import get, get_local_path
+from mmengine.fileio import get_local_path
 
 from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_bytes
 
+from .audio_containers import check_sound_length
 from .numpy_pickle import load_numpy_pickle
 
 
@@ -29,19 +31,6 @@ class AudioArray(NamedTuple):
     values: np.ndarray
     sample_rate: int | None
     is_spectrogram: bool
-
-
-def read_bytes(path: str, backend_args: dict | None = None) -> bytes:
-    """Content of a file by mmengine's file backends; SampleError if it is missing, unreadable or empty."""
-    try:
-        data = get(path, backend_args=backend_args)
-    except FileNotFoundError:
-        raise SampleError(path, 'the file is missing') from None
-    except OSError as error:
-        raise SampleError(path, f'cannot be read ({error})') from error
-    if not data:
-        raise SampleError(path, 'the file is empty')
-    return bytes(data)
 
 
 def read_audio(path: str, backend_args: dict | None = None) -> AudioArray:
@@ -99,8 +88,7 @@ def read_audio_segment(
                     f'the clip of {duration} s around {center:.3f} s sticks out of the recording of '
                     f'{len(file) / file.samplerate:.3f} s',
                 )
-            file.seek(start + before)
-            values = _read(file, path, length - before - after)
+            values = _read(file, path, length - before - after, start + before)
             if before or after:
                 values = np.pad(values, ((0, 0), (before, after)))
             return AudioArray(values, file.samplerate, False)
@@ -117,47 +105,48 @@ def audio_length(path: str, backend_args: dict | None = None) -> tuple[int, int]
         raise SampleError(path, f'cannot be read ({error})') from error
 
 
-def _open(file, path: str) -> soundfile.SoundFile:
+def _open(file: str | Path | BinaryIO, path: str) -> soundfile.SoundFile:
     if isinstance(file, (str, Path)):
         if not Path(file).is_file():
             raise SampleError(path, 'the file is missing')
         with open(file, 'rb') as header:
-            _check_wav_length(header, path)
+            check_sound_length(header, path)
     else:
-        _check_wav_length(file, path)
+        check_sound_length(file, path)
     try:
         return soundfile.SoundFile(file)
     except soundfile.LibsndfileError as error:
         raise SampleError(path, f'not a readable sound file ({error.error_string})') from error
 
 
-def _check_wav_length(file: BinaryIO, path: str) -> None:
-    """Refuse a wav file that ends before its sound does: libsndfile would read a shorter one instead."""
-    size = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    magic = file.read(12)
-    if magic[:4] == b'RIFF' and magic[8:] == b'WAVE':
-        while len(header := file.read(8)) == 8:
-            name, length = struct.unpack('<4sI', header)
-            end = file.tell() + length
-            # Programs that write to a pipe cannot come back to fill in the length.
-            if name == b'data' and length != 0xFFFFFFFF and end > size:
-                raise SampleError(path, f'truncated: {end - size} of {length} bytes of sound are missing')
-            file.seek(end + length % 2)
-    file.seek(0)
-
-
-def _read(file: soundfile.SoundFile, path: str, length: int) -> np.ndarray:
+def _read(file: soundfile.SoundFile, path: str, length: int, start: int = 0) -> np.ndarray:
     dtype = 'int16' if file.subtype in ('PCM_16', 'PCM_S8', 'PCM_U8') else 'float32'
     try:
+        if start:
+            file.seek(start)
         values = file.read(length, dtype=dtype, always_2d=True)
     except soundfile.LibsndfileError as error:
         raise SampleError(path, f'damaged sound file ({error.error_string})') from error
-    if len(values) != length:
+    if len(values) != length and not (length == len(file) and _length_is_a_guess(file)):
         raise SampleError(path, f'truncated: {len(values)} of {length} samples could be read')
     if dtype == 'float32':
         _check_float(values, path, is_spectrogram=False)
     return np.ascontiguousarray(values.T)
+
+
+def _length_is_a_guess(file: soundfile.SoundFile) -> bool:
+    """Whether a file says nowhere how long it is: MP3 without the header of Xing or LAME."""
+    if file.format != 'MP3':
+        return False
+    with nullcontext(file.name) if hasattr(file.name, 'read') else open(file.name, 'rb') as raw:
+        place = raw.tell()
+        raw.seek(0)
+        start = raw.read(10)
+        if start.startswith(b'ID3'):  # tags first; their length has 7 bits a byte
+            raw.seek(10 + sum((byte & 127) << shift for byte, shift in zip(start[6:], (21, 14, 7, 0))))
+        frame = start + raw.read(4096)
+        raw.seek(place)
+    return b'Xing' not in frame and b'Info' not in frame
 
 
 def _check_float(values: np.ndarray, path: str, is_spectrogram: bool) -> None:

@@ -1,16 +1,54 @@
-"""Arrays in HDF5 files, read row by row by any number of processes."""
+"""Arrays in HDF5 files, written whole or not at all and read row by row by any number of processes."""
 
 import os
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mmengine.fileio import get_local_path
 
 from mmav.utils.errors import SampleError
+from mmav.utils.fileio import whole_file
 
 if TYPE_CHECKING:
     import h5py
+
+
+def write_h5_array(
+    path: str | Path,
+    key: str,
+    values: np.ndarray | Iterable[np.ndarray | None],
+    num_rows: int | None = None,
+    dtype: str | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    flush: bool = True,
+) -> None:
+    """Write one array to an HDF5 file, whole or not at all.
+
+    Args:
+        path: The file; its folder is made if missing.
+        key: Name of the array in it.
+        values: The array; or its rows, all of one shape, for an array that does not fit into memory. Rows
+            that are None become zeros.
+        num_rows: Number of rows, where ``values`` gives rows.
+        dtype: Type in the file. Defaults to the array's, or the first row's.
+        attributes: Attributes of the array.
+        flush: See :func:`mmav.utils.fileio.whole_file`.
+    """
+    import h5py
+
+    with whole_file(path, flush) as temporary, h5py.File(temporary, 'w') as file:
+        if isinstance(values, np.ndarray):
+            file.create_dataset(key, data=values, dtype=dtype)
+        else:
+            for row, array in enumerate(values):
+                if array is not None:
+                    shape = (num_rows, *array.shape)
+                    file.require_dataset(key, shape, dtype or array.dtype)[row] = array
+        if attributes:
+            file[key].attrs.update(attributes)
 
 
 class H5Array:
@@ -41,6 +79,10 @@ class H5Array:
         except OSError as error:
             raise SampleError(self.path, f'rows {rows} of {self.key} cannot be read ({error})') from error
         return values.astype(np.float32, copy=False) if values.dtype.kind == 'f' else values
+
+    def attributes(self) -> dict[str, Any]:
+        """Attributes of the array, by name."""
+        return dict(self._opened().attrs)
 
     def close(self) -> None:
         """Close the file; the next row opens it again."""

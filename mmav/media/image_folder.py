@@ -38,7 +38,7 @@ def iter_picture_files(
     ``files_fps`` of the files are a second, ``fps`` images a second are given, up to ``end`` seconds or the
     last file. Where an image is repeated, it is the same array. SampleError if a file is no image.
     """
-    now, shown, picture = 0, -1, None
+    now, shown = 0, -1
     while now / fps < end:
         index = math.floor(now / fps * files_fps + 1e-6)
         if index >= len(files):

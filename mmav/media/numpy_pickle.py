@@ -4,7 +4,7 @@ import io
 import math
 import pickle
 import re
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class _Array:
         _, shape, dtype, is_fortran, data = state
         self.fill(data, dtype, shape, 'F' if is_fortran else 'C')
 
-    def fill(self, data: bytes, dtype: _Dtype, shape: tuple, order: str) -> '_Array':
+    def fill(self, data: bytes, dtype: _Dtype, shape: tuple, order: Literal['C', 'F']) -> '_Array':
         """Set the values from their bytes."""
         if not isinstance(data, (bytes, bytearray)) or not isinstance(dtype, _Dtype):
             raise pickle.UnpicklingError('it holds an array that is not of plain numbers')
@@ -55,7 +55,7 @@ def _reconstruct(array_type: Any, shape: tuple, type_code: bytes) -> _Array:
     return _Array()
 
 
-def _frombuffer(data: bytes, dtype: _Dtype, shape: tuple, order: str) -> _Array:
+def _frombuffer(data: bytes, dtype: _Dtype, shape: tuple, order: Literal['C', 'F']) -> _Array:
     return _Array().fill(data, dtype, shape, order)
 
 

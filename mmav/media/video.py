@@ -7,7 +7,7 @@ height and width in pixels; L samples.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -19,9 +19,9 @@ from mmav.utils.errors import SampleError
 # Containers round times, some to the millisecond: an image is shown from this much before its time.
 _TOLERANCE = 1e-3
 
-# Kinds of files whose head says how long they are, and seconds that may be missing from that.
-_TELLING = ('mov,', 'matroska,')
-_MISSING = 1.0
+# Kinds of files that say how long each stream is, and seconds that rounding and padding may take from that.
+_TELLING = ('mov,', 'matroska,', 'avi')
+_MISSING = 0.07
 
 
 class VideoInfo(NamedTuple):
@@ -52,8 +52,8 @@ def read_video_info(path: str | Path, backend_args: dict | None = None) -> Video
         fps = size = sample_rate = None
         for stream in container.streams.video[:1]:
             fps, size = float(stream.average_rate or 0) or None, (stream.width, stream.height)
-        for stream in container.streams.audio[:1]:
-            sample_rate = stream.rate
+        for sound in container.streams.audio[:1]:
+            sample_rate = sound.rate
         return VideoInfo(container.duration / av.time_base, fps, size, sample_rate)
 
 
@@ -108,24 +108,32 @@ def read_video_frames(
 def read_video_audio(path: str | Path, sample_rate: int, backend_args: dict | None = None) -> np.ndarray:
     """The whole sound of a video or sound file as one channel (L,), float32 in -1..1 but for overshoot.
 
-    Channels are averaged, then resampled by soxr. Sound that begins later than the file has zeros in front,
-    and so stays with the images. SampleError if the file is missing or damaged, has no sound, or holds NaN.
+    Channels are averaged, then resampled by soxr. Sound that begins later than the file, or has a gap by its
+    time stamps, has zeros there, and so stays with the images. SampleError if the file is missing or damaged,
+    has no sound, or holds NaN.
     """
     with _open(path, backend_args) as container:
         if not container.streams.audio:
             raise SampleError(str(path), 'has no sound')
         as_float = av.AudioResampler(format='fltp')
-        parts, rate, before = [], None, 0.0
+        parts: list[np.ndarray] = []
+        rate = length = 0
         for frame in _decode(container, container.streams.audio[0], str(path)):
-            if rate is None:
-                rate = frame.sample_rate
-                before = max((frame.time or 0.0) - _origin(container), 0.0)
+            rate = rate or frame.sample_rate
             if frame.sample_rate != rate:
                 raise SampleError(str(path), f'changes its sample rate from {rate} to {frame.sample_rate} Hz')
-            parts += [part.to_ndarray().mean(0) for part in as_float.resample(frame)]
+            if frame.time is not None:
+                gap = round((frame.time - _origin(container)) * rate) - length
+                # time stamps are rounded, and wander by a packet or so without anything missing
+                if gap > (frame.samples if parts else 0):
+                    parts.append(np.zeros(gap, np.float32))
+                    length += gap
+            for part in as_float.resample(frame):
+                parts.append(part.to_ndarray().mean(0))
+                length += part.samples
     if not parts:
         raise SampleError(str(path), 'no sound of it can be decoded')
-    wave = np.concatenate([np.zeros(round(before * rate), np.float32), *parts])
+    wave = np.concatenate(parts)
     if not np.isfinite(wave).all():
         raise SampleError(str(path), 'the sound holds NaN or infinite values')
     return wave if rate == sample_rate else soxr.resample(wave, rate, sample_rate)
@@ -147,20 +155,34 @@ def _origin(container: 'av.container.InputContainer') -> float:
     return (container.start_time or 0) / av.time_base
 
 
-def _decode(
-    container: 'av.container.InputContainer', stream: 'av.stream.Stream', path: str
-) -> Iterator['av.VideoFrame | av.AudioFrame']:
+def _decode(container: 'av.container.InputContainer', stream: 'av.stream.Stream', path: str) -> Iterator[Any]:
     """Frames of a stream; an error at the end of a file that was cut off, which FFmpeg takes for its end."""
-    reached = 0.0
-    for packet in container.demux():
+    end = 0.0
+    for packet in container.demux(stream):
         if packet.pts is not None:
-            reached = max(reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-        if packet.stream.index == stream.index:
-            yield from packet.decode()
-    # the length in the head of other kinds of files is a guess, or none
-    told = (container.duration or 0) / av.time_base if container.format.name.startswith(_TELLING) else 0.0
-    if reached - _origin(container) < told - _MISSING:
-        raise SampleError(path, f'is torn off at {reached - _origin(container):.2f} of {told:.2f} s')
+            end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        yield from packet.decode()
+    told = _told_end(container, stream)
+    if stream.type == 'video' and stream.average_rate:
+        end += 1 / float(stream.average_rate)  # the last image's duration may be unknown
+    if told is not None and end < told - _MISSING:
+        raise SampleError(path, f'is truncated: its {stream.type} ends at {end:.2f} of {told:.2f} s')
+
+
+def _told_end(container: 'av.container.InputContainer', stream: 'av.stream.Stream') -> float | None:
+    """Time stamp at which a stream ends by what the file's header says; None where that is a guess."""
+    if not container.format.name.startswith(_TELLING):
+        return None
+    start = float((stream.start_time or 0) * (stream.time_base or 0))
+    if 'DURATION' in stream.metadata:  # Matroska's, as FFmpeg writes it: the end, as 00:00:04.000000000
+        hours, minutes, seconds = stream.metadata['DURATION'].split(':')
+        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    rate = getattr(stream, 'average_rate' if stream.type == 'video' else 'rate', None)
+    if container.format.name == 'avi' and stream.frames and rate:
+        return start + stream.frames / float(rate)  # its duration is of what is there
+    if stream.duration and stream.time_base:
+        return start + float(stream.duration * stream.time_base)
+    return None
 
 
 def _shown_frames(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -65,7 +66,7 @@ class VideoWriter:
     def __enter__(self) -> 'VideoWriter':
         return self
 
-    def __exit__(self, *error: object) -> bool | None:
+    def __exit__(self, *error: Any) -> bool | None:
         try:
             if error[0] is None and self._shape is not None:
                 self._finish()
@@ -92,8 +93,8 @@ class VideoWriter:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=self.pixel_format)
         self._container.mux(self._video.encode(frame))
         self._images += 1
-        if self._sound is not None:  # that of each image after it, so that players need not seek
-            self._write_audio(round(self._images * self.sample_rate / self.fps))
+        if self.audio is not None:  # that of each image after it, so that players need not seek
+            self._write_audio(self.audio[: round(self._images * self._sound.rate / self.fps)])
 
     def _open(self, height: int, width: int) -> None:
         temporary = self._files.enter_context(whole_file(self.path, flush=False, keep_suffix=True))
@@ -102,15 +103,14 @@ class VideoWriter:
         self._video = self._container.add_stream('libx264', rate, options={'crf': str(self.crf)})
         self._video.pix_fmt = 'yuv420p'
         self._video.width, self._video.height = width + width % 2, height + height % 2
-        self._sound = None
         if self.audio is not None:
             self._sound = self._container.add_stream('aac', self.sample_rate, layout='mono')
 
-    def _write_audio(self, until: int) -> None:
-        samples = self.audio[self._samples : until]
-        if not len(samples):
+    def _write_audio(self, audio: np.ndarray) -> None:
+        """Encode the samples that were not yet; ``audio`` holds all up to the last one of them."""
+        samples = np.asarray(audio[self._samples :], np.float32)[None]
+        if not samples.size:
             return
-        samples = np.asarray(samples, np.float32)[None]
         frame = av.AudioFrame.from_ndarray(samples, format='fltp', layout='mono')
         frame.sample_rate, frame.pts = self._sound.rate, self._samples
         frame.time_base = Fraction(1, self._sound.rate)
@@ -119,8 +119,8 @@ class VideoWriter:
 
     def _finish(self) -> None:
         self._container.mux(self._video.encode())
-        if self._sound is not None:
-            self._write_audio(len(self.audio))
+        if self.audio is not None:
+            self._write_audio(self.audio)
             self._container.mux(self._sound.encode())
 
 

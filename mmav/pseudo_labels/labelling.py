@@ -49,7 +49,7 @@ def cut_batches(todo: Sequence[int], done: Container[int], batch_size: int) -> l
 def label_batches(
     teachers: Sequence[Teacher],
     images: Sequence[Mapping],
-    batches: Sequence[Sequence[int]],
+    batches: Sequence[list[int]],
     classes: Sequence[str],
     rules: LabelRules,
     num_workers: int = 0,

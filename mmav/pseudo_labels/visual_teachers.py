@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.model import BaseModel
 from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from torch import nn
-from torch.utils.data import Dataset
 
 from mmav.structures.rig_comparison import check_same_rig, rig_of_metainfo, rig_of_model
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
@@ -34,8 +35,8 @@ class Teacher:
     """
 
     modality: str
-    model: nn.Module
-    dataset: Dataset
+    model: BaseModel
+    dataset: BaseDataset
     classes: Sequence[str]
     identity: dict
 
@@ -57,7 +58,7 @@ class Teacher:
 
 def build_frames(
     cfg: Config, data_root: str, ann_file: str | None = None, split_file: str | None = None
-) -> Dataset:
+) -> BaseDataset:
     """Build a config's test data set on all frames to label, labelled or not.
 
     They are the images of a COCO json, or the lines ``<drive>/<id>`` of a split list. ValueError if the
@@ -91,7 +92,7 @@ def build_frames(
         ) from error
 
 
-def check_data_rig(dataset: Dataset, model: nn.Module, config: str) -> None:
+def check_data_rig(dataset: BaseDataset, model: nn.Module, config: str) -> None:
     """ValueError, which names the fields, unless a model makes acoustic images with the rig of the data."""
     rig = rig_of_metainfo(getattr(dataset, 'metainfo', None))
     remedy = 'Give model.data_preprocessor.acoustic_image the rig of the data to hear with that'
@@ -107,7 +108,7 @@ def count_classes(detector: nn.Module) -> set[int]:
     }
 
 
-def find_classes(meta: Mapping, dataset: Dataset, model: nn.Module, source: str) -> Sequence[str]:
+def find_classes(meta: Mapping, dataset: BaseDataset, model: nn.Module, source: str) -> Sequence[str]:
     """Class names of a teacher: those of its checkpoint's ``meta`` (MMDetection 3 or 2), else its config's.
 
     Raises:

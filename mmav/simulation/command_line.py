@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from .presets import SimulatorConfig, config_of
 
@@ -42,10 +43,11 @@ def make_simulator_parser(
         )
     parser.add_argument('--quiet', action='store_true', default=False, help='no progress bar')
     default = presets['default']
-    texts = dict(re.findall(r'^    (\w+): (.*(?:\n {8}.*)*)', inspect.getdoc(default), re.MULTILINE))
+    texts = dict(re.findall(r'^    (\w+): (.*(?:\n {8}.*)*)', inspect.getdoc(default) or '', re.MULTILINE))
     for name in (field.name for field in fields(default) if field.name != 'preset'):
         value = getattr(default, name)
-        options = dict(dest=name, help=' '.join(texts.get(name, '').split()).replace('%', '%%'))
+        text = ' '.join(texts.get(name, '').split()).replace('%', '%%')
+        options: dict[str, Any] = dict(dest=name, help=text)
         if isinstance(value, bool):
             options['action'] = argparse.BooleanOptionalAction
         elif isinstance(value, tuple):

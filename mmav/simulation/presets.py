@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
 from mmav.utils.checks import check_choice
@@ -11,6 +11,7 @@ from mmav.utils.checks import check_choice
 Config = TypeVar('Config', bound='SimulatorConfig')
 
 
+@dataclass(frozen=True)
 class SimulatorConfig:
     """Base of a simulator's frozen dataclass of parameters."""
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from mmav.utils.fileio import AtomicLocalBackend
-from mmav.utils.run_parameters import claim_folder
+from mmav.utils.run_parameters import record_parameters
 
 from ..utils.processes import run_in_processes
 
@@ -20,7 +20,7 @@ Item = TypeVar('Item')
 Config = TypeVar('Config')
 
 
-def claim_data_set(root: str | os.PathLike, manifest: dict[str, Any], sort_keys: bool = False) -> Path:
+def record_manifest(root: str | os.PathLike, manifest: dict[str, Any], sort_keys: bool = False) -> Path:
     """Note in a data set's ``manifest.json`` what it is made with, or see that it says the same.
 
     Raises:
@@ -28,7 +28,7 @@ def claim_data_set(root: str | os.PathLike, manifest: dict[str, Any], sort_keys:
     """
     root = Path(root)
     text = json.dumps(manifest, indent=1, sort_keys=sort_keys) + '\n'
-    claim_folder(root / 'manifest.json', text, 'was simulated with other parameters')
+    record_parameters(root / 'manifest.json', text, 'was simulated with other parameters')
     return root
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Directivity:
     alpha: tuple[float, ...] | float
     frequencies: tuple[float, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         alpha = tuple(float(value) for value in np.atleast_1d(self.alpha))
         frequencies = tuple(float(value) for value in self.frequencies)
         if len(alpha) != max(len(frequencies), 1):
@@ -74,13 +75,12 @@ class Directivity:
 
     def to_value(self) -> float | dict[str, list[float]]:
         """Plain value from which :meth:`from_value` makes it again."""
-        if not self.frequencies:
-            return self.alpha[0]
-        return dict(alpha=list(self.alpha), frequencies=list(self.frequencies))
+        alpha = np.atleast_1d(self.alpha).tolist()
+        return dict(alpha=alpha, frequencies=list(self.frequencies)) if self.frequencies else alpha[0]
 
-    def alpha_at(self, frequencies: np.ndarray) -> np.ndarray:
+    def alpha_at(self, frequencies: ArrayLike) -> np.ndarray:
         """``alpha`` at some frequencies (F,) in hertz."""
         frequencies = np.asarray(frequencies, dtype=np.float64)
         if not self.frequencies:
-            return np.full(frequencies.shape, self.alpha[0])
+            return np.full(frequencies.shape, self.alpha)
         return np.interp(frequencies, self.frequencies, self.alpha)

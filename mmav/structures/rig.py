@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from os import PathLike
 from typing import Any
 
 import cv2
 import numpy as np
 from mmengine.fileio import get_text
+from numpy.typing import ArrayLike
 
 from . import rig_checks as checks
 from .directivity import Directivity
@@ -39,7 +40,7 @@ class GroundPlane:
 
     reflection: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         reflection = float(checks.array_of('ground.reflection', self.reflection, '()'))
         if not -1.0 <= reflection <= 1.0:
             raise ValueError(f'ground.reflection must lie in -1..1, got {reflection:g}')
@@ -97,21 +98,21 @@ class Rig:
     image_size: tuple[int, int]
     microphone_axes: np.ndarray | None = None
     directivity: Directivity | None = None
-    distortion: np.ndarray = ()
+    distortion: np.ndarray = field(default_factory=lambda: np.zeros(0))
     crop: tuple[int, int, int, int] | None = None
     ground: GroundPlane | None = None
     speed_of_sound: float = 343.0
     microphone_gains: np.ndarray | None = None
     microphone_delays: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         positions = checks.check_microphone_positions(self.microphone_positions)
         size = checks.check_image_size(self.image_size)
         try:
             directivity = Directivity.from_value(self.directivity)
         except (TypeError, ValueError) as error:
             raise ValueError(f'directivity: {error}') from None
-        checked = dict(
+        checked: dict[str, Any] = dict(
             microphone_positions=positions,
             camera_matrix=checks.check_camera_matrix(self.camera_matrix, size),
             camera_pose=checks.check_camera_pose(self.camera_pose),
@@ -159,7 +160,7 @@ class Rig:
     @classmethod
     def from_value(cls, value: Rig | Mapping[str, Any] | str | PathLike) -> Rig:
         """Make it of a rig (itself), of plain values, or of the path of a ``rig.json``."""
-        if isinstance(value, cls):
+        if isinstance(value, Rig):
             return value
         return cls.from_dict(value) if isinstance(value, Mapping) else cls.from_file(value)
 
@@ -276,7 +277,7 @@ class Rig:
     def _crop_corner(self) -> np.ndarray:
         return np.array((self.crop or (0, 0))[:2], dtype=np.float64)
 
-    def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def project(self, points: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Project points into the cropped image by OpenCV's model.
 
         Args:
@@ -299,7 +300,7 @@ class Rig:
             pixels[ahead] = projected.reshape(-1, 2) - self._crop_corner()
         return pixels, depth
 
-    def pixel_rays(self, pixels: np.ndarray) -> np.ndarray:
+    def pixel_rays(self, pixels: ArrayLike) -> np.ndarray:
         """Directions in which pixels of the cropped image look.
 
         Args:
@@ -308,14 +309,13 @@ class Rig:
         Returns:
             (N, 3) unit vectors in rig coordinates.
         """
-        pixels = np.asarray(pixels, dtype=np.float64).reshape(-1, 2) + self._crop_corner()
+        corners = np.asarray(pixels, dtype=np.float64).reshape(-1, 2) + self._crop_corner()
         matrix = self.camera_matrix
-        normalized = (pixels - matrix[:2, 2]) / matrix[[0, 1], [0, 1]]
+        normalized = (corners - matrix[:2, 2]) / matrix[[0, 1], [0, 1]]
         if self.distortion.any():
             # OpenCV's default of 5 steps leaves errors of pixels at the border of wide images
             steps = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-12)
-            points = pixels.reshape(-1, 1, 2)
-            arguments = (points, matrix, self._opencv_distortion())
+            arguments = (corners.reshape(-1, 1, 2), matrix, self._opencv_distortion())
             if hasattr(cv2, 'undistortPointsIter'):
                 normalized = cv2.undistortPointsIter(*arguments, None, None, steps)
             else:  # from OpenCV 5 on
@@ -324,7 +324,7 @@ class Rig:
         rays = np.column_stack((normalized, np.ones(len(normalized)))) @ self.camera_pose[:3, :3].T
         return rays / np.linalg.norm(rays, axis=1, keepdims=True)
 
-    def ground_points(self, pixels: np.ndarray, max_distance: float = 40.0) -> np.ndarray:
+    def ground_points(self, pixels: ArrayLike, max_distance: float = 40.0) -> np.ndarray:
         """Where the rays of pixels meet the ground.
 
         Args:

@@ -190,7 +190,7 @@ def check_crop(value: Any, image_size: tuple[int, int]) -> tuple[int, int, int, 
             f'crop must be whole numbers x1 < x2, y1 < y2 within the image of {image_size[0]} x '
             f'{image_size[1]} pixels, got {value!r}'
         )
-    return tuple(int(side) for side in crop)
+    return int(crop[0]), int(crop[1]), int(crop[2]), int(crop[3])
 
 
 def check_speed_of_sound(value: Any) -> float:

@@ -1,6 +1,7 @@
 """Comparison of the rigs of data, models and checkpoints."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
@@ -32,7 +33,7 @@ def check_same_rig(
         the rig of the data is not that of the model: speed_of_sound: 340.0 here, 343.0 there
     """
     for name, other in known.items():
-        differences = [] if None in (rig, other) else other.differences(rig)
+        differences = [] if rig is None or other is None else other.differences(rig)
         if not differences:
             continue
         message = f'the rig of the {owner} is not that of the {name}: {"; ".join(differences)}'
@@ -49,9 +50,8 @@ def rig_of_metainfo(metainfo: Mapping | None) -> Rig | None:
 
 def rig_of_model(model: nn.Module) -> Rig | None:
     """The rig that a model's acoustic images are made with; None for other models. It may be in a wrapper."""
-    if is_model_wrapper(model):
-        model = model.module
-    if isinstance(model, BaseTTAModel):
-        model = model.module
-    layer = getattr(getattr(model, 'data_preprocessor', None), 'acoustic_image', None)
+    inner: Any = model.module if is_model_wrapper(model) else model
+    if isinstance(inner, BaseTTAModel):
+        inner = inner.module
+    layer = getattr(getattr(inner, 'data_preprocessor', None), 'acoustic_image', None)
     return getattr(layer, 'rig', None)

@@ -3,6 +3,8 @@
 Shapes: T segments (of a second each, as a rule), C classes.
 """
 
+from typing import Any
+
 import numpy as np
 from mmengine.structures import BaseDataElement
 from torch import Tensor
@@ -24,18 +26,20 @@ class SegmentDataSample(BaseDataElement):
 
     _DIMENSIONS = dict(gt_segments=2, gt_events=1, gt_audio=2, gt_visual=2)
 
-    def set_field(self, value, name, dtype=None, field_type='data') -> None:
+    def set_field(
+        self, value: Any, name: str, dtype: type | tuple[type, ...] | None = None, field_type: str = 'data'
+    ) -> None:
         """As in the base class, with ground truth checked."""
         if field_type == 'data' and name in self._DIMENSIONS:
             self._check(name, value)
         super().set_field(value, name, dtype, field_type)
 
-    def __setattr__(self, name, value) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         if name in self._DIMENSIONS:
             self._check(name, value)
         super().__setattr__(name, value)
 
-    def _check(self, name: str, value: object) -> None:
+    def _check(self, name: str, value: Any) -> None:
         video = self.metainfo.get('video_id')
         if isinstance(value, Tensor):
             is_float = value.is_floating_point()

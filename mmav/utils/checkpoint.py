@@ -43,11 +43,11 @@ def _under_name(function: Callable, module: str, name: str) -> Callable:
 
 def _training_globals() -> list[Any]:
     # Beyond tensors, a training checkpoint of mmengine holds log histories and numpy arrays.
-    multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
+    numpy_core: Any = getattr(np, '_core', None) or np.core
     dtypes = {type(np.dtype(name)) for name in ('float64', 'float32', 'int64', 'int32', 'uint32', 'bool')}
     arrays = [
         # numpy 2 renamed core; either reads what the other has written
-        _under_name(getattr(multiarray, name), f'numpy.{core}.multiarray', name)
+        _under_name(getattr(numpy_core.multiarray, name), f'numpy.{core}.multiarray', name)
         for core in ('core', '_core')
         for name in ('_reconstruct', 'scalar')
     ]
@@ -98,7 +98,7 @@ def read_checkpoint(path: str, map_location: str | Callable = 'cpu') -> dict[str
         raise ValueError(
             f'{path} cannot be read as a checkpoint (it is damaged, or holds more than weights): {error}'
         ) from error
-    if not isinstance(checkpoint, Mapping):
+    if not isinstance(checkpoint, dict):
         raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint or a state dict')
     return checkpoint
 
@@ -125,7 +125,7 @@ def _torchvision_url(path: str) -> str:
         raise ValueError(f'{path}: torchvision has no such weights') from error
 
 
-def _download(url: str, map_location: str) -> dict[str, Any]:
+def _download(url: str, map_location: str | Callable) -> dict[str, Any]:
     # The first process downloads, the others then read its cached file.
     if get_rank() != 0:
         barrier()

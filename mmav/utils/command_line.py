@@ -3,7 +3,6 @@
 import argparse
 import os
 import os.path as osp
-from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config, DictAction
@@ -19,9 +18,9 @@ class ToolParser(argparse.ArgumentParser):
             description=description, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs
         )
 
-    def add_config(self, checkpoint: bool = True) -> None:
-        """Add the arguments of :func:`read_config`, and the checkpoint's."""
-        self.add_argument('config', help='config file')
+    def add_config(self, checkpoint: bool = True, help: str = 'config file') -> None:
+        """Add the arguments of :func:`read_config`, and the checkpoint's; ``help`` is on the config."""
+        self.add_argument('config', help=help)
         if checkpoint:
             self.add_argument('checkpoint', help='checkpoint file')
         self.add_argument('--cfg-options', nargs='+', action=DictAction, help=CFG_OPTIONS)
@@ -30,27 +29,12 @@ class ToolParser(argparse.ArgumentParser):
         """Add the arguments with which a launcher starts processes."""
         self.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
         # torch.distributed.launch passes --local-rank
-        self.add_argument('--local_rank', '--local-rank', type=int, default=0)
+        self.add_argument('--local_rank', '--local-rank', type=_local_rank, default='0')
 
-    def add_detector(self) -> None:
-        """Add the options of ``AudioDetInferencer``."""
-        self.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU where there is one')
-        self.add_argument(
-            '--stripped', action='store_true', help='the checkpoint lacks the visual branch of the config'
-        )
-        self.add_argument('--rig', help='rig.json of what is heard; default: the rig of the model')
-        self.add_argument(
-            '--allow-other-rig',
-            action='store_true',
-            help='warn where rigs differ, and make acoustic images with --rig',
-        )
 
-    def parse_args(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
-        """Parse; the launcher's rank goes to the environment, where libraries look for it."""
-        args = super().parse_args(argv)
-        if hasattr(args, 'local_rank'):
-            os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-        return args
+def _local_rank(text: str) -> int:
+    os.environ.setdefault('LOCAL_RANK', text)  # where libraries look for it
+    return int(text)
 
 
 def read_config(args: argparse.Namespace) -> Config:

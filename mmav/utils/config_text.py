@@ -34,7 +34,7 @@ def parse_config_text(text: str, source: str = 'config', trusted_packages: Seque
             :func:`mmav.utils.config_types.check_config_types`.
     """
     try:
-        values = {_target(statement): _literal(statement.value) for statement in ast.parse(text).body}
+        values = dict(map(_assignment, ast.parse(text).body))
     except (SyntaxError, TypeError, ValueError) as error:
         raise ValueError(f'{source} is no config of plain values: {error}') from error
     check_imports(values, source, trusted_packages)
@@ -44,14 +44,14 @@ def parse_config_text(text: str, source: str = 'config', trusted_packages: Seque
     return Config(values)
 
 
-def _target(statement: ast.stmt) -> str:
+def _assignment(statement: ast.stmt) -> tuple[str, Any]:
     if (
         not isinstance(statement, ast.Assign)
         or len(statement.targets) != 1
         or not isinstance(statement.targets[0], ast.Name)
     ):
         raise ValueError(f'line {statement.lineno} is no assignment to a name')
-    return statement.targets[0].id
+    return statement.targets[0].id, _literal(statement.value)
 
 
 def _literal(node: ast.expr) -> Any:
@@ -62,10 +62,11 @@ def _literal(node: ast.expr) -> Any:
         if not isinstance(node.func, ast.Name) or node.func.id != 'dict' or not plain:
             raise ValueError(f'line {node.lineno} calls something else than dict(key=value)')
         return dict(
-            *map(_literal, node.args), **{keyword.arg: _literal(keyword.value) for keyword in node.keywords}
+            *map(_literal, node.args),
+            **{keyword.arg: _literal(keyword.value) for keyword in node.keywords if keyword.arg},
         )
     if isinstance(node, ast.Dict) and None not in node.keys:
-        return {ast.literal_eval(key): _literal(value) for key, value in zip(node.keys, node.values)}
+        return {ast.literal_eval(key): _literal(value) for key, value in zip(node.keys, node.values) if key}
     if isinstance(node, ast.List):
         return [_literal(item) for item in node.elts]
     if isinstance(node, ast.Tuple):

@@ -173,7 +173,8 @@ def _reads_files(item: Any, packages: Sequence[str]) -> bool:
             code = getattr(getattr(function, '__func__', function), '__code__', None)
             if code is None or _package(owner) in ('torch', 'mmav'):
                 continue
-            names, builtins = set(), set()
+            names: set[str] = set()
+            builtins: set[str] = set()
             for instruction in _instructions(code):
                 is_global = instruction.opname in ('LOAD_GLOBAL', 'LOAD_NAME')
                 (builtins if is_global else names).add(instruction.argval)

@@ -1,4 +1,9 @@
-"""The one exception for data that cannot be used."""
+"""The one exception for data that cannot be used, and how commands tell of it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class SampleError(ValueError):
@@ -19,3 +24,20 @@ class SampleError(ValueError):
 
     def __str__(self) -> str:
         return f'{self.source}: {self.reason}'
+
+
+@contextmanager
+def one_line_errors(kinds: tuple[type[Exception], ...] = (ValueError, OSError)) -> Iterator[None]:
+    """End a command with ``<tool>: <message>`` and exit status 1 instead of a traceback; also a decorator.
+
+    Args:
+        kinds: Exceptions that tell of bad input. Defaults to ``ValueError``, which ``SampleError`` is, and
+            ``OSError``.
+
+    Raises:
+        SystemExit: In the place of those.
+    """
+    try:
+        yield
+    except kinds as error:
+        raise SystemExit(f'{Path(sys.argv[0]).stem}: {error}') from error

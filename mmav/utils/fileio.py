@@ -13,6 +13,27 @@ TEMPORARY_SUFFIX = '.mmav-tmp'
 
 
 @contextmanager
+def disk_errors(path: str | Path) -> Iterator[None]:
+    """Let errors of the disk name the file: those of a write (disk full, quota) do not by themselves.
+
+    Args:
+        path: File or folder that is written.
+
+    Example:
+        >>> with disk_errors('out/frames.npy'):
+        ...     raise OSError(28, 'No space left on device')
+        Traceback (most recent call last):
+        OSError: [Errno 28] No space left on device: 'out/frames.npy'
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextmanager
 def whole_file(path: str | Path, flush: bool = True, keep_suffix: bool = False) -> Iterator[Path]:
     """Write a file whole or not at all.
 
@@ -37,13 +58,14 @@ def whole_file(path: str | Path, flush: bool = True, keep_suffix: bool = False) 
         f'.{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}{path.suffix if keep_suffix else ""}'
     )
     try:
-        yield temporary
-        if not temporary.exists():
-            return
-        if flush:
-            with open(temporary, 'rb+') as file:
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with disk_errors(path):
+            yield temporary
+            if not temporary.exists():
+                return
+            if flush:
+                with open(temporary, 'rb+') as file:
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -66,7 +88,8 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        yield temporary
+        with disk_errors(path):
+            yield temporary
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

@@ -12,7 +12,7 @@ from torch import Tensor
 from .fileio import AtomicLocalBackend, write_json
 
 
-def claim_folder(file: str | Path, text: str, what: str) -> None:
+def record_parameters(file: str | Path, text: str, what: str) -> None:
     """Note in a folder what its content is made with, or see that the note in place says the same.
 
     Args:
@@ -123,7 +123,7 @@ def hash_weights(state_dict: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, value in state_dict.items():
         digest.update(name.encode())
-        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -4,7 +4,7 @@ Shapes: C channels, H, W height and width of the network's input, N boxes; H_o, 
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from unittest.mock import patch
@@ -12,6 +12,7 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 import torch
+from mmdet.models.detectors import BaseDetector
 from mmdet.models.utils import select_single_mlvl
 from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import get_box_tensor
@@ -62,7 +63,14 @@ class BatchedScoreCAM(ScoreCAM):
         self.batch_size = batch_size
 
     @torch.no_grad()
-    def get_cam_weights(self, input_tensor, target_layer, targets, activations, grads) -> np.ndarray:
+    def get_cam_weights(
+        self,
+        input_tensor: Tensor,
+        target_layer: nn.Module,
+        targets: Sequence[Callable],
+        activations: np.ndarray,
+        grads: np.ndarray | None,
+    ) -> np.ndarray:
         """Softmax over the channels of the targets that inputs masked with them reach; see the library."""
         weights = []
         for image, target, channels in zip(input_tensor, targets, torch.from_numpy(activations)):
@@ -89,7 +97,14 @@ class DetectorGradCAM(GradCAM):
         super().__init__(model, target_layers)
         self.compute_input_gradient = True
 
-    def get_cam_weights(self, input_tensor, target_layer, targets, activations, grads) -> np.ndarray:
+    def get_cam_weights(
+        self,
+        input_tensor: Tensor,
+        target_layer: nn.Module,
+        targets: Sequence[Callable],
+        activations: np.ndarray,
+        grads: np.ndarray | None,
+    ) -> np.ndarray:
         """Mean gradient of each channel; see the library."""
         if grads is None:
             return np.zeros(activations.shape[:2], np.float32)
@@ -133,7 +148,7 @@ class TappedDetector(nn.Module):
             one map (B, C, H', W') an input.
     """
 
-    def __init__(self, detector: nn.Module, layer: str, metainfo: dict) -> None:
+    def __init__(self, detector: BaseDetector, layer: str, metainfo: dict) -> None:
         super().__init__()
         self.detector = detector
         self.layer = layer
@@ -154,10 +169,12 @@ class TappedDetector(nn.Module):
     def __enter__(self) -> 'TappedDetector':
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         self.handle.remove()
 
-    def _pass_tap(self, module: nn.Module, inputs: tuple, output: Tensor | tuple | list) -> Tensor | tuple:
+    def _pass_tap(
+        self, module: nn.Module, inputs: tuple, output: Tensor | tuple | list
+    ) -> Tensor | tuple | list:
         self.runs += 1
         if self.runs > 1:
             raise ValueError(f'{self.layer} runs several times an image; choose a layer that runs once')

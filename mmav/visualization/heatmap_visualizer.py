@@ -4,6 +4,7 @@ H, W: height and width of an image in pixels; h, w: of a map; n: boxes.
 """
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -68,7 +69,7 @@ class HeatmapLocalVisualizer(MAVDLocalVisualizer):
         name: str = 'visualizer',
         map_alpha: float = 0.5,
         map_range: tuple[float, float] | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
         self.map_alpha = map_alpha

@@ -1,5 +1,7 @@
 """The visualizer that MMDetection's hook and our inferencer draw with."""
 
+from typing import Any
+
 import numpy as np
 from mmdet.registry import VISUALIZERS
 from mmdet.structures import DetDataSample
@@ -12,8 +14,7 @@ def crop_to_sample(image: np.ndarray, data_sample: DetDataSample | None) -> np.n
     Its metainfo ``crop`` is (x1, y1, x2, y2) in pixels of the file's image. Without it, or when the image has
     the cropped size ``ori_shape`` already, nothing is cut. ValueError if the image is smaller than the crop.
     """
-    crop = None if data_sample is None else data_sample.get('crop')
-    if crop is None:
+    if data_sample is None or (crop := data_sample.get('crop')) is None:
         return image
     x1, y1, x2, y2 = (int(value) for value in crop)
     height, width = image.shape[:2]
@@ -40,8 +41,8 @@ class MAVDLocalVisualizer(DetLocalVisualizer):
         name: str,
         image: np.ndarray,
         data_sample: DetDataSample | None = None,
-        *args,
-        **kwargs,
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         """Crop the image, (H, W, 3) RGB as in the file, and draw; see ``DetLocalVisualizer.add_datasample``.
 

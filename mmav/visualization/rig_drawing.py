@@ -5,6 +5,8 @@ Shapes: M microphones, L samples, N boxes, H and W of an image.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 import torch
@@ -12,6 +14,9 @@ import torch
 from ..models.layers import AcousticImage
 from ..models.layers.acoustic_grid import grid_targets
 from ..structures import Rig
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _BOX_COLOR = (60, 20, 220)
 
@@ -38,7 +43,7 @@ def draw_rig(rig: Rig, grid: tuple[int, int] = (24, 48), max_distance: float = 4
     return cv2.cvtColor(np.asarray(canvas.buffer_rgba())[..., :3], cv2.COLOR_RGB2BGR)
 
 
-def _draw_array(axes, rig: Rig, first: int, second: int) -> None:
+def _draw_array(axes: Axes, rig: Rig, first: int, second: int) -> None:
     positions, camera = rig.microphone_positions, rig.camera_position
     size = max(np.ptp(np.vstack((positions, camera)), axis=0).max(), 0.05)
     axes.scatter(positions[:, first], positions[:, second], color='tab:blue', zorder=3)
@@ -69,7 +74,7 @@ def _draw_array(axes, rig: Rig, first: int, second: int) -> None:
     axes.legend(loc='best')
 
 
-def _draw_field(axes, rig: Rig, grid: tuple[int, int], max_distance: float) -> None:
+def _draw_field(axes: Axes, rig: Rig, grid: tuple[int, int], max_distance: float) -> None:
     width, height = rig.cropped_size
     camera = rig.camera_position
     if rig.ground is not None:

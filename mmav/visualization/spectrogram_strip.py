@@ -54,7 +54,7 @@ def draw_spectrogram_strip(
         raise ValueError(f'{size} pixels are too few for {rows} x {columns} spectrograms')
 
     picture = np.full((height, width, 3), 255, np.uint8)
-    grey = np.clip((spectrogram - low) / (high - low) * 255, 0, 255)
+    grey: np.ndarray = np.clip((spectrogram - low) / (high - low) * 255, 0, 255)
     grey = np.nan_to_num(grey).round().astype(np.uint8)[:, ::-1]
     for k in range(num_mics):
         row, column = divmod(k, columns)

@@ -21,7 +21,8 @@ _STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18000, 36000
 def event_color(label: str) -> tuple[int, int, int]:
     """Color of a class, RGB, the same in every image; dark enough for white letters."""
     hue = zlib.crc32(label.encode()) % 997 / 997
-    return tuple(round(255 * part) for part in colorsys.hls_to_rgb(hue, 0.38, 0.55))
+    red, green, blue = colorsys.hls_to_rgb(hue, 0.38, 0.55)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 class EventBand:
@@ -142,15 +143,15 @@ def draw_timeline(bands: Sequence[Band], duration: float, width: int = 720) -> n
         (H, W, 3) uint8, RGB; H as the bands need.
 
     Raises:
-        ValueError: If there are no bands, ``duration`` is not above 0, ``width`` leaves too little room, or
+        ValueError: If there are no bands, ``duration`` is not above 0, ``width`` leaves too little space, or
             an event ends after ``duration``.
     """
     if not bands or not duration > 0:
         raise ValueError(f'a timeline needs bands and seconds, got {len(bands)} and {duration}')
-    room = width - LEFT - RIGHT
-    if room < 100:
+    available = width - LEFT - RIGHT
+    if available < 100:
         raise ValueError(f'{width} pixels leave too little for the bands, {LEFT + RIGHT + 100} are needed')
-    heights = [band.height(room) for band in bands]
+    heights = [band.height(available) for band in bands]
     picture = np.full((TOP + sum(heights) + GAP * len(bands) + AXIS, width, 3), 255, np.uint8)
     _draw_axis(picture, duration)
     top = TOP
@@ -168,7 +169,7 @@ def _x(picture: np.ndarray, second: float, duration: float) -> int:
 def _draw_axis(picture: np.ndarray, duration: float) -> None:
     bottom = len(picture) - AXIS
     step = next((step for step in _STEPS if duration / step <= 12), duration / 12)
-    for second in np.arange(0, duration + 1e-6, step):
+    for second in np.arange(0, duration + 1e-6, step).tolist():
         x = _x(picture, second, duration)
         cv2.line(picture, (x, TOP), (x, bottom), _GRID)
         text = f'{second:g}'
@@ -178,9 +179,9 @@ def _draw_axis(picture: np.ndarray, duration: float) -> None:
 
 
 def _write(
-    picture: np.ndarray, text: str, place: tuple[int, int], color: tuple[int, int, int], room: int
+    picture: np.ndarray, text: str, place: tuple[int, int], color: tuple[int, int, int], available: int
 ) -> None:
     """Write as much of a text as fits."""
-    while text and cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)[0][0] > room:
+    while text and cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)[0][0] > available:
         text = text[:-1]
     cv2.putText(picture, text, place, _FONT, _FONT_SCALE, color, 1, cv2.LINE_AA)

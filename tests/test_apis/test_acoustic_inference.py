@@ -174,7 +174,7 @@ def test_recordings_of_fewer_microphones(load, save):
     expected, found = detect(infer(cfg, weights), eight), detect(six, eight[kept])
     np.testing.assert_allclose(found['bboxes'], expected['bboxes'], atol=0.1)
     np.testing.assert_allclose(found['scores'], expected['scores'], atol=1e-4)
-    with pytest.raises(SampleError, match='8 channels, but the model hears 6 microphones'):
+    with pytest.raises(SampleError, match='8 channels, but the model takes 6 microphones'):
         six(noise())
 
 

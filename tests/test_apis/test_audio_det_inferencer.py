@@ -82,7 +82,7 @@ def test_equals_the_test_pipeline(tmp_path, trained, inferencer):
 
 def test_batches_do_not_matter(inferencer):
     clips = [noise(seed=seed) for seed in range(3)]
-    one = inferencer(clips)['predictions']
+    one = inferencer(clips, batch_size=1)['predictions']
     three = inferencer(clips, batch_size=3)['predictions']
     assert [prediction['input'] for prediction in three] == ['inputs[0]', 'inputs[1]', 'inputs[2]']
     for prediction, expected in zip(three, one):
@@ -109,17 +109,17 @@ def test_another_sample_rate(inferencer):
     assert prediction['duration'] == 1.0
 
 
-def test_pictures_and_json(tmp_path, inferencer):
+def test_images_and_json(tmp_path, inferencer):
     camera = np.zeros((650, 1920, 3), np.uint8)
     camera[:, 200:1720] = 200  # what the crop leaves
     results = inferencer(
         [noise(), noise(seed=1)], images=camera, return_vis=True, pred_score_thr=2.0, out_dir=str(tmp_path)
     )
     assert len(results['visualization']) == 2
-    for picture in results['visualization']:
-        assert picture.shape == (650 + 2 * 84, 1520, 3) and picture.dtype == np.uint8
-        assert (picture[:650] == 200).all()  # no box is drawn above a score of 2
-        assert picture[650:].std() > 10
+    for image in results['visualization']:
+        assert image.shape == (650 + 2 * 84, 1520, 3) and image.dtype == np.uint8
+        assert (image[:650] == 200).all()  # no box is drawn above a score of 2
+        assert image[650:].std() > 10
     names = sorted(path.name for path in (tmp_path / 'pictures').iterdir())
     assert names == ['0000_inputs[0]_00000.000.jpg', '0001_inputs[1]_00000.000.jpg']
     assert cv2.imread(str(tmp_path / 'pictures' / names[0])).shape == (650 + 2 * 84, 1520, 3)

@@ -57,7 +57,7 @@ def test_events_are_the_runs_of_the_models_labels():
     labels = direct.pred_labels.tolist()
     assert 3 in labels and set(labels) != {3}
 
-    (prediction,) = inferencer(source)
+    (prediction,) = inferencer(source)['predictions']
 
     drawn = [3] * 10
     for event in prediction['events']:
@@ -71,19 +71,17 @@ def test_events_are_the_runs_of_the_models_labels():
     np.testing.assert_allclose(prediction['attention'], direct.pred_attention, rtol=1e-5)
 
 
-def test_longer_videos_are_gone_through_in_stretches():
+def test_longer_videos_are_gone_through_in_windows():
     inferencer = finder(relevance=9)
     source = features(25)
-    (whole,) = inferencer(source)
-    parts = [
-        inferencer({key: value[start : start + 10] for key, value in source.items()})[0]
-        for start in (0, 10, 20)
-    ]
+    (whole,) = inferencer(source)['predictions']
+    parts = [{key: value[start : start + 10] for key, value in source.items()} for start in (0, 10, 20)]
+    parts = inferencer(parts)['predictions']
     np.testing.assert_allclose(
         whole['relevance'], np.concatenate([part['relevance'] for part in parts]), rtol=1e-5
     )
     assert whole['attention'].shape == (25, 2, 3)
-    # each stretch is one event; equal neighbours go on over the border
+    # each window is one event; equal neighbors go on over the border
     labels = [part['events'][0]['label'] for part in parts]
     expected = 1 + sum(a != b for a, b in itertools.pairwise(labels))
     assert len(whole['events']) == expected and whole['events'][-1]['offset'] == 25
@@ -93,14 +91,14 @@ def test_a_weakly_supervised_model_serves_as_well():
     torch.manual_seed(0)
     weak = dict(DMIN, model=dict(DMIN['model'], supervision='weakly'))
     inferencer = EventInferencer(weak, device='cpu', classes=CLASSES, show_progress=False)
-    assert inferencer(features())[0]['relevance'].shape == (10,)
+    assert inferencer(features())['predictions'][0]['relevance'].shape == (10,)
 
 
-def test_a_stretch_is_searched_for_in_the_other_modality():
+def test_a_query_is_searched_for_in_the_other_modality():
     torch.manual_seed(0)
     inferencer = EventInferencer(DCMR, device='cpu', show_progress=False)
     source = features(query=(2, 5))
-    (prediction,) = inferencer(source)
+    (prediction,) = inferencer(source)['predictions']
     mask = torch.zeros(10)
     mask[2:5] = 1
     inputs = dict(
@@ -118,26 +116,65 @@ def test_a_stretch_is_searched_for_in_the_other_modality():
     assert answer['score'] == pytest.approx(float(direct.pred_window_scores.max()) / 3, rel=1e-5)
 
 
-def test_what_is_found_is_written_as_json_and_pictures(tmp_path):
+def test_what_is_found_is_written_as_json_and_images(tmp_path):
     inferencer = finder(relevance=9)
     paths = {}
     for key, value in features(seed=1).items():
         paths[key] = tmp_path / f'{key}.npy'
         np.save(paths[key], value)
-    predictions = inferencer([features(name='a b.mp4'), paths], out_dir=tmp_path / 'found')
+    results = inferencer([features(name='a b.mp4'), paths], return_vis=True, out_dir=tmp_path / 'found')
+    predictions = results['predictions']
     written = json.loads((tmp_path / 'found/predictions.json').read_text())['predictions']
     assert [entry['events'] for entry in written] == [entry['events'] for entry in predictions]
     assert set(written[0]) == {'input', 'duration', 'events'}
-    for name in ('0000_a_b', '0001_input_1'):
-        assert cv2.imread(str(tmp_path / f'found/timelines/{name}.png')).shape[1] == 720
+    for name, image in zip(('0000_a_b', '0001_input_1'), results['visualization'], strict=True):
+        assert image.dtype == np.uint8 and image.shape[1] == 720
+        stored = cv2.imread(str(tmp_path / f'found/timelines/{name}.png'))
+        np.testing.assert_array_equal(stored[..., ::-1], image)
 
 
 def test_bands_show_events_relevance_and_attention():
-    found, relevance, attention = event_bands(finder(relevance=9)(features())[0])
+    found, relevance, attention = event_bands(finder(relevance=9)(features())['predictions'][0])
     assert isinstance(found, EventBand) and found.lanes[0][0][:2] == (0, 10)
     assert isinstance(relevance, ValueBand) and isinstance(attention, MapBand)
-    prediction = EventInferencer(DCMR, device='cpu', show_progress=False)(features(query=(0, 4)))[0]
-    assert [band.name for band in event_bands(prediction)] == ['query: pictures', 'answer: sound']
+    searcher = EventInferencer(DCMR, device='cpu', show_progress=False)
+    (prediction,) = searcher(features(query=(0, 4)))['predictions']
+    assert [band.name for band in event_bands(prediction)] == ['query: images', 'answer: audio']
+
+
+def test_videos_of_a_batch_are_predicted_as_alone():
+    inferencer = finder()
+    sources = [features(segments, seed) for seed, segments in enumerate((10, 25, 4, 10))]
+    together = inferencer(sources, batch_size=3, return_datasamples=True)['predictions']
+    for number, (source, sample) in enumerate(zip(sources, together, strict=True)):
+        (alone,) = inferencer(source, batch_size=1, return_datasamples=True)['predictions']
+        assert (sample.input_index, sample.input_name) == (number, f'input {number}')
+        assert sample.pred_scores.shape == (-(-len(source['audio']) // 10), 3)  # a row for each window
+        for key in ('pred_labels', 'pred_relevance', 'pred_scores', 'pred_attention'):
+            torch.testing.assert_close(sample.get(key), alone.get(key))
+    searcher = EventInferencer(DCMR, device='cpu', show_progress=False)
+    queries = [features(segments, query=(1, end)) for segments, end in ((12, 4), (9, 3), (12, 6))]
+    together = searcher(queries)['predictions']
+    for query, prediction in zip(queries, together, strict=True):
+        (alone,) = searcher(query)['predictions']
+        assert prediction['query'] == alone['query'] and prediction['duration'] == len(query['audio'])
+        np.testing.assert_allclose(prediction['windows'], alone['windows'], rtol=1e-5)
+
+
+def test_results_are_taken_by_number_as_from_the_former_list():
+    results = finder()([features(), features(seed=1)])
+    assert set(results) == {'predictions', 'visualization'} and not results['visualization']
+    with pytest.warns(DeprecationWarning, match=r"results\['predictions'\]\[i\]"):
+        assert results[-1] is results['predictions'][1]
+    with pytest.raises(KeyError, match='events'):
+        results['events']
+
+
+def test_arguments_that_do_not_exist_or_fit_are_named():
+    with pytest.raises(ValueError, match=r'unknown argument.*threshold'):
+        finder()(features(), threshold=0.5)
+    with pytest.raises(ValueError, match='EventInferencer: batch_size must be above 0'):
+        finder()(features(), batch_size=0)
 
 
 class Extractor:
@@ -150,9 +187,10 @@ class Extractor:
 def test_videos_go_through_the_extractor():
     inferencer = finder(relevance=9)
     inferencer.extractor = Extractor()
-    (prediction,) = inferencer('clips/dog.mp4')
+    (prediction,) = inferencer('clips/dog.mp4')['predictions']
     assert prediction['input'] == 'dog.mp4'
-    np.testing.assert_array_equal(prediction['relevance'], inferencer(features(seed=7))[0]['relevance'])
+    (expected,) = inferencer(features(seed=7))['predictions']
+    np.testing.assert_array_equal(prediction['relevance'], expected['relevance'])
     with pytest.raises(SampleError, match=r'dog\.txt: is no video'):
         inferencer('dog.txt')
 
@@ -164,7 +202,7 @@ def test_videos_go_through_the_extractor():
         (dict(audio=np.zeros((10, 4))), r'audio of x: must be \(segments, 5\), got \(10, 4\)'),
         (dict(visual=np.zeros((10, 6))), r'visual of x: must be \(segments, height, width, 6\)'),
         (dict(audio=np.full((10, 5), np.nan)), 'audio of x: holds NaN'),
-        (dict(audio=np.zeros((9, 5))), 'x: sound and images are of different lengths'),
+        (dict(audio=np.zeros((9, 5))), 'x: audio and images are of different lengths'),
         (dict(audio='nowhere.npy'), r'nowhere\.npy: no array can be read'),
     ],
 )

@@ -17,7 +17,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
 from mmav.apis import SoundLocalizationInferencer
-from mmav.apis.localization_sources import sound_around
+from mmav.apis.localization_sources import audio_around
 from mmav.datasets import SampleError
 from mmav.media.video import read_video_audio, read_video_frames, read_video_info
 from mmav.media.video_writer import write_video
@@ -54,7 +54,7 @@ def config(**model: object) -> ConfigDict:
     return ConfigDict(model=model, test_dataloader=dict(dataset=dict(dataset=dict(pipeline=PIPELINE))))
 
 
-def picture(x: int, y: int, height: int = 60, width: int = 90) -> np.ndarray:
+def red_square(x: int, y: int, height: int = 60, width: int = 90) -> np.ndarray:
     """RGB, grey with a red square around (x, y)."""
     image = np.full((height, width, 3), 51, np.uint8)
     image[y - 8 : y + 8, x - 8 : x + 8] = (255, 51, 51)
@@ -70,10 +70,10 @@ def inferencer() -> SoundLocalizationInferencer:
 def files(tmp_path_factory) -> Path:
     """An image and a sound of 0.1, 0.3, 0.1; a video of 2 s whose square moves and whose sound swells."""
     folder = tmp_path_factory.mktemp('files')
-    cv2.imwrite(str(folder / 'red.png'), picture(70, 20)[..., ::-1])
+    cv2.imwrite(str(folder / 'red.png'), red_square(70, 20)[..., ::-1])
     sound = np.repeat([0.1, 0.3, 0.1], [RATE, RATE, RATE])
     soundfile.write(folder / 'swell.wav', sound, RATE)
-    frames = [picture(20 + 5 * number, 30) for number in range(10)]
+    frames = [red_square(20 + 5 * number, 30) for number in range(10)]
     write_video(folder / 'moving.mp4', frames, 5, np.linspace(0, 0.5, 2 * RATE, dtype=np.float32), RATE)
     return folder
 
@@ -83,7 +83,7 @@ def test_pairs_of_files(inferencer, files):
     (prediction,) = inferencer(pair)['predictions']
     assert prediction['input'] == 'red.png' and prediction['time'] is None
     assert prediction['map'].shape == (64, 64)
-    assert prediction['maximum'] == pytest.approx(0.3, abs=1e-3), 'the middle of the sound is heard'
+    assert prediction['maximum'] == pytest.approx(0.3, abs=1e-3), 'the middle of the audio is taken'
     np.testing.assert_allclose(prediction['peak'], (70, 20), atol=9)
     assert prediction['map'].min() == pytest.approx(0.2 * 0.3, abs=1e-3)
     (sample,) = inferencer(pair, return_datasamples=True)['predictions']
@@ -91,7 +91,7 @@ def test_pairs_of_files(inferencer, files):
 
 
 def test_pairs_of_arrays_and_the_sound_of_a_video(inferencer, files):
-    image = picture(30, 40)
+    image = red_square(30, 40)
     wave = np.full(RATE, 0.25, np.float32)
     pairs = [
         dict(image=image, audio=wave),
@@ -191,23 +191,27 @@ def test_command(files, tmp_path, monkeypatch, capsys):
     assert written == expected
     drawn = cv2.imread(str(tmp_path / 'out' / 'pictures' / '0000_red.jpg'))[..., ::-1].astype(int)
     heatmap = np.load(tmp_path / 'out' / 'maps' / '0000_red.npy')
-    ranged = blend_heatmap(picture(70, 20), heatmap, value_range=(0, 1))
+    ranged = blend_heatmap(red_square(70, 20), heatmap, value_range=(0, 1))
     assert np.abs(drawn - ranged).mean() < 6, 'but for the compression'
+    arguments[4] = str(tmp_path / 'none.png')
+    monkeypatch.setattr(sys, 'argv', arguments)
+    with pytest.raises(SystemExit, match=r'^localize_sound: .*none\.png: the file is missing'):
+        tool.main()
 
 
 def test_what_cannot_be_used_is_named(inferencer, files, tmp_path):
     good = dict(image=files / 'red.png', audio=files / 'swell.wav')
     (tmp_path / 'torn.mp4').write_bytes((files / 'moving.mp4').read_bytes()[:3000])
-    write_video(tmp_path / 'silent.mp4', [picture(20, 20)] * 3, 5)
+    write_video(tmp_path / 'silent.mp4', [red_square(20, 20)] * 3, 5)
     cases = [
         (dict(good, image=tmp_path / 'none.jpg'), 'none.jpg: the file is missing'),
         (dict(good, image=files / 'swell.wav'), 'swell.wav: not a readable image'),
         (dict(good, audio=tmp_path / 'none.wav'), 'none.wav: the file is missing'),
         (dict(good, audio=files / 'red.png'), 'red.png: not a readable sound file'),
         (dict(good, image=np.zeros((5, 5), np.uint8)), r'inputs\[0\]: an image must be'),
-        (dict(good, audio=np.full(RATE, np.nan)), r'audio of inputs\[0\]: floats must be finite'),
+        (dict(good, audio=np.full(RATE, np.nan)), r'audio of inputs\[0\]: the audio holds NaN'),
         (dict(good, audio=np.full(RATE, 900.0)), 'divide 16-bit'),
-        (dict(good, audio=np.zeros((2, RATE))), r'must be \(L,\)'),
+        (dict(good, audio=np.zeros((2, RATE))), r'must have the shape \(L,\)'),
         (tmp_path / 'torn.mp4', r'torn\.mp4: not a readable video'),
         (tmp_path / 'silent.mp4', r'silent\.mp4: has no sound'),
         (tmp_path / 'none.mp4', r'none\.mp4: the file is missing'),
@@ -220,7 +224,7 @@ def test_what_cannot_be_used_is_named(inferencer, files, tmp_path):
     for inputs in (3, [dict(image=files / 'red.png')]):
         with pytest.raises(TypeError, match=r'inputs\[0\]'):
             inferencer(inputs)
-    with pytest.raises(ValueError, match='positive'):
+    with pytest.raises(ValueError, match='fps must be above 0'):
         inferencer(good, fps=0)
 
 
@@ -234,9 +238,9 @@ def test_config_without_sound_is_refused():
 @pytest.mark.parametrize(
     'center, expected', [(5, [3, 4, 5, 6]), (0, [0, 1, 2, 3]), (9.9, [6, 7, 8, 9]), (1.9, [0, 1, 2, 3])]
 )
-def test_sound_around(center, expected):
-    np.testing.assert_array_equal(sound_around(np.arange(10.0), center, 4), expected)
+def test_audio_around(center, expected):
+    np.testing.assert_array_equal(audio_around(np.arange(10.0), center, 4), expected)
 
 
 def test_short_sound_repeats():
-    np.testing.assert_array_equal(sound_around(np.arange(3.0), 1, 5), [0, 1, 2, 0, 1])
+    np.testing.assert_array_equal(audio_around(np.arange(3.0), 1, 5), [0, 1, 2, 0, 1])

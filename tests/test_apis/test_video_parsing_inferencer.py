@@ -81,7 +81,7 @@ def listed(prediction) -> list[tuple]:
 def test_events_that_are_heard_seen_and_both(inferencer):
     audio = probabilities(10, (1, 5, 0), (7, 8, 2))
     visual = probabilities(10, (3, 9, 0))
-    (prediction,) = inferencer(dict(audio=audio, visual=visual, name='clip'))
+    (prediction,) = inferencer(dict(audio=audio, visual=visual, name='clip'))['predictions']
     assert (prediction['input'], prediction['duration']) == ('clip', 10.0)
     assert listed(prediction) == [
         ('audio', 'Cat', 1, 5),
@@ -91,15 +91,16 @@ def test_events_that_are_heard_seen_and_both(inferencer):
     ]
     assert all(event['score'] == pytest.approx(0.8) for event in prediction['events'])
     np.testing.assert_allclose(prediction['audio'], audio)
-    assert not inferencer(dict(audio=audio, visual=visual), threshold=0.9)[0]['events']
+    (strict,) = inferencer(dict(audio=audio, visual=visual), threshold=0.9)['predictions']
+    assert not strict['events']
 
 
-def test_long_videos_are_parsed_in_stretches_and_events_go_on_over_them(inferencer):
+def test_long_videos_are_parsed_in_windows_and_events_go_on_over_them(inferencer):
     seen = []
     inner = inferencer.model.outputs
     inferencer.model.outputs = lambda inputs: seen.append(inputs['audio'].shape[1]) or inner(inputs)
     audio = probabilities(23, (8, 13, 1))
-    (prediction,) = inferencer(dict(audio=audio, visual=np.zeros_like(audio)))
+    (prediction,) = inferencer(dict(audio=audio, visual=np.zeros_like(audio)))['predictions']
     assert seen == [10, 10, 3]
     assert listed(prediction) == [('audio', 'Dog', 8, 13)] and prediction['duration'] == 23
 
@@ -108,7 +109,7 @@ def test_the_real_parser_gives_what_its_predict_gives(checkpoint):
     rng = np.random.default_rng(0)
     audio, visual = rng.standard_normal((2, 4, 3)).astype(np.float32)
     inferencer = VideoParsingInferencer(dict(model=MODEL), checkpoint, 'cpu', show_progress=False)
-    (prediction,) = inferencer(dict(audio=audio, visual=visual.repeat(8, axis=0)))
+    (prediction,) = inferencer(dict(audio=audio, visual=visual.repeat(8, axis=0)))['predictions']
     inputs = dict(audio=torch.from_numpy(audio)[None], visual=torch.from_numpy(visual)[None])
     with torch.no_grad():
         (sample,) = inferencer.model.predict(inputs)
@@ -144,14 +145,14 @@ def test_a_video_goes_through_the_extractor(inferencer, tmp_path):
     extractor = SegmentFeatureExtractor(
         dict(audio=colors['red'], visual=colors['blue']), dict.fromkeys(colors), allow_untrained=True
     )
-    pictures = np.zeros((8, 32, 48, 3), np.uint8)
-    pictures[4:, ..., 0] = 255
-    write_video(tmp_path / 'clip.mp4', pictures, 4, np.zeros(32000), 16000, crf=0)
+    images = np.zeros((8, 32, 48, 3), np.uint8)
+    images[4:, ..., 0] = 255
+    write_video(tmp_path / 'clip.mp4', images, 4, np.zeros(32000), 16000, crf=0)
     features = extractor(tmp_path / 'clip.mp4')
     inferencer.extractor = lambda video: dict(
         audio=features['audio'].reshape(2, 2, 3).mean(1), visual=features['visual']
     )
-    (prediction,) = inferencer(tmp_path / 'clip.mp4')
+    (prediction,) = inferencer(tmp_path / 'clip.mp4')['predictions']
     # the second half of the images is red, the first channel
     assert ('audio', 'Cat', 1, 2) in listed(prediction) and prediction['input'] == 'clip.mp4'
     assert ('audio', 'Cat', 0, 2) not in listed(prediction)

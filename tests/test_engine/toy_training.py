@@ -20,7 +20,7 @@ from mmengine.model import BaseModel
 from torch import nn
 
 import mmav  # noqa: F401
-from mmav.utils.processes import preloaded_processes
+from mmav.utils.processes import multiprocessing_context
 
 ROOT = Path(__file__).parents[2]
 PYTHONPATH = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
@@ -188,7 +188,7 @@ def start_tool(tool: str, arguments: list, die_at: tuple[str, int] | None = None
     """Start :func:`run_tool` in a process of its own, forked from one that has imported everything."""
     # the forking process does not inherit sys.path before Python 3.13, and ignores what it cannot import
     os.environ['PYTHONPATH'] = PYTHONPATH
-    context = preloaded_processes(['toy_training'])
+    context = multiprocessing_context(['toy_training'])
     process = context.Process(target=run_tool, args=(tool, [str(value) for value in arguments], die_at))
     process.start()
     return process

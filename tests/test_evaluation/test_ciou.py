@@ -7,7 +7,8 @@ from golden import GOLDEN
 from sklearn import metrics
 
 from mmav.evaluation import ciou, ciou_at_thresholds
-from mmav.evaluation.functional import maps_on, region_ciou
+from mmav.evaluation.functional import negative_audio_rates, region_ciou
+from mmav.evaluation.functional.ciou import success_rates
 
 
 def consensus(boxes: np.ndarray, size: int = 224) -> np.ndarray:
@@ -147,24 +148,32 @@ def test_errors(change, message):
         ciou(*change(*random_maps(3)))
 
 
-def test_maps_on_against_sklearn():
+def test_success_rates_are_those_of_each_threshold():
+    maps, gts = random_maps(9)
+    maps, thresholds = maps + 3 * gts, [0.2, 0.5, 0.7]
+    expected = [100 * ciou(maps, gts, value)['ciou_at_50'] for value in thresholds]
+    assert success_rates(ciou_at_thresholds(maps, gts, thresholds)).tolist() == expected
+    assert success_rates(np.array([[0.5, 0.49], [0.1, 0.9], [1, 0], [0, 0.2]])).tolist() == [50, 25]
+
+
+def test_negative_audio_rates_against_sklearn():
     rng = np.random.RandomState(0)
     own, other = rng.standard_normal(50).round(1) + 0.5, rng.standard_normal(70).round(1)
-    values = maps_on(own, other)
+    values = negative_audio_rates(own, other)
     labels = np.repeat([1, 0], [50, 70])
     scores = np.concatenate([own, other])
     assert values['auroc'] == pytest.approx(100 * metrics.roc_auc_score(labels, scores), rel=1e-12)
     # 95 % of 50 clips are 47.5: 48 reach the level
     assert values['level'] == np.sort(own)[2]
-    assert values['stays_on'] == 100 * (other >= values['level']).mean()
+    assert values['false_positive_rate'] == 100 * (other >= values['level']).mean()
 
 
-def test_maps_on_hand_worked():
-    values = maps_on([0.9, 0.5, 0.7, 0.2], [0.1, 0.6, 0.9], recall=0.5)
-    assert values['level'] == 0.7 and values['own_on'] == 50
-    assert values['stays_on'] == pytest.approx(100 / 3)
+def test_negative_audio_rates_hand_worked():
+    values = negative_audio_rates([0.9, 0.5, 0.7, 0.2], [0.1, 0.6, 0.9], recall=0.5)
+    assert values['level'] == 0.7 and values['true_positive_rate'] == 50
+    assert values['false_positive_rate'] == pytest.approx(100 / 3)
     # pairs won: 0.9 > 0.1, 0.6 and a draw; 0.5 > 0.1; 0.7 > 0.1, 0.6; 0.2 > 0.1
     assert values['auroc'] == pytest.approx(100 * 6.5 / 12)
-    assert maps_on([0.9, 0.2], [0.1, 0.6], level=0.15)['stays_on'] == 50
+    assert negative_audio_rates([0.9, 0.2], [0.1, 0.6], level=0.15)['false_positive_rate'] == 50
     with pytest.raises(ValueError, match='0 others'):
-        maps_on([1.0], [])
+        negative_audio_rates([1.0], [])

@@ -120,19 +120,21 @@ def test_negatives_have_rows_of_their_own():
         assert values[name] == value, 'negatives have no part in the other figures'
     level = sorted(own)[1]
     quieter = np.array(own) - 0.5
-    assert values['ciou/silence/stays_on'] == pytest.approx(100 * (quieter >= level).mean(), abs=1e-5)
+    assert values['ciou/silence/false_positive_rate'] == pytest.approx(
+        100 * (quieter >= level).mean(), abs=1e-5
+    )
     expected = roc_auc_score([1] * 10 + [0] * 10, [*own, *quieter])
     assert values['ciou/silence/auroc'] == pytest.approx(100 * expected)
-    assert values['ciou/offscreen/stays_on'] == 100
+    assert values['ciou/offscreen/false_positive_rate'] == 100
     assert values['ciou/offscreen/auroc'] == 10
-    assert evaluate(samples + silent, on_level=9.0)['ciou/silence/stays_on'] == 0
+    assert evaluate(samples + silent, on_level=9.0)['ciou/silence/false_positive_rate'] == 0
 
 
 def test_model_that_ignores_the_sound():
     samples = clips(20)
     deaf = [sample(s.pred_map, s.gt_map, negative='noise') for s in samples]
     values = evaluate(samples + deaf)
-    assert values['ciou/noise/stays_on'] == 95
+    assert values['ciou/noise/false_positive_rate'] == 95
     assert values['ciou/noise/auroc'] == 50
 
 
@@ -159,10 +161,10 @@ def test_tables_are_logged():
 @pytest.mark.parametrize(
     'samples, error, message',
     [
-        ([sample(np.zeros((4, 4)))], SampleError, 'frames/a.jpg: the sample has no gt_map'),
+        ([sample(np.zeros((4, 4)))], SampleError, 'frames/a.jpg: has no gt_map'),
         ([sample(np.zeros((4, 4)), np.zeros((4, 5)))], SampleError, r'\(4, 4\) and gt_map \(4, 5\)'),
         ([sample(np.full((4, 4), np.nan), np.zeros((4, 4)))], SampleError, 'pred_map must be finite'),
-        ([DetDataSample(metainfo=dict(img_id=7))], SampleError, 'sample 7: the sample has no pred_map'),
+        ([DetDataSample(metainfo=dict(img_id=7))], SampleError, 'sample 7: has no pred_map'),
         ([sample(np.zeros((4, 4)), negative='noise')], ValueError, 'no clip with its own sound'),
     ],
 )

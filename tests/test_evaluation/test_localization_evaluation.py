@@ -67,9 +67,9 @@ def test_an_oracle_that_listens(samples):
     values = evaluate(samples, protocol='best')
     assert values['ciou/mean_ciou'] == pytest.approx(100), 'the threshold is one that separates'
     assert values['ciou/whole_image/mean_ciou'] < 80
-    assert values['ciou/silence/stays_on'] == 0 and values['ciou/silence/auroc'] == 100
-    assert values['ciou/offscreen/stays_on'] == 0, 'nothing in the image makes the sound'
-    assert 0 <= values['ciou/other/stays_on'] <= 100
+    assert values['ciou/silence/false_positive_rate'] == 0 and values['ciou/silence/auroc'] == 100
+    assert values['ciou/offscreen/false_positive_rate'] == 0, 'nothing in the image makes the sound'
+    assert 0 <= values['ciou/other/false_positive_rate'] <= 100
 
 
 def test_figures_are_those_of_the_own_sounds_alone(samples):

@@ -41,7 +41,7 @@ def test_a_list_without_names_is_an_error(text, tmp_path):
 @pytest.fixture
 def folder(tmp_path):
     folder = ArrayFolder(tmp_path / 'audio.parts', PARAMETERS)
-    folder.claim()
+    folder.record_parameters()
     for number, name in enumerate(('b', 'a')):
         folder.write(name, np.full((3, 2, 2, 4), number, np.float32) + np.arange(4, dtype=np.float32))
     return folder
@@ -82,4 +82,4 @@ def test_files_of_other_parameters_are_refused(folder, tmp_path):
     with pytest.raises(FileExistsError, match=r'published\.h5 was not written by this program'):
         is_written(tmp_path / 'published.h5', PARAMETERS)
     with pytest.raises(FileExistsError, match='weights'):
-        ArrayFolder(folder.folder, dict(PARAMETERS, weights='xyz')).claim()
+        ArrayFolder(folder.folder, dict(PARAMETERS, weights='xyz')).record_parameters()

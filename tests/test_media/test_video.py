@@ -184,10 +184,75 @@ def test_a_file_that_is_cut_off_is_no_shorter_video(ramp, tmp_path, suffix):
     torn.write_bytes(content[: len(content) // 2])
     for read in (lambda: read_video_frames(torn, 10), lambda: read_video_audio(torn, RATE)):
         with pytest.raises(
-            SampleError, match=rf'torn\{suffix}: (is torn off at \d\.\d+ of 4\.\d+ s|.*damaged)'
+            SampleError,
+            match=rf'torn\{suffix}: (is truncated: its \w+ ends at \d\.\d+ of 4\.\d+ s|.*damaged)',
         ):
             read()
     assert len(read_video_frames(torn, 10, 0, 0.5)) == 5  # what is there can be had
+
+
+def write_streams(path, codecs, seconds=4.0, hole=(0.0, 0.0)) -> None:
+    """10 images a second, and sound with a click at the start of each half second but for a hole (s)."""
+    with av.open(str(path), 'w') as out:
+        video, audio = (
+            out.add_stream(codecs[0], rate=10),
+            out.add_stream(codecs[1], rate=48000, layout='mono'),
+        )
+        video.width = video.height = 64
+        video.pix_fmt = 'yuv420p'
+        samples = np.zeros(round(48000 * seconds), np.int16)
+        for start in range(0, len(samples), 24000):
+            samples[start : start + 480] = 20000
+        image = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+        block, start = 1024 if codecs[1] == 'aac' else 960, 0
+        for number in range(round(10 * seconds)):
+            frame = av.VideoFrame.from_ndarray(image, format='rgb24')
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            out.mux(video.encode(frame))
+            while start < min(4800 * (number + 1), len(samples)):
+                if not hole[0] <= start / 48000 < hole[1]:
+                    sound = samples[None, start : start + block]
+                    frame = av.AudioFrame.from_ndarray(sound, format='s16', layout='mono')
+                    frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
+                    out.mux(audio.encode(frame))
+                start += block
+        out.mux([*video.encode(None), *audio.encode(None)])
+
+
+CODECS = {
+    '.mkv': ('libx264', 'aac'),
+    '.webm': ('libvpx', 'libopus'),
+    '.avi': ('mpeg4', 'pcm_s16le'),
+    '.mp4': ('libx264', 'aac'),
+    '.mov': ('libx264', 'pcm_s16le'),
+}
+
+
+@pytest.mark.parametrize('suffix', CODECS)
+def test_each_stream_ends_where_its_header_says(tmp_path, suffix):
+    path = tmp_path / f'a{suffix}'
+    write_streams(path, CODECS[suffix])
+    assert len(read_video_frames(path, 10)) == 40
+    assert abs(len(read_video_audio(path, RATE)) - 4 * RATE) < 0.04 * RATE
+    content = path.read_bytes()
+    for share in (0.3, 0.6, 0.9):
+        path.write_bytes(content[: round(share * len(content))])
+        with pytest.raises(SampleError, match=rf'a\{suffix}: (is truncated: its audio|.*damaged)'):
+            read_video_audio(path, RATE)
+        with pytest.raises(SampleError, match=rf'a\{suffix}: (is truncated: its video|.*damaged)'):
+            read_video_frames(path, 10)
+
+
+@pytest.mark.parametrize(('suffix', 'codec'), [('.mp4', 'aac'), ('.mkv', 'aac'), ('.mkv', 'pcm_s16le')])
+def test_a_gap_in_the_sound_is_silence(tmp_path, suffix, codec):
+    path = tmp_path / f'a{suffix}'
+    write_streams(path, ('libx264', codec), 5.0, hole=(0.9, 2.9))
+    wave = read_video_audio(path, RATE)
+    assert abs(len(wave) - 5 * RATE) < 0.04 * RATE
+    clicks = (np.arange(0.5, 5, 0.5) * RATE).astype(int)
+    heard = [np.abs(wave[click : click + RATE // 100]).max() > 0.2 for click in clicks]
+    assert heard == [True, False, False, False, False, True, True, True, True]
+    assert np.abs(wave[round(1.1 * RATE) : round(2.8 * RATE)]).max() == 0
 
 
 def test_a_video_is_written_whole_or_not_at_all(tmp_path):

@@ -1,8 +1,10 @@
 import cv2
 import numpy as np
 import pytest
+from full_disk import full_after
 
-from mmav.media.video_writer import VideoWriter
+from mmav.media.video import read_video_frames
+from mmav.media.video_writer import VideoWriter, write_video
 
 
 def test_video_is_read_back(tmp_path):
@@ -29,3 +31,19 @@ def test_failed_video_leaves_nothing(tmp_path):
     with VideoWriter(tmp_path / 'empty.mp4', 5):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_video_or_a_whole_one(tmp_path):
+    path = tmp_path / 'v.mp4'
+    images = np.random.default_rng(0).integers(0, 255, (12, 64, 96, 3)).astype(np.uint8)
+    write_video(path, images, 10)
+    size = path.stat().st_size
+    for limit in [*np.linspace(0, size - 1, 12).astype(int).tolist(), size - 100, size - 10]:
+        path.unlink()
+        with pytest.raises(OSError, match=str(tmp_path)), full_after(limit):
+            write_video(path, images, 10)
+        assert list(tmp_path.iterdir()) == [], limit
+        path.touch()
+    with full_after(size):
+        write_video(path, images, 10)
+    assert len(read_video_frames(path, 10)) == 12

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from mmav.simulation.resuming import claim_data_set, sample_splits, write_missing
+from mmav.simulation.resuming import record_manifest, sample_splits, write_missing
 from mmav.utils.fileio import TEMPORARY_SUFFIX, whole_file
 
 
@@ -37,10 +37,10 @@ def test_splits_are_drawn_one_by_one():
     )
 
 
-def test_a_folder_is_claimed_for_its_parameters(tmp_path):
+def test_a_folder_records_its_parameters(tmp_path):
     manifest = dict(seed=1, parameters=dict(b=(1, 2), a=3))
-    root = claim_data_set(tmp_path / 'set', manifest)
+    root = record_manifest(tmp_path / 'set', manifest)
     assert json.loads((root / 'manifest.json').read_text()) == dict(seed=1, parameters=dict(a=3, b=[1, 2]))
-    assert claim_data_set(str(root), manifest) == root
+    assert record_manifest(str(root), manifest) == root
     with pytest.raises(FileExistsError, match=r'was simulated with other parameters \(seed: 1 there, 2 now'):
-        claim_data_set(root, dict(manifest, seed=2))
+        record_manifest(root, dict(manifest, seed=2))

@@ -15,7 +15,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 from toy_training import PYTHONPATH, ROOT, finish, read_steps, start_tool, toy_config
 
-from mmav.utils.processes import preloaded_processes
+from mmav.utils.processes import multiprocessing_context
 
 
 def run_script(name: str, *arguments) -> str:
@@ -94,7 +94,7 @@ def train_detector(rank: int, folder: Path, model: ConfigDict, batches: list[dic
 def test_every_parameter_of_the_detector_has_a_gradient(toy_config, toy_batch, tmp_path):
     model = toy_config('avd/av_faster_rcnn_r18_sim.py').model
     batches = [toy_batch(num_boxes=(2, 1)), toy_batch(num_boxes=(0, 0), seed=1)]  # nothing to see for one
-    method = preloaded_processes().get_start_method()
+    method = multiprocessing_context().get_start_method()
     torch.multiprocessing.start_processes(
         train_detector, (tmp_path, model, batches), nprocs=2, start_method=method
     )

@@ -42,14 +42,14 @@ teachers = dict(
     type='AVCTeachers',
     visual=dict(type='ResNet', init_cfg=dict(type='StrictPretrained', checkpoint='FOLDER/eye.pth'), **resnet),
     audio=dict(type='CNN14', base_channels=1, checkpoint='FOLDER/ear.pth'))
-look = [dict(type='LoadClipFrame'), dict(type='Resize', scale=(64, 64), interpolation='bicubic')]
+image_steps = [dict(type='LoadClipFrame'), dict(type='Resize', scale=(64, 64), interpolation='bicubic')]
 hear = dict(type='LoadAudioSegment', duration=0.5)
 teacher_sound = dict(type='LoadAudioSegment', duration=0.5, sample_rate=32000, key='teacher_waveform')
 teacher_pipeline = [
-    dict(type='KillAtClip'), *look, hear, teacher_sound, dict(type='PackLocalizationInputs')]
+    dict(type='KillAtClip'), *image_steps, hear, teacher_sound, dict(type='PackLocalizationInputs')]
 train_dataloader = dict(dataset=dict(
     type='VGGSoundDataset', data_root='FOLDER/data',
-    pipeline=[*look, dict(type='LoadTeacherEmbeddings', store='FOLDER/store'), hear, teacher_sound,
+    pipeline=[*image_steps, dict(type='LoadTeacherEmbeddings', store='FOLDER/store'), hear, teacher_sound,
               dict(type='PackLocalizationInputs')]))
 """
 

@@ -14,7 +14,7 @@ from pycocotools.coco import COCO
 from tiny_teachers import NUM_FRAMES, TOOL, arguments, make_killable, write_frames, write_teacher
 from toy_training import finish
 
-from mmav.utils.processes import preloaded_processes
+from mmav.utils.processes import multiprocessing_context
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def run_tool(environment, command, output):
 
 
 def start_tool(environment, command, output):
-    process = preloaded_processes(['toy_training']).Process(
+    process = multiprocessing_context(['toy_training']).Process(
         target=run_tool, args=(environment, command, output)
     )
     process.start()

@@ -2,7 +2,9 @@ import json
 import os
 import stat
 
+import h5py
 import pytest
+from full_disk import full_after
 from mmengine.fileio import get_file_backend
 
 from mmav.engine import AtomicLocalBackend
@@ -113,3 +115,13 @@ def test_a_temporary_file_is_no_file_of_that_suffix_unless_asked(tmp_path):
         with whole_file(tmp_path / 'a.pth', keep_suffix=keep) as temporary:
             temporary.write_text('')
             assert temporary.suffix == suffix
+
+
+def test_a_full_disk_is_named(tmp_path):
+    (tmp_path / 'x.json').write_text('old')
+    with pytest.raises(OSError, match=rf'{tmp_path}/x\.json'), full_after(100):
+        write_json(tmp_path / 'x.json', list(range(1000)))
+    with pytest.raises(OSError, match=rf'{tmp_path}/x\.h5'), full_after(10_000):
+        with whole_file(tmp_path / 'x.h5') as temporary, h5py.File(temporary, 'w') as file:
+            file['values'] = [1.5] * 100_000
+    assert os.listdir(tmp_path) == ['x.json'] and (tmp_path / 'x.json').read_text() == 'old'

@@ -2,18 +2,18 @@ import json
 
 import pytest
 
-from mmav.utils.run_parameters import ResultShards, claim_folder, refuse_other_parameters
+from mmav.utils.run_parameters import ResultShards, record_parameters, refuse_other_parameters
 
 PARAMETERS = dict(seed=1, scale=(96, 64), array=dict(radius=0.3, names='x' * 90))
 
 
-def claim(folder, **changes):
-    claim_folder(folder / 'note.json', json.dumps(dict(PARAMETERS, **changes)), 'was made otherwise')
+def record(folder, **changes):
+    record_parameters(folder / 'note.json', json.dumps(dict(PARAMETERS, **changes)), 'was made otherwise')
 
 
-def test_the_same_parameters_claim_again(tmp_path):
+def test_the_same_parameters_are_accepted_again(tmp_path):
     for _ in range(2):
-        claim(tmp_path / 'new')
+        record(tmp_path / 'new')
     assert (tmp_path / 'new' / 'note.json').read_text() == json.dumps(PARAMETERS)
     assert len(list((tmp_path / 'new').iterdir())) == 1
 
@@ -28,29 +28,29 @@ def test_the_same_parameters_claim_again(tmp_path):
     ],
 )
 def test_other_parameters_are_told(tmp_path, changes, told):
-    claim(tmp_path)
+    record(tmp_path)
     with pytest.raises(FileExistsError, match=told):
-        claim(tmp_path, **changes)
+        record(tmp_path, **changes)
     assert (tmp_path / 'note.json').read_text() == json.dumps(PARAMETERS)
 
 
-def test_what_a_killed_claim_left_is_removed(tmp_path):
+def test_what_a_killed_process_left_is_removed(tmp_path):
     (tmp_path / '.note.json.77.mmav-tmp').write_text('{"se')
-    claim(tmp_path)
+    record(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ['note.json']
 
 
 def test_a_foreign_folder_is_refused(tmp_path):
     (tmp_path / 'thesis.txt').write_text('precious')
     with pytest.raises(FileExistsError, match=r'not empty and has no note\.json'):
-        claim(tmp_path)
+        record(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ['thesis.txt']
 
 
 def test_an_unreadable_note_is_refused(tmp_path):
     (tmp_path / 'note.json').write_text('{"se')
     with pytest.raises(FileExistsError, match=r'note\.json is no readable json'):
-        claim(tmp_path)
+        record(tmp_path)
 
 
 def test_names_alone_by_default():

@@ -35,8 +35,8 @@ def test_runs_have_a_folder_and_a_launcher(config, tmp_path, monkeypatch):
 
 def test_help_is_the_documentation_as_it_is(capsys):
     parser = ToolParser('About.\n\n    python tools/x.py')
-    parser.add_detector()
+    parser.add_config()
     with pytest.raises(SystemExit):
         parser.parse_args(['--help'])
     text = capsys.readouterr().out
-    assert 'About.\n\n    python tools/x.py\n' in text and '--allow-other-rig' in text
+    assert 'About.\n\n    python tools/x.py\n' in text and '--cfg-options' in text

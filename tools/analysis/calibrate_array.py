@@ -21,7 +21,7 @@ from mmav.datasets.labeled_sound import boxes_of_frames, labeled_sound_dataset, 
 from mmav.structures import Rig
 from mmav.structures.rig import RIG_FILE
 from mmav.utils.command_line import ToolParser
-from mmav.utils.errors import SampleError
+from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend
 
 
@@ -62,32 +62,27 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
+@one_line_errors()
 def main(argv: Sequence[str] | None = None) -> None:
     """Calibrate, print and write."""
     args = parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
-    try:
-        rig = Rig.from_file(args.rig or Path(args.data_root) / RIG_FILE)
-        prior = ArrayPrior(args.position_std, args.gain_std, args.delay_std)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'calibrate_array: {error}') from error
+    rig = Rig.from_file(args.rig or Path(args.data_root) / RIG_FILE)
+    prior = ArrayPrior(args.position_std, args.gain_std, args.delay_std)
     places = PlacePrior(source_height=args.source_height)
-    try:
-        dataset = labeled_sound_dataset(
-            args.ann_file,
-            args.data_root,
-            len(rig.microphone_positions),
-            args.sample_rate,
-            crop=rig.crop,
-            audio_layout=args.audio_layout,
-        )
-        boxes = boxes_of_frames(dataset, args.min_score)
-        chosen = usable_frames(rig, boxes, args.max_distance, args.max_frames)
-        sounds = labeled_sounds(dataset, tqdm(chosen, unit='frame', desc='read'), args.min_score)
-        frames = collect_frames(rig, sounds, places)
-    except (SampleError, ValueError) as error:
-        raise SystemExit(f'calibrate_array: {error}') from error
+    dataset = labeled_sound_dataset(
+        args.ann_file,
+        args.data_root,
+        len(rig.microphone_positions),
+        args.sample_rate,
+        crop=rig.crop,
+        audio_layout=args.audio_layout,
+    )
+    boxes = boxes_of_frames(dataset, args.min_score)
+    chosen = usable_frames(rig, boxes, args.max_distance, args.max_frames)
+    sounds = labeled_sounds(dataset, tqdm(chosen, unit='frame', desc='read'), args.min_score)
+    frames = collect_frames(rig, sounds, places)
     found = calibrate(rig, frames, prior, places, look_for_swapped=not args.no_swapped)
     backend = AtomicLocalBackend()
     backend.put_text(json.dumps(found.report(), indent=1) + '\n', args.report)

@@ -25,6 +25,7 @@ from mmav.datasets.labeled_sound import boxes_of_frames, labeled_sound_dataset, 
 from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.structures import Rig
 from mmav.utils.command_line import ToolParser
+from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend
 from mmav.visualization.rig_drawing import draw_heard, draw_rig
 
@@ -87,15 +88,13 @@ def check_data(rig: Rig, args: argparse.Namespace) -> list[str]:
     return lines + label_findings(rig, frames, args.position_std)
 
 
+@one_line_errors()
 def main(argv: Sequence[str] | None = None) -> None:
     """Draw and print."""
     args = parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
-    try:
-        rig = Rig.from_file(args.rig)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'check_rig: {error}') from error
+    rig = Rig.from_file(args.rig)
     write_image(args.output_dir / 'rig.png', draw_rig(rig))
     findings = dict(geometry=geometry_findings(rig))
     if args.data_root:

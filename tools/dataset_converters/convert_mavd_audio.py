@@ -7,7 +7,6 @@ Files that are there already are left alone; ``--remove`` deletes each pkl once 
 """
 
 import io
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from mmav.media.numpy_pickle import load_numpy_pickle
 from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import AtomicLocalBackend
-from mmav.utils.processes import preloaded_processes
+from mmav.utils.processes import run_in_processes
 
 
 def convert(path: Path, remove: bool = False) -> str | None:
@@ -55,12 +54,8 @@ def main() -> None:
     if not paths:
         raise SystemExit(f'{args.data_root}: no audio/*.pkl below it')
     work = partial(convert, remove=args.remove)
-    if args.workers > 1:
-        with ProcessPoolExecutor(args.workers, preloaded_processes()) as pool:
-            faults = list(tqdm(pool.map(work, paths, chunksize=64), total=len(paths), unit='file'))
-    else:
-        faults = [work(path) for path in tqdm(paths, unit='file')]
-    faults = [fault for fault in faults if fault is not None]
+    results = run_in_processes(work, paths, args.workers if args.workers > 1 else 0)
+    faults = sorted(fault for fault in tqdm(results, total=len(paths), unit='file') if fault is not None)
     for fault in faults[:20]:
         print(fault)
     print(f'{len(paths) - len(faults)} converted, {len(faults)} not')

@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from mmav.utils.config_text import without_layout
 from mmav.utils.fileio import write_json
-from mmav.utils.processes import preloaded_processes
+from mmav.utils.processes import multiprocessing_context
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -160,7 +160,7 @@ def run_tool(tool: str, *arguments: object, threads: int | None = None, patient:
     """
     path, texts = ROOT / 'tools' / tool, tuple(map(str, arguments))
     # to import the package takes longer than many a step
-    context = preloaded_processes(SERVED)
+    context = multiprocessing_context(SERVED)
     process = context.Process(target=_be_the_tool, args=(path, texts, threads, patient))
     process.start()
     process.join()

@@ -11,7 +11,7 @@ from mmav.apis import EventInferencer
 from mmav.apis.event_inferencer import event_bands
 from mmav.datasets import AVEDataset
 from mmav.evaluation import segment_accuracy
-from mmav.structures.event_runs import find_events
+from mmav.structures.events import find_events
 from mmav.visualization import EventBand, draw_timeline
 
 # Of each network, its name and a remark.
@@ -106,14 +106,14 @@ def timelines(work_dir: Path, outcome: dict) -> Cards:
         events = find_events(sample['gt_segments'][:, :-1], classes)
         bands = [EventBand('truth', [(event.onset, event.offset, event.label) for event in events])]
         for key in ('fully', 'weakly'):
-            found, *more = event_bands(inferencers[key](features)[0])
+            found, *more = event_bands(inferencers[key](features)['predictions'][0])
             found.name = EVENTS[key][1]
             bands += [found, *more] if key == 'fully' else [found]
         if sample['video_id'] in short:
             features['visual'] = searched[short[sample['video_id']]]['visual']
             features['query'] = (events[0].onset, events[0].offset)
             for key in SEARCHES:
-                answer = event_bands(inferencers[key](features)[0])[1]
+                answer = event_bands(inferencers[key](features)['predictions'][0])[1]
                 answer.name = SEARCHES[key][1]
                 bands.append(answer)
         picture = Picture(draw_timeline(bands, sample['duration']), image_format='png')

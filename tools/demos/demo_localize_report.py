@@ -41,7 +41,7 @@ PAPER = {
     'guided': (82.7, 62.8),
 }
 ON_COLUMNS = {
-    f'ciou/{kind}/stays_on': Column(name, better='lower')
+    f'ciou/{kind}/false_positive_rate': Column(name, better='lower')
     for kind, name in (
         ('silence', 'silence'),
         ('noise', 'noise'),

@@ -12,7 +12,7 @@ from mmav.apis import VideoParsingInferencer
 from mmav.apis.video_parsing_inferencer import timeline_bands
 from mmav.datasets import LLPDataset
 from mmav.evaluation import llp_f1
-from mmav.structures.event_runs import find_events
+from mmav.structures.events import find_events
 from mmav.visualization import EventBand, draw_timeline
 
 COLUMNS = dict(audio='Audio', visual='Visual', audio_visual='AV', type_av='Type@AV', event_av='Event@AV')
@@ -53,7 +53,8 @@ def timelines(work_dir: Path, outcome: dict) -> Cards:
         parser = VideoParsingInferencer(
             cfg, outcome['checkpoints'][key], 'cpu', classes=classes, show_progress=False
         )
-        found[key] = parser([dict({k: s[k] for k in parser.channels}, name=s['video_id']) for s in samples])
+        sources = [dict({k: s[k] for k in parser.channels}, name=s['video_id']) for s in samples]
+        found[key] = parser(sources)['predictions']
     cards = []
     for number, sample in enumerate(samples):
         truth = [

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from common import Lanes, Steps
 from common_data import data_options, schedule_options
+from common_report import read_detections
 from demo_avd import CONFIGS
 from mmengine.fileio import dump, load
 from mmengine.registry import init_default_scope
@@ -66,12 +67,12 @@ def run_control(work_dir: Path, drives: int, iterations: int, seed: int) -> dict
 def evaluate_swapped(detections: Path, truth: Path) -> dict[str, float]:
     """Evaluate each frame's COCO results on another drive's frame: what is left needs no listening."""
     ids = sorted(image['id'] for image in load(truth)['images'])
-    boxes = {image_id: [] for image_id in ids}
-    for found in load(detections):
-        x, y, w, h = found['bbox']
-        boxes[found['image_id']].append([x, y, x + w, y + h, found['score'], 0])
+    found = read_detections(detections, 0)
     others = ids[len(ids) // 2 :] + ids[: len(ids) // 2]
-    predictions = [np.array(boxes[image_id]).reshape(-1, 6) for image_id in others]
+    predictions = [
+        np.array([[*one['bbox'], one['score'], 0] for one in found.get(image_id, ())]).reshape(-1, 6)
+        for image_id in others
+    ]
     return evaluate_detections(str(truth), predictions)
 
 

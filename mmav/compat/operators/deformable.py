@@ -147,8 +147,8 @@ def modulated_deform_conv_forward(
     As :func:`deform_conv_forward`, with a bias (O,), or an empty one, the weights ``mask`` (B, D k l, h, w),
     and stride, padding and dilation named ``stride_h``, ``pad_w``, ...
     """
-    bias = bias if with_bias else None
-    output.copy_(deform_conv2d(input, offset, weight, bias, mask=mask, **_modulated_geometry(**sizes)))
+    geometry = _modulated_geometry(**sizes)
+    output.copy_(deform_conv2d(input, offset, weight, bias if with_bias else None, mask=mask, **geometry))
 
 
 def _modulated_geometry(

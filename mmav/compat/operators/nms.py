@@ -31,11 +31,11 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
 
 def _overlaps(box: np.ndarray, boxes: np.ndarray, offset: int = 0) -> np.ndarray:
     """IoU of a box (4,) with others (N, 4), in single precision and the compiled operator's order."""
-    offset = np.float32(offset)
-    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]) + offset
+    extra = np.float32(offset)
+    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]) + extra
     intersection = np.maximum(sides[:, 0], 0) * np.maximum(sides[:, 1], 0)
-    area = (box[2] - box[0] + offset) * (box[3] - box[1] + offset)
-    areas = (boxes[:, 2] - boxes[:, 0] + offset) * (boxes[:, 3] - boxes[:, 1] + offset)
+    area = (box[2] - box[0] + extra) * (box[3] - box[1] + extra)
+    areas = (boxes[:, 2] - boxes[:, 0] + extra) * (boxes[:, 3] - boxes[:, 1] + extra)
     with np.errstate(invalid='ignore'):  # empty boxes: 0 / 0, which no threshold admits
         return intersection / (area + areas - intersection)
 
@@ -79,7 +79,8 @@ def softnms(
     """
     corners = boxes.detach().numpy().astype(np.float32)
     score = scores.detach().numpy().astype(np.float32).copy()
-    rest, order = np.arange(len(corners)), []
+    rest: np.ndarray = np.arange(len(corners))
+    order = []
     threshold, least = np.float32(iou_threshold), np.float32(min_score)
     while len(rest):
         best = int(score[rest].argmax())

@@ -4,13 +4,16 @@ Shapes: B images, N RoIs, C channels, (H, W) height and width of a feature map, 
 (gy, gx) samples of a bin.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 import torchvision
 from torch import Tensor
 
 
 def _sampling_grid(
-    roi: Tensor, size: tuple[int, int], scale: float, ratio: int, aligned: bool
+    roi: Tensor, size: Sequence[int], scale: float, ratio: int, aligned: bool
 ) -> tuple[Tensor, Tensor]:
     """Rows (h, gy) and columns (w, gx) where the bins of a RoI are sampled, in pixels of the feature map."""
     start, end = (roi.view(2, 2).flip(1) * scale - (0.5 if aligned else 0.0)).unbind()
@@ -35,11 +38,11 @@ def _bilinear_weights(position: Tensor, length: int) -> tuple[Tensor, Tensor, Te
 
 
 def _max_roi_align(
-    features: Tensor, rois: Tensor, output: Tensor, argmax_y: Tensor, argmax_x: Tensor, **grid: object
+    features: Tensor, rois: Tensor, output: Tensor, argmax_y: Tensor, argmax_x: Tensor, **grid: Any
 ) -> None:
     """The largest sample of each bin, and where it lies; fills the three outputs (N, C, h, w)."""
     for index, roi in enumerate(rois):
-        rows, columns = _sampling_grid(roi[1:], tuple(output.shape[2:]), **grid)
+        rows, columns = _sampling_grid(roi[1:], output.shape[2:], **grid)
         if rows.shape[1] == 0 or columns.shape[1] == 0:  # no sample in an empty RoI
             output[index], argmax_y[index], argmax_x[index] = -10000, -1, -1
             continue

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.dataset import BaseDataset, pseudo_collate
-from torch import nn
+from mmengine.model import BaseDataPreprocessor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from mmav.models.localizers import AVCTeachers
 from mmav.utils.errors import SampleError
 
 from .embedding_store import EmbeddingStore
 from .shard_store import STORE_VERSION
-from .shard_writer import claim_store, shard_folder, unfinished_shards, write_index, write_shard
+from .shard_writer import record_settings, shard_folder, unfinished_shards, write_index, write_shard
 
 DTYPES = ('float32', 'float16')
 
@@ -27,8 +28,8 @@ DTYPES = ('float32', 'float16')
 class EmbeddingWriter:
     """Embeds the clips of a data set and writes them in shards.
 
-    Several processes may write one store: one of them calls :meth:`claim` and :meth:`unfinished` before, and
-    :meth:`finish` after all have called :meth:`write` with a share of the shards.
+    Several processes may write one store: one of them calls :meth:`record_settings` and :meth:`unfinished`
+    before, and :meth:`finish` after all have called :meth:`write` with a share of the shards.
 
     Args:
         path: Folder of the store; may hold an unfinished one of the same settings and clips.
@@ -37,7 +38,7 @@ class EmbeddingWriter:
         data_preprocessor: Of the model that is to be trained, on the same device.
         settings: What the embeddings depend on besides teachers and clips, as json can hold it: the
             pipeline, the data preprocessor.
-        dtype: 'float32' or 'float16', which takes half the room. Defaults to 'float32'.
+        dtype: 'float32' or 'float16', which takes half the space. Defaults to 'float32'.
         shard_size: Clips of a shard. Defaults to 512.
         batch_size: Clips that the teachers see at a time. Defaults to 32.
         num_workers: Processes that read files. Defaults to 2.
@@ -52,8 +53,8 @@ class EmbeddingWriter:
         self,
         path: str,
         dataset: BaseDataset,
-        teachers: nn.Module,
-        data_preprocessor: nn.Module,
+        teachers: AVCTeachers,
+        data_preprocessor: BaseDataPreprocessor,
         settings: Mapping,
         dtype: str = 'float32',
         shard_size: int = 512,
@@ -90,13 +91,13 @@ class EmbeddingWriter:
             clips=hashlib.sha256('\n'.join(self.names).encode()).hexdigest(),
         )
 
-    def claim(self) -> None:
+    def record_settings(self) -> None:
         """Note the settings in the folder, or see that the ones in place are the same.
 
         Raises:
             FileExistsError: If the folder holds something else, or a store of other settings or clips.
         """
-        claim_store(self.path, self.settings, EmbeddingStore.KIND)
+        record_settings(self.path, self.settings, EmbeddingStore.KIND)
 
     def unfinished(self) -> list[int]:
         """Numbers of the shards that are still to be written."""
@@ -131,11 +132,11 @@ class EmbeddingWriter:
 
     def _embed(self, numbers: Sequence[int], progress: tqdm) -> Iterator[dict[str, np.ndarray] | SampleError]:
         """Embeddings of the clips of shards, or why there are none."""
-        batches = []
-        for rows in map(self.rows, numbers):
-            batches += [
-                rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size)
-            ]
+        batches = [
+            list(rows[start : start + self.batch_size])
+            for rows in map(self.rows, numbers)
+            for start in range(0, len(rows), self.batch_size)
+        ]
         loader = DataLoader(
             _Readable(self.dataset), batch_sampler=batches, num_workers=self.num_workers, collate_fn=list
         )

@@ -1,11 +1,9 @@
 """Writing of a prepared store (its layout: ``prepared_store.py``)."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from tqdm import tqdm
@@ -14,14 +12,14 @@ from mmav.models.layers.acoustic_image import AcousticImage
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
 from mmav.utils.errors import SampleError
 from mmav.utils.precision import as_float
-from mmav.utils.processes import preloaded_processes
+from mmav.utils.processes import run_in_processes
 
 from ..mavd import MAVDDataset
 from ..transforms.load_multichannel_audio import LoadMultichannelAudio
 from ..transforms.load_visual_modalities import LoadVisualModalities
 from ..transforms.resize_modalities import ResizeModalities
 from .shard_store import STORE_VERSION
-from .shard_writer import claim_store, shard_folder, unfinished_shards, write_index, write_shard
+from .shard_writer import record_settings, shard_folder, unfinished_shards, write_index, write_shard
 
 _AUDIO_KINDS = ('int16', 'float32', 'log_mel', 'acoustic_image', 'spectrogram', 'none')
 
@@ -129,26 +127,15 @@ class StoreWriter:
             FileExistsError: If the folder holds a store of other settings or frames.
             SampleError: If a frame cannot be read and ``on_error`` is 'raise'.
         """
-        claim_store(self.path, self.settings, 'prepared store')
+        record_settings(self.path, self.settings, 'prepared store')
         count = -(-len(self.frames) // self.shard_size)
         todo = unfinished_shards(self.path, count)
         progress = tqdm(total=len(self.frames), desc='preparing', unit='frame')
         progress.update(len(self.frames) - sum(len(self._rows(number)) for number in todo))
         with progress:
-            for number in self._run(todo, workers):
+            for number in run_in_processes(self.write_shard, todo, workers if workers > 1 else 0):
                 progress.update(len(self._rows(number)))
         write_index(self.path, self.settings, count)
-
-    def _run(self, todo: Sequence[int], workers: int) -> Iterator[int]:
-        if workers <= 1:
-            yield from map(self.write_shard, todo)
-            return
-        with ProcessPoolExecutor(workers, preloaded_processes(), _use_one_thread) as pool:
-            try:
-                yield from pool.map(self.write_shard, todo)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
 
     def _rows(self, number: int) -> range:
         return range(number * self.shard_size, min((number + 1) * self.shard_size, len(self.frames)))
@@ -186,9 +173,3 @@ class StoreWriter:
         else:
             raise SampleError(self.names[row], f'its sound is {held}: it cannot be stored as {self.audio!r}')
         return sample
-
-
-def _use_one_thread() -> None:
-    """Worker processes share the cores between them."""
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)

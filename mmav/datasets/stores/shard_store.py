@@ -13,6 +13,7 @@ Rows follow the shard's list of samples (``frames`` in the json files). ``shard_
 import hashlib
 from collections import OrderedDict
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from mmengine.fileio import load
@@ -34,7 +35,7 @@ def file_checksum(path: Path) -> str:
         )
 
 
-def _digest(file) -> str:
+def _digest(file: BinaryIO) -> str:
     """For Python 3.10, which has no hashlib.file_digest."""
     digest = hashlib.sha256()
     while block := file.read(1 << 20):
@@ -89,7 +90,7 @@ class ShardStore:
                 self._files[folder / name] = entry['sha256']
             for row, frame in enumerate(shard['frames']):
                 self._rows[frame] = (number, row)
-        self._open_files = OrderedDict()
+        self._open_files: OrderedDict[tuple[int, str], np.ndarray] = OrderedDict()
 
     def __getstate__(self) -> dict:
         return dict(self.__dict__, _open_files=OrderedDict())  # each worker maps the files itself

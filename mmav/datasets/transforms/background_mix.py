@@ -82,7 +82,7 @@ class BackgroundMix(BaseTransform):
             raise ValueError('give exactly one of folder and files')
         if snr_range[0] > snr_range[1] or not 0 <= prob <= 1:
             raise ValueError(f'bad snr_range {snr_range} or prob {prob}')
-        self.files = sorted(self._list(folder, backend_args)) if folder is not None else list(files)
+        self.files = list(files or ()) if folder is None else sorted(self._list(folder, backend_args))
         if not self.files:
             raise SampleError(folder or 'files', 'no background sound found')
         self.snr_range = tuple(snr_range)
@@ -107,7 +107,8 @@ class BackgroundMix(BaseTransform):
         """Whether, which background, where in it (0..1), at which ratio."""
         mix = bool(np.random.rand() < self.prob)
         path = self.files[np.random.randint(len(self.files))]
-        return mix, path, float(np.random.rand()), float(np.random.uniform(*self.snr_range))
+        low, high = self.snr_range
+        return mix, path, float(np.random.rand()), float(np.random.uniform(low, high))
 
     def transform(self, results: dict) -> dict:
         """Mix background into ``results``; see the class."""

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
+from ..box_checks import is_label
+
 
 @TRANSFORMS.register_module()
 class CountInstances(BaseTransform):
@@ -41,8 +43,5 @@ class CountInstances(BaseTransform):
         return results
 
     def _counts(self, instance: dict) -> bool:
-        return (
-            not instance.get('ignore_flag', 0)
-            and instance.get('score', 1.0) >= self.score_thr
-            and (self.labels is None or instance['bbox_label'] in self.labels)
-        )
+        of_class = self.labels is None or instance['bbox_label'] in self.labels
+        return of_class and is_label(instance, self.score_thr)

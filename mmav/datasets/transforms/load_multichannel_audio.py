@@ -7,6 +7,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
+from mmav.datasets.stores.prepared_store import PreparedFrame
 from mmav.media.audio_files import AudioArray, read_audio, read_audio_segment
 from mmav.utils.errors import SampleError
 from mmav.utils.precision import as_float
@@ -102,7 +103,7 @@ class LoadMultichannelAudio(BaseTransform):
         results['sample_rate'] = self.sample_rate
         return results
 
-    def _from_prepared(self, results: dict, prepared) -> dict:
+    def _from_prepared(self, results: dict, prepared: PreparedFrame) -> dict:
         values = prepared.read('audio')
         if prepared.acoustic_image is not None:
             results['acoustic_image'] = values.astype(np.float32)

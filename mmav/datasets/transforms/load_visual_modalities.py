@@ -7,8 +7,10 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
-from mmav.media.audio_files import read_bytes
+from mmav.datasets.stores.prepared_store import PreparedFrame
+from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_bytes
 
 
 def read_image(path: str, backend_args: dict | None = None, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
@@ -70,6 +72,8 @@ class LoadVisualModalities(BaseTransform):
         if isinstance(modalities, str):
             raise TypeError(f'modalities must be a sequence of names, got the string {modalities!r}')
         self.modalities = tuple(modalities)
+        if isinstance(crop, str):
+            check_choice('LoadVisualModalities', 'crop', crop, ('dataset',))
         self.crop = crop if crop is None or isinstance(crop, str) else tuple(crop)
         self.thermal_range = tuple(thermal_range)
         self.backend_args = backend_args
@@ -79,7 +83,7 @@ class LoadVisualModalities(BaseTransform):
         prepared = results.get('prepared')
         if prepared is not None:
             return self._from_prepared(results, prepared)
-        crop = results.get('crop') if self.crop == 'dataset' else self.crop
+        crop = results.get('crop') if isinstance(self.crop, str) else self.crop
         paths = results['modality_paths']
         for modality in self.modalities:
             if modality not in paths:
@@ -127,7 +131,7 @@ class LoadVisualModalities(BaseTransform):
             raise SampleError(path, f'{image.dtype} pixels; {modality} images must have 8 bits a channel')
         return image
 
-    def _from_prepared(self, results: dict, prepared) -> dict:
+    def _from_prepared(self, results: dict, prepared: PreparedFrame) -> dict:
         for modality in self.modalities:
             results[modality] = prepared.read(modality)
         results['visual_modalities'] = self.modalities

@@ -39,7 +39,8 @@ class RandomGain(BaseTransform):
         """Gain of each microphone (C,) in decibel."""
         if np.random.rand() >= self.prob:
             return np.zeros(num_channels, np.float32)
-        gains = np.random.uniform(*self.gain_db) + self.mismatch_db * np.random.randn(num_channels)
+        low, high = self.gain_db
+        gains = np.random.uniform(low, high) + self.mismatch_db * np.random.randn(num_channels)
         return gains.astype(np.float32)
 
     def transform(self, results: dict) -> dict:

@@ -80,13 +80,13 @@ class ReplaceAudio(BaseTransform):
         key = next((key for key in _PATHS if key in results), None)
         if key is None:
             raise KeyError(f'the sample has none of {_PATHS}')
-        category = results.get('category')
-        for index in rng.permutation(len(self.sounds)):
-            other = self.sounds[index]
+        category, sounds = results.get('category'), self.sounds or ()
+        for index in rng.permutation(len(sounds)):
+            other = sounds[index]
             if other[key] != results[key] and (category is None or other.get('category') != category):
                 results[key] = other[key]
                 return
         raise SampleError(
             results[key],
-            f'none of {len(self.sounds)} sounds is of another clip and category than {category!r}',
+            f'none of {len(sounds)} sounds is of another clip and category than {category!r}',
         )

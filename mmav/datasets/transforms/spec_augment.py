@@ -3,6 +3,8 @@
 Shapes: C channels, M mel bands, T frames.
 """
 
+from typing import Any
+
 import torch
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
@@ -18,7 +20,7 @@ class SpecAugment(BaseTransform):
     Required and modified key: ``spectrogram`` (C, M, T); KeyError without it.
     """
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         mask_spectrogram(torch.zeros(0, 1, 1, 1), **kwargs)  # wrong arguments show here, not in a worker
         self.kwargs = kwargs
 

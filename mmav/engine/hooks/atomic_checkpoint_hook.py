@@ -4,9 +4,10 @@ import hashlib
 import io
 import os.path as osp
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from string import Formatter
+from typing import Any
 
 import torch
 from mmdet.registry import HOOKS
@@ -28,7 +29,7 @@ class _DeferredRemoval:
         self._is_own = is_own
         self.paths: list[str] = []
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
 
     def isfile(self, path: str) -> bool:
@@ -54,6 +55,10 @@ class AtomicCheckpointHook(CheckpointHook):
     removed but files named by ``filename_tmpl`` in this run's own folder. Arguments are those of
     ``CheckpointHook``.
     """
+
+    # of the base class
+    backend_args: dict | None
+    file_backend: Any
 
     def before_train(self, runner: Runner) -> None:
         """Choose the atomic backend for local folders, and clean up after a killed run."""
@@ -124,7 +129,7 @@ class AtomicCheckpointHook(CheckpointHook):
             deferred.paths = [path for path in deferred.paths if path not in kept]
 
     @contextmanager
-    def _removal_at_the_end(self):
+    def _removal_at_the_end(self) -> Iterator[_DeferredRemoval]:
         backend = self.file_backend
         self.file_backend = deferred = _DeferredRemoval(backend, self._is_own)
         try:

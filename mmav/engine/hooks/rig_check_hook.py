@@ -34,7 +34,7 @@ class RigCheckHook(Hook):
 
     def __init__(self, allow_other_rig: bool = False) -> None:
         self.allow_other_rig = allow_other_rig
-        self._trained_with = None
+        self._trained_with: Rig | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Note the rig of the training."""

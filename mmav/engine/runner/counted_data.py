@@ -10,6 +10,7 @@ with the same augmentation.
 import copy
 import random
 from collections.abc import Iterator, Sized
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +53,7 @@ class CountedSampler(Sampler):
         self._count = 0
         self._skip = 0
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         if name == 'sampler':  # not set yet: while unpickled
             raise AttributeError(name)
         return getattr(self.sampler, name)
@@ -97,12 +98,12 @@ class CountedDataset:
     def __init__(self, dataset: dict, seed: int) -> None:
         self.__dict__.update(_dataset=DATASETS.build(dataset), _seed=seed)
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         if name == '_dataset':  # not set yet: while unpickled
             raise AttributeError(name)
         return getattr(self._dataset, name)
 
-    def __setattr__(self, name: str, value) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._dataset, name, value)
 
     def __setstate__(self, state: dict) -> None:
@@ -111,7 +112,7 @@ class CountedDataset:
     def __len__(self) -> int:
         return len(self._dataset)
 
-    def __getitem__(self, index: int):
+    def __getitem__(self, index: int) -> Any:
         if not isinstance(index, NumberedIndex):
             return self._dataset[index]
         states = random.getstate(), np.random.get_state(), torch.get_rng_state()

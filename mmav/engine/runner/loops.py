@@ -34,7 +34,7 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
 
     def _skip_batches(self, count: int) -> int:
         """Let the sampler skip batches where it can tell their samples; returns how many it will skip."""
-        sampler = getattr(self.dataloader.batch_sampler, 'sampler', None)
+        sampler: Any = getattr(self.dataloader.batch_sampler, 'sampler', None)
         if count and type(self.dataloader.batch_sampler) is BatchSampler and hasattr(sampler, 'skip'):
             sampler.skip(count * self.dataloader.batch_sampler.batch_size)
             return count

@@ -4,6 +4,7 @@ import os.path as osp
 import re
 from collections.abc import Callable
 from functools import reduce
+from typing import Any
 
 from mmdet.utils import ConfigType
 from mmengine.config import Config
@@ -11,6 +12,7 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner, find_latest_checkpoint
 from torch import nn
+from torch.utils.data import DataLoader
 
 from ...compat import describe_operators
 from ...utils.checkpoint import load_strict, read_checkpoint, select_state_dict
@@ -37,6 +39,10 @@ class StrictRunner(Runner):
 
     Arguments are those of ``Runner``.
     """
+
+    # of the base class
+    _train_dataloader: DataLoader | dict | None
+    _randomness_cfg: dict[str, Any]
 
     @classmethod
     def from_cfg(cls, cfg: ConfigType) -> 'StrictRunner':
@@ -112,7 +118,9 @@ class StrictRunner(Runner):
         finally:
             del self._required_keys
 
-    def save_checkpoint(self, *args, save_optimizer: bool = True, meta: dict | None = None, **kwargs) -> None:
+    def save_checkpoint(
+        self, *args: Any, save_optimizer: bool = True, meta: dict | None = None, **kwargs: Any
+    ) -> None:
         """Save a checkpoint that says where in its data, and between which steps, the training stands.
 
         Args:
@@ -161,7 +169,7 @@ class StrictRunner(Runner):
         if isinstance(model, BaseTTAModel):
             model = model.module
         state_dict = {
-            reduce(lambda text, rule: re.sub(*rule, text), revise_keys, name): value
+            reduce(lambda text, rule: re.sub(rule[0], rule[1], text), revise_keys, name): value
             for name, value in select_state_dict(checkpoint, source=filename).items()
         }
         allow = self.cfg.get('load_cfg', {}) if strict else dict(allow_missing=[''], allow_unexpected=[''])
@@ -181,8 +189,9 @@ class StrictRunner(Runner):
         are closed before the message that ends their processes is sent, and each loader waits 5 seconds.
         """
         for loop in (self._train_loop, self._val_loop, self._test_loop):
-            for holder in (getattr(loop, 'dataloader', None), getattr(loop, 'dataloader_iterator', None)):
-                iterator = getattr(holder, '_iterator', None)
+            for name in ('dataloader', 'dataloader_iterator'):
+                holder: Any = getattr(loop, name, None)
+                iterator: Any = getattr(holder, '_iterator', None)
                 if hasattr(iterator, '_shutdown_workers'):
                     iterator._shutdown_workers()
                     holder._iterator = None

@@ -4,8 +4,8 @@ from .count_scores import count_scores
 from .event_accuracy import segment_accuracy, segment_counts, window_accuracy, window_chance
 from .hota import hota, hota_counts
 from .llp_f1 import llp_counts, llp_f1
-from .maps_on import maps_on
 from .mean_box import mean_box_predictions
+from .negative_audio import negative_audio_rates
 from .tracking import tracking_metrics
 
 __all__ = [
@@ -17,8 +17,8 @@ __all__ = [
     'hota_counts',
     'llp_counts',
     'llp_f1',
-    'maps_on',
     'mean_box_predictions',
+    'negative_audio_rates',
     'region_ciou',
     'segment_accuracy',
     'segment_counts',

@@ -81,7 +81,8 @@ def center_distance(
 
 def _stack(frames: Sequence[np.ndarray], columns: int, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Boxes (N, columns) of all frames and the frame (N,) of each."""
-    arrays, counts = [np.zeros((0, columns))], []
+    arrays: list[np.ndarray] = [np.zeros((0, columns))]
+    counts = []
     for index, boxes in enumerate(map(np.asarray, frames)):
         if boxes.size:
             if boxes.ndim != 2 or boxes.shape[1] != columns:

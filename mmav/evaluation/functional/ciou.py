@@ -4,6 +4,7 @@ Shapes: N maps, n of them in a chunk, H height and W width in pixels, P = H W pi
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ _SUCCESS_THRESHOLDS = 0.05 * np.arange(21)
 Maps = np.ndarray | torch.Tensor
 
 
-def ciou(heatmaps: Maps, gt_maps: Maps, threshold: str | float = 'median') -> dict[str, np.ndarray | float]:
+def ciou(heatmaps: Maps, gt_maps: Maps, threshold: Literal['median'] | float = 'median') -> dict[str, Any]:
     """Consensus IoU of each map, and its summaries over all maps.
 
     A pixel is on where the map, scaled to 0..1 by its own minimum and maximum, reaches the threshold. Then
@@ -95,7 +96,7 @@ def ciou_at_thresholds(heatmaps: Maps, gt_maps: Maps, thresholds: Sequence[float
 
 
 def region_ciou(region: np.ndarray, gt_maps: Maps) -> np.ndarray:
-    """Consensus IoU of one region that is given for every image: a yardstick that neither sees nor hears.
+    """Consensus IoU of one region that is given for every image: a baseline without input.
 
     Args:
         region: (H, W) bool, the pixels that are on.
@@ -140,6 +141,42 @@ def summarize_ciou(scores: np.ndarray) -> dict[str, float]:
         auc=float(trapezoid(success, _SUCCESS_THRESHOLDS)),
         mean_ciou=float(scores.mean()),
     )
+
+
+def success_rates(scores: np.ndarray) -> np.ndarray:
+    """Share of maps whose consensus IoU is at least 0.5, at each of some thresholds.
+
+    Args:
+        scores: (N, K) of :func:`ciou_at_thresholds`, N > 0.
+
+    Returns:
+        (K,) in percent.
+
+    Example:
+        >>> success_rates(np.array([[0.5, 0.4], [0.6, 0.9]])).tolist()
+        [100.0, 50.0]
+    """
+    return 100 * (scores >= 0.5).mean(axis=0)
+
+
+def centered_box(shape: tuple[int, int], area: float) -> np.ndarray:
+    """A box in the middle of an image, of its aspect ratio.
+
+    Args:
+        shape: (H, W) in pixels.
+        area: Share of the image that it covers, above 0 up to 1.
+
+    Returns:
+        (H, W) bool, true within.
+    """
+    region = np.zeros(shape, bool)
+    bounds = []
+    for length in shape:
+        side = max(round(length * area**0.5), 1)
+        start = (length - side) // 2
+        bounds.append(slice(start, start + side))
+    region[tuple(bounds)] = True
+    return region
 
 
 def _chunks(heatmaps: Maps, gt_maps: Maps) -> Iterator[tuple[np.ndarray, '_Truth']]:

@@ -115,14 +115,14 @@ def _segment_counts(pred: np.ndarray, gt: np.ndarray) -> F1Counts:
 
 def _event_counts(pred: np.ndarray, gt: np.ndarray) -> F1Counts:
     shape = pred.shape[:2]
-    pred, gt = (_Runs(_in_a_row(flags), flags.shape[2] + 1) for flags in (pred, gt))
+    found, real = (_Runs(_in_a_row(flags), flags.shape[2] + 1) for flags in (pred, gt))
     # Where two runs overlap they do so in one run, and every run of both is the overlap of two.
-    both = _Runs(pred.flags & gt.flags, pred.width)
-    lengths = pred.length_at(both.starts) + gt.length_at(both.starts)
+    both = _Runs(found.flags & real.flags, found.width)
+    lengths = found.length_at(both.starts) + real.length_at(both.starts)
     matched = 3 * both.lengths >= lengths  # intersection >= (sum - intersection) / 2
     tp, predicted, true = (
         np.bincount(rows, minlength=shape[0] * shape[1]).reshape(shape)
-        for rows in (both.rows[matched], pred.rows, gt.rows)
+        for rows in (both.rows[matched], found.rows, real.rows)
     )
     return F1Counts(tp, predicted - tp, true - tp)
 

@@ -28,7 +28,8 @@ def mean_box_predictions(ground_truths: Sequence[np.ndarray], num_frames: int) -
         >>> mean_box_predictions([boxes], num_frames=1)
         [array([[ 5.,  5., 15., 15.,  1.,  0.]])]
     """
-    boxes = np.concatenate([np.asarray(boxes, dtype=float).reshape(-1, 5) for boxes in ground_truths] or [[]])
+    arrays = [np.asarray(frame, dtype=float).reshape(-1, 5) for frame in ground_truths]
+    boxes = np.concatenate([np.zeros((0, 5)), *arrays])
     if len(boxes) == 0:
         raise ValueError('the training frames hold no box to average')
     labels, counts = np.unique(boxes[:, 4], return_counts=True)

@@ -29,7 +29,6 @@ COUNTS = dict(
 )
 """Counts in the results, and their names in motmetrics."""
 
-_SIDES = ('truth', 'tracks')
 _METRICS = ('mota', 'idf1', *COUNTS.values())
 
 
@@ -49,8 +48,11 @@ def sequence_counts(frames: Sequence[Frame], iou_thr: float = 0.5, name: str = '
     import motmetrics  # with pandas a third of a second
 
     frames = [
-        tuple(_as_tracks(boxes, f'{side} of {name}, frame {number}') for side, boxes in zip(_SIDES, frame))
-        for number, frame in enumerate(frames, 1)
+        (
+            _as_tracks(truth, f'truth of {name}, frame {number}'),
+            _as_tracks(tracks, f'tracks of {name}, frame {number}'),
+        )
+        for number, (truth, tracks) in enumerate(frames, 1)
     ]
     similarities = _similarities(frames)
     accumulator = motmetrics.MOTAccumulator()
@@ -61,8 +63,8 @@ def sequence_counts(frames: Sequence[Frame], iou_thr: float = 0.5, name: str = '
             accumulator.update(truth[:, 5], tracks[:, 5], distances, frameid=number)
         clear = _host().compute(accumulator, metrics=_METRICS, return_dataframe=False, return_cached=True)
     clear.pop('id_global_assignment')  # square matrices of all tracks
-    ids = [[frame[side][:, 5] for frame in frames] for side in (0, 1)]
-    return dict(clear=clear, hota=hota_counts(*ids, similarities))
+    object_ids, track_ids = ([frame[side][:, 5] for frame in frames] for side in (0, 1))
+    return dict(clear=clear, hota=hota_counts(object_ids, track_ids, similarities))
 
 
 def combine_counts(counts: Sequence[dict]) -> dict[str, float]:

@@ -17,6 +17,7 @@ from mmav.utils.errors import SampleError
 
 from ...datasets.ave import BACKGROUND
 from ..functional.event_accuracy import segment_accuracy, segment_counts
+from .sample_arrays import sample_array
 
 
 @METRICS.register_module()
@@ -108,9 +109,7 @@ class AVEMetric(BaseMetric):
 
 
 def _array(sample: dict, name: str, dimensions: int, hint: str, video: str) -> np.ndarray:
-    if sample.get(name) is None:
-        raise SampleError(video, f'has no {name}: {hint}')
-    array = torch.as_tensor(sample[name]).cpu().numpy()
+    array = sample_array(sample, name, video, hint)
     if array.ndim != dimensions or not array.size:
         raise SampleError(video, f'{name} must have {dimensions} dimensions, got {array.shape}')
     return array
@@ -127,7 +126,7 @@ def _table(names: Sequence[str], counts: np.ndarray, metrics: dict[str, float]) 
                 names[index],
                 f'{100 * hits / true:.1f}' if true else '-',
                 f'{100 * hits / predicted:.1f}' if predicted else '-',
-                names[wrong.argmax()] if wrong.any() else '-',
+                names[int(wrong.argmax())] if wrong.any() else '-',
                 str(true),
             ]
         )

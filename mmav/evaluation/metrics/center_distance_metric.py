@@ -6,49 +6,13 @@ Shapes: n detections and m true boxes of a frame.
 from collections.abc import Sequence
 
 import numpy as np
-from mmdet.datasets.api_wrappers import COCO
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
-from mmengine.fileio import get_local_path
 
 from mmav.utils.checks import PROTOCOLS, check_choice
-from mmav.utils.errors import SampleError
 
+from ..coco import coco_ground_truth, load_coco, stack_detections
 from ..functional import center_distance
-
-
-def coco_ground_truth(
-    coco: COCO, img_id: int, cat_ids: Sequence[int], keys: Sequence[str] = ()
-) -> np.ndarray:
-    """True boxes of one image of a COCO file, without crowds and ignored ones.
-
-    Args:
-        coco: The loaded annotation file.
-        img_id: Image id.
-        cat_ids: Category ids; a box's label is the place of its category here.
-        keys: Further numbers of an annotation that are wanted. Defaults to none.
-
-    Returns:
-        Array (m, 5 + number of keys): x1, y1, x2, y2 in pixels, label, and the keys.
-
-    Raises:
-        SampleError: An annotation lacks one of the keys.
-    """
-    boxes = []
-    for ann in coco.load_anns(coco.get_ann_ids(img_ids=[img_id], cat_ids=list(cat_ids))):
-        if not ann.get('iscrowd', 0) and not ann.get('ignore', False):
-            for key in keys:
-                if ann.get(key) is None:
-                    raise SampleError(f'annotation {ann["id"]} of image {img_id}', f'has no {key}')
-            x, y, w, h = ann['bbox']
-            extra = [ann[key] for key in keys]
-            boxes.append([x, y, x + w, y + h, cat_ids.index(ann['category_id']), *extra])
-    return np.asarray(boxes, dtype=float).reshape(-1, 5 + len(keys))
-
-
-def detections(bboxes: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Stack boxes (n, 4), scores (n,) and labels (n,) to the array (n, 6) of :func:`center_distance`."""
-    return np.concatenate([bboxes, scores[:, None], labels[:, None]], axis=1, dtype=float)
 
 
 @METRICS.register_module()
@@ -92,10 +56,7 @@ class CenterDistanceMetric(BaseMetric):
         check_choice('CenterDistanceMetric', 'protocol', protocol, PROTOCOLS)
         self.protocol = protocol
         self.score_thr = score_thr
-        self._coco = None
-        if ann_file is not None:
-            with get_local_path(ann_file, backend_args=backend_args) as path:
-                self._coco = COCO(path)
+        self._coco = None if ann_file is None else load_coco(ann_file, backend_args)
 
     def _ground_truth(self, data_sample: dict) -> np.ndarray:
         if self._coco is not None:
@@ -117,7 +78,7 @@ class CenterDistanceMetric(BaseMetric):
         for data_sample in data_samples:
             pred = data_sample['pred_instances']
             height, width = data_sample['ori_shape'][:2]
-            dets = detections(*(pred[key].cpu().numpy() for key in ('bboxes', 'scores', 'labels')))
+            dets = stack_detections(*(pred[key].cpu().numpy() for key in ('bboxes', 'scores', 'labels')))
             self.results.append((dets, self._ground_truth(data_sample), (width, height)))
 
     def compute_metrics(self, results: list) -> dict[str, float]:

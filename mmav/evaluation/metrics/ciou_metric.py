@@ -1,4 +1,4 @@
-"""How well maps find the pixels that make the sound, and whether they listen at all.
+"""How well maps find the pixels that make the sound, and whether they depend on it at all.
 
 Shapes: H and W height and width of a map in pixels.
 """
@@ -10,33 +10,41 @@ import numpy as np
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
-from terminaltables import AsciiTable
 
 from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
 
-from ..functional.ciou import ciou, ciou_at_thresholds, region_ciou, summarize_ciou
-from ..functional.maps_on import maps_on
+from ..functional.ciou import (
+    centered_box,
+    ciou,
+    ciou_at_thresholds,
+    region_ciou,
+    success_rates,
+    summarize_ciou,
+)
+from ..functional.negative_audio import negative_audio_rates
+from .ciou_tables import COLUMNS, negatives_table, scores_table, sweep_table
+from .sample_arrays import sample_array
 
-# key in the returned metrics -> column of the table
-COLUMNS = dict(ciou_at_50='cIoU', auc='AUC', mean_ciou='mean cIoU')
 PROTOCOLS = ('median', 'fixed', 'best')
+SWEEP = tuple(round(0.05 * step, 2) for step in range(1, 20))
 
 
 @METRICS.register_module()
 class CIoUMetric(BaseMetric):
-    """Consensus IoU of localization maps, see :func:`mmav.evaluation.ciou`, beside references and negatives.
+    """Consensus IoU of localization maps, see :func:`mmav.evaluation.ciou`, with baselines.
 
     Compares ``pred_map`` with ``gt_map`` (both (H, W), of one size) of the data samples; figures are in
     percent. ``docs/avc.md`` (What is measured) says what they mean:
 
     - ``ciou/ciou_at_50``, ``ciou/auc`` and ``ciou/mean_ciou`` by the protocol's threshold, of each class as
-    ``ciou/class/<class>/...`` with ``classwise``, and of two regions that are the same for every clip as
-    ``ciou/whole_image/...`` and ``ciou/centred_box/...``; - ``ciou/sweep/<threshold>``: the share of clips
-    with a cIoU of 0.5 at each fixed threshold of ``sweep``; - ``ciou/<negative>/stays_on`` and
-    ``ciou/<negative>/auroc``, of each kind of sound that does not belong to the   image: metainfo
-    ``negative`` ('silence', 'noise', 'other', :class:`mmav.datasets.NegativeSoundDataset`), or   'offscreen'
-    where ``offscreen`` is true or ``split`` is 'offscreen'. These have no part in other figures.
+      ``ciou/class/<class>/...`` with ``classwise``, and of two regions that are the same for every clip as
+      ``ciou/whole_image/...`` and ``ciou/centred_box/...``;
+    - ``ciou/sweep/<threshold>``: the share of clips with a cIoU of 0.5 at each fixed threshold of ``sweep``;
+    - ``ciou/<negative>/false_positive_rate`` and ``ciou/<negative>/auroc``, of each kind of sound that does
+      not belong to the image: metainfo ``negative`` ('silence', 'noise', 'other',
+      :class:`mmav.datasets.NegativeSoundDataset`), or 'offscreen' where ``offscreen`` is true or ``split`` is
+      'offscreen'. These have no part in other figures.
 
     Args:
         protocol: How a map is cut into on and off. ``'median'``: at its own median; the papers'.
@@ -75,7 +83,7 @@ class CIoUMetric(BaseMetric):
         self,
         protocol: str = 'median',
         threshold: float | None = None,
-        sweep: Sequence[float] = tuple(round(0.05 * step, 2) for step in range(1, 20)),
+        sweep: Sequence[float] = SWEEP,
         validation_split: str = 'val',
         classwise: bool = False,
         center_area: float = 0.5,
@@ -134,13 +142,11 @@ class CIoUMetric(BaseMetric):
         return result
 
     def _map_of(self, sample: dict, key: str) -> np.ndarray:
-        if sample.get(key) is None:
-            hint = dict(
-                pred_map='the model must be a localizer in predict mode',
-                gt_map='test clips need boxes, or the metainfo negative or offscreen',
-            )[key]
-            raise SampleError(self._name(sample), f'the sample has no {key}: {hint}')
-        values = sample[key].float().cpu().numpy()
+        hint = dict(
+            pred_map='the model must be a localizer in predict mode',
+            gt_map='test clips need boxes, or the metainfo negative or offscreen',
+        )[key]
+        values = sample_array(sample, key, self._name(sample), hint)
         if values.ndim != 2 or not np.isfinite(values).all():
             raise SampleError(
                 self._name(sample), f'{key} must be finite, (H, W), got {values.shape} or NaN or infinity'
@@ -160,30 +166,33 @@ class CIoUMetric(BaseMetric):
         if self.protocol == 'best':
             own, metrics['threshold'] = self._choose_threshold(own)
             results = [result for result in results if result['split'] != self.validation_split]
-        rows = dict(model=own)
+        rows = dict(model=np.array([result['model'] for result in own]))
         if self.classwise:
-            categories = {result['category'] for result in own} - {None}
-            for name in sorted(categories):
-                rows[f'class/{name}'] = [result for result in own if result['category'] == name]
-        figures = {row: self._summarize(chosen, 'model') for row, chosen in rows.items()}
-        metrics.update(figures['model'])
-        for index, threshold in enumerate(self.sweep):
-            share = np.mean([result['sweep'][index] >= 0.5 for result in own])
-            metrics[f'sweep/{threshold:g}'] = 100 * float(share)
+            categories = [result['category'] for result in own]
+            for name in sorted(set(categories) - {None}):
+                rows[f'class/{name}'] = rows['model'][[category == name for category in categories]]
         for name in ('whole_image', 'centred_box'):
-            figures[name] = self._summarize(own, name)
+            rows[name] = np.array([result[name] for result in own])
+        figures = {}
+        for row, scores in rows.items():
+            summary = summarize_ciou(scores)
+            figures[row] = {key: 100 * summary[key] for key in COLUMNS}
+        metrics.update(figures['model'])
+        rates = dict(zip(self.sweep, success_rates(np.stack([result['sweep'] for result in own])).tolist()))
+        metrics.update({f'sweep/{threshold:g}': rate for threshold, rate in rates.items()})
         for row, values in figures.items():
             if row != 'model':
                 metrics.update({f'{row}/{key}': value for key, value in values.items()})
-        counts = {row: len(rows.get(row, own)) for row in figures}
-        tables = [self._scores_table(figures, counts)]
+        cut = f'threshold {self.threshold:g}' if self.protocol == 'fixed' else self.protocol
+        clips = {row: len(scores) for row, scores in rows.items()}
+        tables = [scores_table(figures, clips, f'model ({cut})')]
         if self.sweep:
-            tables.append(self._sweep_table(metrics))
+            tables.append(sweep_table(rates))
         negatives = self._negatives(results, own)
         for kind, values in negatives.items():
-            metrics.update({f'{kind}/{key}': values[key] for key in ('stays_on', 'auroc')})
+            metrics.update({f'{kind}/{key}': values[key] for key in ('false_positive_rate', 'auroc')})
         if negatives:
-            tables.append(self._negatives_table(negatives))
+            tables.append(negatives_table(negatives))
         MMLogger.get_current_instance().info('\n' + '\n'.join(tables))
         return metrics
 
@@ -198,20 +207,14 @@ class CIoUMetric(BaseMetric):
                 f'have the splits {splits}. Put both splits into the loader (ConcatDataset), or set '
                 'validation_split'
             )
-        shares = np.mean([result['sweep'] >= 0.5 for result in chosen_by], axis=0)
-        index = int(shares.argmax())
+        index = int(success_rates(np.stack([result['sweep'] for result in chosen_by])).argmax())
         return [dict(result, model=result['sweep'][index]) for result in rest], self.sweep[index]
-
-    @staticmethod
-    def _summarize(results: list[dict], key: str) -> dict[str, float]:
-        summary = summarize_ciou(np.array([result[key] for result in results]))
-        return {name: 100 * summary[name] for name in COLUMNS}
 
     def _negatives(self, results: list[dict], own: list[dict]) -> dict[str, dict]:
         kinds = sorted({result['negative'] for result in results} - {None})
         own_maxima = np.array([result['maximum'] for result in own])
         return {
-            kind: maps_on(
+            kind: negative_audio_rates(
                 own_maxima,
                 np.array([result['maximum'] for result in results if result['negative'] == kind]),
                 self.on_level,
@@ -219,42 +222,3 @@ class CIoUMetric(BaseMetric):
             )
             for kind in kinds
         }
-
-    def _scores_table(self, figures: dict[str, dict], counts: dict[str, int]) -> str:
-        cut = f'threshold {self.threshold:g}' if self.protocol == 'fixed' else self.protocol
-        title = dict(model=f'model ({cut})', whole_image='whole image', centred_box='centered box')
-        rows = [['percent', *COLUMNS.values(), 'clips']]
-        for row, values in figures.items():
-            cells = (f'{values[key]:.2f}' for key in COLUMNS)
-            rows.append([title.get(row, row.removeprefix('class/')), *cells, str(counts[row])])
-        return AsciiTable(rows).table
-
-    def _sweep_table(self, metrics: dict[str, float]) -> str:
-        return AsciiTable(
-            [
-                ['threshold', *(f'{value:g}' for value in self.sweep)],
-                ['cIoU', *(f'{metrics[f"sweep/{value:g}"]:.1f}' for value in self.sweep)],
-            ]
-        ).table
-
-    @staticmethod
-    def _negatives_table(negatives: dict[str, dict]) -> str:
-        rows = [['sound', 'maps that are on', 'AUROC', 'level', 'clips']]
-        first = next(iter(negatives.values()))
-        rows.append(['own', f'{first["own_on"]:.2f}', '', f'{first["level"]:.4f}', str(first['own_clips'])])
-        for kind, values in negatives.items():
-            row = [f'{values["stays_on"]:.2f}', f'{values["auroc"]:.2f}', f'{values["level"]:.4f}']
-            rows.append([kind, *row, str(values['clips'])])
-        return AsciiTable(rows).table
-
-
-def centered_box(shape: tuple[int, int], area: float) -> np.ndarray:
-    """A box in the middle of an image, of its shape, that covers a share of it: (H, W) bool, true within."""
-    region = np.zeros(shape, bool)
-    bounds = []
-    for length in shape:
-        side = max(round(length * area**0.5), 1)
-        start = (length - side) // 2
-        bounds.append(slice(start, start + side))
-    region[tuple(bounds)] = True
-    return region

@@ -1,6 +1,7 @@
 """The rows of a table by condition."""
 
 from collections.abc import Sequence
+from typing import Any
 
 
 def rows_by_condition(conditions: Sequence[dict], keys: Sequence[str]) -> dict[str, list[int]]:
@@ -11,7 +12,7 @@ def rows_by_condition(conditions: Sequence[dict], keys: Sequence[str]) -> dict[s
     """
     rows = {'all': list(range(len(conditions)))}
     for key in keys:
-        chosen = {}
+        chosen: dict[Any, list[int]] = {}
         for index, condition in enumerate(conditions):
             if condition[key] is not None:
                 chosen.setdefault(condition[key], []).append(index)

@@ -6,7 +6,6 @@ Shapes: T segments, K segments of a query.
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
@@ -15,6 +14,7 @@ from terminaltables import AsciiTable
 from mmav.utils.errors import SampleError
 
 from ..functional.event_accuracy import window_accuracy, window_chance
+from .sample_arrays import sample_array
 
 
 @METRICS.register_module()
@@ -47,19 +47,19 @@ class CrossModalityMetric(BaseMetric):
         """Keep the answers of one batch; SampleError as the class says."""
         for sample in data_samples:
             video = f'video {sample.get("video_id")}'
-            for name, hint in (
-                ('pred_start', 'the model must be DCMR or alike, in predict mode'),
-                ('gt_segments', 'the data set must read the seconds of the event'),
-            ):
-                if sample.get(name) is None:
-                    raise SampleError(video, f'has no {name}: {hint}')
-            segments = torch.as_tensor(sample['gt_segments']).cpu().numpy()
+            start = int(
+                sample_array(
+                    sample, 'pred_start', video, 'the model must be DCMR or alike, in predict mode'
+                ).item()
+            )
+            segments = sample_array(
+                sample, 'gt_segments', video, 'the data set must read the seconds of the event'
+            )
             if segments.ndim != 2 or segments.shape[1] != 1:
                 raise SampleError(video, f'gt_segments must be (segments, 1), got {segments.shape}')
             event = np.flatnonzero(segments[:, 0] > 0.5)
             if not len(event) or event[-1] - event[0] != len(event) - 1:
                 raise SampleError(video, f'the event must be one stretch of segments, got {event.tolist()}')
-            start = int(sample['pred_start'])
             if not 0 <= start <= len(segments) - len(event):
                 raise SampleError(
                     video, f'{len(event)} segments from {start} on do not fit into {len(segments)}'

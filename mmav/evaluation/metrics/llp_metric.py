@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
@@ -16,6 +15,7 @@ from terminaltables import AsciiTable
 from mmav.utils.errors import SampleError
 
 from ..functional.llp_f1 import LEVELS, MODALITIES, F1Counts, llp_counts, llp_f1
+from .sample_arrays import sample_array
 
 # key in the returned metrics -> column of the table, as the papers name them
 COLUMNS = dict(audio='Audio', visual='Visual', audio_visual='AV', type_av='Type@AV', event_av='Event@AV')
@@ -116,14 +116,12 @@ class LLPMetric(BaseMetric):
 
 
 def _array_of(sample: dict, name: str, video: str) -> np.ndarray:
-    if sample.get(name) is None:
-        hint = (
-            'the model must be a parser in predict mode'
-            if name.startswith('pred')
-            else 'the data set must read labels of segments, and PackSegmentInputs.gt_keys must name it'
-        )
-        raise SampleError(video, f'has no {name}: {hint}')
-    array = torch.as_tensor(sample[name]).float().cpu().numpy()
+    hint = (
+        'the model must be a parser in predict mode'
+        if name.startswith('pred')
+        else 'the data set must read labels of segments, and PackSegmentInputs.gt_keys must name it'
+    )
+    array = sample_array(sample, name, video, hint)
     if array.ndim != 2 or np.isnan(array).any():
         raise SampleError(video, f'{name} must be (segments, classes) without NaN, got {array.shape}')
     return array

@@ -1,11 +1,9 @@
 """The papers' table: average precision and center distance, over all frames and by condition."""
 
 from collections.abc import Sequence
-from contextlib import redirect_stdout
-from io import StringIO
+from typing import Any
 
 import numpy as np
-from mmdet.datasets.api_wrappers import COCO, COCOeval
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
@@ -13,8 +11,8 @@ from terminaltables import AsciiTable
 
 from mmav.utils.checks import PROTOCOLS, check_choice
 
+from ..coco import coco_average_precision, coco_ground_truth, stack_detections
 from ..functional import center_distance
-from .center_distance_metric import coco_ground_truth, detections
 from .condition_rows import rows_by_condition
 
 # column of the table -> name in the returned metrics
@@ -26,43 +24,6 @@ COLUMNS = {
     'CDy': 'CDy',
     'missed': 'miss_rate',
 }
-
-
-def coco_average_precision(
-    coco: COCO, coco_dets: Sequence[dict], cat_ids: Sequence[int], img_ids: Sequence[int]
-) -> dict[str, float]:
-    """Average precision over some images, in percent and unrounded, by MMDetection's ``COCOeval``.
-
-    Args:
-        coco: The ground truth.
-        coco_dets: Detections in COCO's result format.
-        cat_ids: Categories to average over.
-        img_ids: Images to evaluate on; detections on others are left out.
-
-    Returns:
-        ``mAP`` over IoU 0.50:0.05:0.95, ``mAP_50``, ``mAP_75``. NaN without ground truth.
-    """
-    wanted = set(img_ids)
-    coco_dets = [det for det in coco_dets if det['image_id'] in wanted]
-    if not coco_dets:
-        any_truth = bool(coco.get_ann_ids(img_ids=list(img_ids), cat_ids=list(cat_ids)))
-        return dict.fromkeys(('mAP', 'mAP_50', 'mAP_75'), 0.0 if any_truth else float('nan'))
-    with redirect_stdout(StringIO()):
-        evaluation = COCOeval(coco, coco.loadRes(coco_dets), 'bbox')
-        evaluation.params.catIds = list(cat_ids)
-        evaluation.params.imgIds = list(img_ids)
-        evaluation.params.areaRng = [[0, 1e10]]
-        evaluation.params.areaRngLbl = ['all']
-        evaluation.params.maxDets = [100]
-        evaluation.evaluate()
-        evaluation.accumulate()
-    precision = evaluation.eval['precision']  # (IoU, recall, category, area, max detections)
-
-    def mean(values: np.ndarray) -> float:
-        values = values[values > -1]
-        return 100 * float(values.mean()) if values.size else float('nan')
-
-    return dict(mAP=mean(precision), mAP_50=mean(precision[0]), mAP_75=mean(precision[5]))
 
 
 @METRICS.register_module()
@@ -102,7 +63,7 @@ class MAVDMetric(CocoMetric):
         protocol: str = 'paper',
         score_thr: float = 0.3,
         conditions: Sequence[str] = ('time_of_day', 'motion', 'condition'),
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_choice('MAVDMetric', 'protocol', protocol, PROTOCOLS)
@@ -148,7 +109,7 @@ class MAVDMetric(CocoMetric):
             for bbox, score, label in zip(pred['bboxes'], pred['scores'], pred['labels'])
         ]
         distances = center_distance(
-            [detections(pred['bboxes'], pred['scores'], pred['labels']) for pred in preds],
+            [stack_detections(pred['bboxes'], pred['scores'], pred['labels']) for pred in preds],
             [coco_ground_truth(self._coco_api, img_id, self.cat_ids) for img_id in img_ids],
             np.asarray([(gt['width'], gt['height']) for gt in gts]),
             self.protocol,

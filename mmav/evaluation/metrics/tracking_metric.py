@@ -7,18 +7,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from mmdet.datasets.api_wrappers import COCO
 from mmdet.registry import METRICS, MODELS
 from mmengine.evaluator import BaseMetric
-from mmengine.fileio import get_local_path
 from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 
 from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
 
+from ..coco import coco_ground_truth, load_coco
 from ..functional.tracking import COUNTS, combine_counts, sequence_counts
-from .center_distance_metric import coco_ground_truth
 from .condition_rows import rows_by_condition
 
 # column of the table and name in the returned metrics -> name in tracking_metrics
@@ -108,10 +106,7 @@ class TrackingMetric(BaseMetric):
         self.single_vehicle_only = 'stretches' if single_vehicle_only is True else single_vehicle_only
         self.max_gap = max_gap
         self.conditions = tuple(conditions)
-        self._coco = None
-        if ann_file is not None:
-            with get_local_path(ann_file, backend_args=backend_args) as path:
-                self._coco = COCO(path)
+        self._coco = None if ann_file is None else load_coco(ann_file, backend_args)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep one batch's boxes.
@@ -209,7 +204,7 @@ class TrackingMetric(BaseMetric):
             crowded = [len(frame['truth']) > 1 for frame in frames]
             if self.single_vehicle_only == 'drives' and any(crowded):
                 continue
-            scene = []
+            scene: list[dict] = []
             for frame, several in zip(frames, crowded):
                 left_out = several and bool(self.single_vehicle_only)
                 late = scene and self.max_gap is not None

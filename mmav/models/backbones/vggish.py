@@ -98,9 +98,10 @@ class VGGish(BaseModule):
         self.framing = framing
         self.postprocess = postprocess
         self.log_mel = VGGishLogMel()
-        layers, channels = [], 1
+        layers: list[nn.Module] = []
+        channels = 1
         for width in (64, 'pool', 128, 'pool', 256, 256, 'pool', 512, 512, 'pool'):
-            if width == 'pool':
+            if isinstance(width, str):
                 layers.append(nn.MaxPool2d(2))
             else:
                 layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]

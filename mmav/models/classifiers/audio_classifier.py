@@ -1,6 +1,7 @@
 """A classifier of sounds or images: mmpretrain's, with this project's input."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmdet.registry import MODELS
@@ -54,7 +55,7 @@ class AudioClassifier(ImageClassifier):
         return super().loss(inputs, data_samples)
 
     def predict(
-        self, inputs: Tensor, data_samples: Sequence[DataSample] | None = None, **kwargs
+        self, inputs: Tensor, data_samples: Sequence[DataSample] | None = None, **kwargs: Any
     ) -> list[DataSample]:
         """Classes of a batch (B, C, H, W), ``pred_score`` and ``pred_label``, in the samples or new ones."""
         self._check_labels([sample for sample in data_samples or () if 'gt_label' in sample])

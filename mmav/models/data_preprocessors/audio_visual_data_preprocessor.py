@@ -118,7 +118,7 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
         if spec_augment is not None:
             mask_spectrogram(torch.zeros(0, 1, 1, 1), **spec_augment)  # wrong arguments show at once
         self.pad_size_divisor = pad_size_divisor
-        self._untouched = set()  # modalities whose normalization changes nothing
+        self._untouched: set[str] = set()  # modalities whose normalization changes nothing
         self._register_normalization('audio', audio_mean, audio_std)
         self._register_normalization('acoustic', acoustic_mean, acoustic_std)
         self.bgr_to_rgb = {}
@@ -132,7 +132,7 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
             self._register_normalization(name, options.get('mean', 0.0), options.get('std', 1.0))
 
     def _check_stride(self, stride: int, pad_size_divisor: int) -> None:
-        if self.acoustic_image is None or self.log_mel is not None:
+        if self.audio_size is None or self.acoustic_image is None or self.log_mel is not None:
             raise ValueError(
                 'acoustic_stride is for acoustic images alone: give acoustic_image and no log_mel'
             )
@@ -143,8 +143,8 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
             )
 
     def _register_normalization(self, name: str, mean: Numbers, std: Numbers) -> None:
-        for kind, value in (('mean', mean), ('std', std)):
-            value = torch.as_tensor(value, dtype=torch.float32).reshape(-1, 1, 1)
+        for kind, numbers in (('mean', mean), ('std', std)):
+            value = torch.as_tensor(numbers, dtype=torch.float32).reshape(-1, 1, 1)
             if kind == 'std' and not bool((value > 0).all()):
                 raise ValueError(f'the standard deviation of {name} must be above 0')
             self.register_buffer(f'{name}_{kind}', value, persistent=False)
@@ -247,6 +247,7 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
             image = self.acoustic_image(as_float(sounds['audio']))
         else:
             raise ValueError('acoustic_image needs waveforms, but the batch holds spectrograms')
+        assert self.audio_size is not None  # acoustic_image needs it
         size = [side // self.acoustic_stride for side in self.audio_size]
         image = interpolate(image, size=size, mode='bilinear', align_corners=False)
         return self._normalize(image, 'acoustic')
@@ -268,19 +269,17 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
         if phase.shape[1]:
             audio = torch.cat([audio, (phase + 1) / 2], dim=1)
         if self.audio_size is not None and tuple(audio.shape[-2:]) != self.audio_size:
-            audio = self._resize(audio)
+            audio = self._resize(audio, self.audio_size)
         return self._normalize(audio, 'audio')
 
-    def _resize(self, audio: Tensor) -> Tensor:
-        """Bicubic resizing to ``audio_size``, (B, C, M, T) to (B, C, H, W).
+    def _resize(self, audio: Tensor, size: Sequence[int]) -> Tensor:
+        """Bicubic resizing to ``size``, (B, C, M, T) to (B, C, H, W).
 
         It is linear along each axis, so on a CPU two matrix products give the same, faster.
         """
         if audio.device.type != 'cpu' or audio.requires_grad:
-            return interpolate(audio, size=self.audio_size, mode='bicubic', align_corners=False)
-        rows, columns = (
-            _bicubic_matrix(old, new) for old, new in zip(audio.shape[-2:], self.audio_size, strict=True)
-        )
+            return interpolate(audio, size=size, mode='bicubic', align_corners=False)
+        rows, columns = (_bicubic_matrix(old, new) for old, new in zip(audio.shape[-2:], size, strict=True))
         return rows @ (audio @ columns.t())
 
     def _check_spectrogram(self, spectrogram: Tensor, data_samples: list | None) -> None:

@@ -65,8 +65,8 @@ class SoundLocalizationDataPreprocessor(StackingDataPreprocessor):
         self.spectrogram_scale = spectrogram_scale
         self.bgr_to_rgb = bgr_to_rgb
         self.modality = modality
-        for name, value in (('mean', mean), ('std', std)):
-            value = torch.as_tensor(value, dtype=torch.float32).reshape(-1, 1, 1)
+        for name, numbers in (('mean', mean), ('std', std)):
+            value = torch.as_tensor(numbers, dtype=torch.float32).reshape(-1, 1, 1)
             if len(value) not in (1, 3) or (name == 'std' and not bool((value > 0).all())):
                 raise ValueError(
                     f'{name} of images needs 1 or 3 values{" above 0" * (name == "std")}, '

@@ -102,8 +102,8 @@ class EfficientDetHead(AnchorHead):
     def forward_single(self, x: Tensor, level: int) -> tuple[Tensor, Tensor]:
         """Class logits (N, A * K, H, W) and box deltas (N, A * 4, H, W) of one level (N, C, H, W)."""
         cls_feat = reg_feat = x
-        for conv, norm in zip(self.cls_convs, self.cls_norms[level], strict=True):
+        for conv, norm in zip(self.cls_convs, self.cls_norms[level].children(), strict=True):
             cls_feat = self.act(norm(conv(cls_feat)))
-        for conv, norm in zip(self.reg_convs, self.reg_norms[level], strict=True):
+        for conv, norm in zip(self.reg_convs, self.reg_norms[level].children(), strict=True):
             reg_feat = self.act(norm(conv(reg_feat)))
         return self.conv_cls(cls_feat), self.conv_reg(reg_feat)

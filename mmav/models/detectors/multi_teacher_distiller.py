@@ -4,8 +4,9 @@ Shapes: B samples of a batch; H, W size of the network's input, the same for all
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from mmdet.models.detectors import BaseDetector
@@ -14,7 +15,7 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample, SampleList
 from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
 from mmengine.config import ConfigDict
-from mmengine.model import ModuleDict
+from mmengine.model import BaseDataPreprocessor, ModuleDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
@@ -88,6 +89,9 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
         ValueError: If an option is unknown, nothing is asked of the teachers, a tap does not exist, or the
             teachers' classes or normalization do not fit.
     """
+
+    data_preprocessor: BaseDataPreprocessor
+    teachers: FrozenTeachers
 
     def __init__(
         self,
@@ -236,7 +240,8 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
         labelled = []
         for number, sample in enumerate(samples):
             fused = fuse_predictions(
-                {modality: found[number] for modality, found in predictions.items()}, **self.pseudo_labels
+                {modality: found[number] for modality, found in predictions.items()},
+                **(self.pseudo_labels or {}),
             )
             height, width = sample.img_shape[:2]
             boxes = fused.bboxes * fused.bboxes.new_tensor(sample.scale_factor).repeat(2)
@@ -270,7 +275,7 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
         return batch_inputs[self.student_modality]
 
     def _require_inputs(self, batch_inputs: Inputs) -> None:
-        given = () if isinstance(batch_inputs, Tensor) else batch_inputs
+        given: Container[str] = () if isinstance(batch_inputs, Tensor) else batch_inputs
         missing = [name for name in (self.student_modality, *self.teachers) if name not in given]
         if missing:
             raise KeyError(
@@ -288,7 +293,14 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
             )
 
     def _load_from_state_dict(
-        self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        self,
+        state_dict: Mapping[str, Any],
+        prefix: str,
+        local_metadata: dict,
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
     ) -> None:
         start = f'{prefix}teachers.'
         others = {name: value for name, value in state_dict.items() if not name.startswith(start)}

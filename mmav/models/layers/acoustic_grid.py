@@ -14,7 +14,7 @@ from mmav.structures import Rig
 
 
 def grid_targets(
-    rig: Rig, grid: tuple[int, int], max_distance: float = 40.0, source_height: float = 0.5
+    rig: Rig, grid: Sequence[int], max_distance: float = 40.0, source_height: float = 0.5
 ) -> tuple[np.ndarray, np.ndarray]:
     """What an array is steered at for each cell of a grid over the cropped image.
 
@@ -58,7 +58,8 @@ def band_bins(
         ValueError: If a band reaches above half of the sample rate or holds no bin.
     """
     frequencies = np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
-    found, stretches = [], []
+    found: list[np.ndarray] = []
+    stretches = []
     for low, high in pairwise(band_edges):
         name = f'band_edges: the band {low:g} to {high:g} Hz'
         if high > sample_rate / 2:

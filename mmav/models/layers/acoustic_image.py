@@ -113,6 +113,17 @@ class AcousticImage(nn.Module):
         (torch.Size([1, 17, 1, 5]), tensor(2))
     """
 
+    window: Tensor
+    bins: Tensor
+    frequencies: Tensor
+    targets: Tensor
+    cells: Tensor
+    microphone_positions: Tensor
+    microphone_gains: Tensor
+    microphone_delays: Tensor
+    axes: Tensor
+    alpha: Tensor
+
     def __init__(
         self,
         rig: Rig | Mapping[str, Any] | str,
@@ -200,12 +211,12 @@ class AcousticImage(nn.Module):
             else:
                 self.register_buffer(f'microphone_{name}', value, persistent=False)
         pattern = rig.directivity if self.directivity == 'rig' else Directivity.from_value(self.directivity)
-        if pattern is not None and rig.microphone_axes is None:
-            raise ValueError(
-                f'directivity {self.directivity} needs microphone_axes, which the rig does not have'
-            )
         self._directional = pattern is not None
-        if self._directional:
+        if pattern is not None:
+            if rig.microphone_axes is None:
+                raise ValueError(
+                    f'directivity {self.directivity} needs microphone_axes, which the rig does not have'
+                )
             self.register_buffer('axes', torch.from_numpy(rig.microphone_axes.copy()), persistent=False)
             self.register_buffer('alpha', torch.from_numpy(pattern.alpha_at(frequencies)), persistent=False)
         self._reflection = 0.0 if rig.ground is None else rig.ground.reflection
@@ -294,9 +305,9 @@ class AcousticImage(nn.Module):
     def _covariance_and_level(self, waveform: Tensor, live: Tensor) -> tuple[Tensor, Tensor]:
         """Covariance (B, S, F, M, M) and level (B, K) in decibel."""
         times = frame_times(waveform.shape[-1], self.n_fft, self.hop_length, self.sample_rate)
-        weights = window_weights(self.windows, times)
-        spans = [slice(int(frames[0]), int(frames[-1]) + 1) for frames in map(np.flatnonzero, weights)]
-        weights = torch.from_numpy(weights).to(self.window)
+        of_frames = window_weights(self.windows, times)
+        spans = [slice(int(frames[0]), int(frames[-1]) + 1) for frames in map(np.flatnonzero, of_frames)]
+        weights = torch.from_numpy(of_frames).to(self.window)
         covariances, powers = [], []
         for clip in waveform:  # one at a time, which stays in a processor's cache
             spectrum = self._spectrum(clip)  # (M, F, T)

@@ -130,7 +130,7 @@ class AudioGuidedTripletAttention(nn.Module):
         if self.channel:
             visual = visual * self._channel_attention(visual, audio)[:, :, None]
         if self.spatial:
-            correlation = 0
+            correlation: Tensor | int = 0
             if self.mfb:
                 correlation = self._mfb_correlation(visual, audio)  # (B, T, L, d_o)
             if self.temporal:

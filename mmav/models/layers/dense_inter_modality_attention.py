@@ -5,6 +5,8 @@ Shapes: B videos, T segments of the querying modality, S of the other, D channel
 d = D / n channels of a head.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmcv.cnn.bricks.transformer import FFN
@@ -56,7 +58,7 @@ class DenseInterModalityAttention(nn.MultiheadAttention):
         self.alpha = alpha
         self.protocol = protocol
 
-    def forward(
+    def forward(  # type: ignore[override]  # keys and values are of two modalities here
         self,
         query: Tensor,
         own: Tensor,
@@ -122,7 +124,12 @@ class DIMALayer(nn.Module):
     """
 
     def __init__(
-        self, embed_dims: int, num_heads: int, feedforward_channels: int, dropout: float = 0.0, **attention
+        self,
+        embed_dims: int,
+        num_heads: int,
+        feedforward_channels: int,
+        dropout: float = 0.0,
+        **attention: Any,
     ) -> None:
         super().__init__()
         self.attention = DenseInterModalityAttention(embed_dims, num_heads, dropout, **attention)

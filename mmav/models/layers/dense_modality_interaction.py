@@ -89,11 +89,9 @@ class DenseModalityInteraction(nn.Module):
         """
         features = dict(visual=visual, audio=audio)
         valid = dict(visual=visual_valid, audio=audio_valid)
+        padding = {name: None if mask is None else ~mask for name, mask in valid.items()}
         own = {
-            name: self.encoder[name](
-                self.input_proj[name](values),
-                src_key_padding_mask=None if valid[name] is None else ~valid[name],
-            )
+            name: self.encoder[name](self.input_proj[name](values), src_key_padding_mask=padding[name])
             for name, values in features.items()
         }
         outputs = dict(v_self=own['visual'], a_self=own['audio'])

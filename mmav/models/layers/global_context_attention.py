@@ -23,7 +23,7 @@ class SegmentAttention(nn.MultiheadAttention):
     def __init__(self, embed_dims: int, num_heads: int = 1, dropout: float = 0.0) -> None:
         super().__init__(embed_dims, num_heads, dropout=dropout, batch_first=True)
 
-    def forward(self, query: Tensor, source: Tensor) -> Tensor:
+    def forward(self, query: Tensor, source: Tensor) -> Tensor:  # type: ignore[override]  # keys are values
         """Attend.
 
         Args:
@@ -61,7 +61,7 @@ class GlobalContextAttention(SegmentAttention):
         mean = segments.mean(1, keepdim=True).expand_as(segments)
         return self.norm(segments + self.context(torch.cat((segments, mean), dim=2)))
 
-    def forward(self, query: Tensor, source: Tensor) -> Tensor:
+    def forward(self, query: Tensor, source: Tensor) -> Tensor:  # type: ignore[override]  # as above
         """Attend: segments (B, T, D) ask, (B, S, D) give keys and values; the same for self-attention."""
         asking = self.local_context(query)
         asked = asking if source is query else self.local_context(source)

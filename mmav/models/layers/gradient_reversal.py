@@ -1,17 +1,19 @@
 """Gradient reversal of Ganin et al., "Domain-adversarial training of neural networks" (JMLR 2016)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 
 class _Reverse(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, weight: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: float) -> Tensor:
         ctx.weight = weight
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return -ctx.weight * gradient, None
 
 

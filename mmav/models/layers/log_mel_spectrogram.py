@@ -49,6 +49,9 @@ class LogMelSpectrogram(nn.Module):
             mirror image, as PANNs do. Defaults to 'constant'.
     """
 
+    window: Tensor
+    filters: Tensor
+
     def __init__(
         self,
         sample_rate: int = 44100,
@@ -108,10 +111,10 @@ class LogMelSpectrogram(nn.Module):
 
     def settings(self) -> dict:
         """What determines the values, as plain types: the constructor's arguments."""
-        names = ('sample_rate', 'n_fft', 'hop_length', 'n_mels', 'reference', 'f_min', 'f_max', 'amin')
-        names += ('top_db', 'phase_channels')
+        names = ['sample_rate', 'n_fft', 'hop_length', 'n_mels', 'reference', 'f_min', 'f_max', 'amin']
+        names += ['top_db', 'phase_channels']
         if self.pad_mode != 'constant':  # stores older than the option do not name it
-            names += ('pad_mode',)
+            names.append('pad_mode')
         return {name: getattr(self, name) for name in names}
 
     def num_frames(self, num_samples: int) -> int:
@@ -170,8 +173,8 @@ class LogMelSpectrogram(nn.Module):
     def _stream_mel_power(self, waveform: Tensor) -> Tensor:
         """The same for a CPU, where fresh memory costs more than the arithmetic.
 
-        A few frames at a time go through the same room, which stays in the cache; it is one piece, which the
-        allocator keeps between calls.
+        A few frames at a time go through the same buffer, which stays in the cache; it is one piece, which
+        the allocator keeps between calls.
         """
         (num_mics, num_samples), half = waveform.shape, self.n_fft // 2
         num_frames, num_bins = self.num_frames(num_samples), half + 1

@@ -3,6 +3,8 @@
 Shapes: L samples, N length of a frame in samples, F frequency bins, T frames.
 """
 
+from collections.abc import Callable
+
 import torch
 from mmdet.registry import MODELS
 from torch import Tensor, nn
@@ -31,6 +33,9 @@ class LogSpectrogram(nn.Module):
         double_precision: Take the Fourier transform in float64. False (float32): faster, and a few
             1e-5 off in quiet bins beside loud ones. Defaults to True.
     """
+
+    window: Tensor
+    density: Tensor
 
     def __init__(
         self,
@@ -67,7 +72,7 @@ class LogSpectrogram(nn.Module):
         """Frames of a waveform of ``num_samples`` samples."""
         return (num_samples - self.n_fft) // self.hop_length + 1
 
-    def _apply(self, fn, recurse: bool = True) -> 'LogSpectrogram':
+    def _apply(self, fn: Callable, recurse: bool = True) -> 'LogSpectrogram':
         """Move to another device, but keep the precision: the model's is not the transform's."""
         window, density = self.window, self.density
         super()._apply(fn, recurse)

@@ -26,7 +26,7 @@ def mel_filters() -> np.ndarray:
     librosa's and torchaudio's HTK filters have the same corners, but are straight over hertz.
     """
 
-    def mel(hertz: np.ndarray) -> np.ndarray:
+    def mel(hertz: np.ndarray | float) -> np.ndarray:
         return 1127.0 * np.log1p(np.asarray(hertz) / 700.0)
 
     bins = mel(np.linspace(0.0, SAMPLE_RATE / 2, N_FFT // 2 + 1))[:, None]
@@ -48,6 +48,9 @@ class VGGishLogMel(nn.Module):
     The Fourier transform is taken in float64, or a quiet band beside a loud one would be off by more than
     1e-4.
     """
+
+    window: Tensor
+    filters: Tensor
 
     def __init__(self) -> None:
         super().__init__()

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..losses.max_similarity_contrastive_loss import cosine_maps, paired_cosine_maps
 from ..utils.frozen_module import HiddenSubmodules
+from .avc_teachers import AVCTeachers
 
 # What is not loaded (section 3.6 leaves it open; as EZ-VSL does it).
 FRESH_WEIGHTS = (
@@ -95,11 +96,12 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
                 'AVCLocalizer: teachers have no work without audio_hint=dict(type="FeatureHintLoss", ...) or '
                 'visual_hint'
             )
-        self.teachers = None
+        self.teachers: AVCTeachers | None = None
         if teachers is not None:
-            self.hide('teachers', MODELS.build(teachers))
-        if self.teachers is not None and data_preprocessor is not None:
-            self.teachers.check_pictures(self.data_preprocessor)
+            frozen = MODELS.build(teachers)
+            self.hide('teachers', frozen)
+            if data_preprocessor is not None:
+                frozen.check_pictures(self.data_preprocessor)
 
     def init_weights(self) -> None:
         """Initialize the student and read the checkpoints of teachers on line."""

@@ -4,11 +4,13 @@ Shapes: B samples; C length of an embedding; h, w size of a feature map.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from mmdet.registry import MODELS
 from mmdet.utils import ConfigType, OptConfigType
 from mmengine.logging import print_log
+from mmengine.model import BaseDataPreprocessor
 from torch import Tensor, nn
 
 from mmav.utils.run_parameters import hash_json, hash_weights
@@ -73,13 +75,14 @@ class AVCTeachers(FrozenModule, nn.ModuleDict):
                 f'the teachers {lacking} have no weights: --cfg-options {options} (with model. before it for '
                 'teachers on line); prediction does not need them'
             )
+        teacher: Any
         for name, teacher in self.items():
             if hasattr(teacher, 'init_weights'):
                 teacher.init_weights()
             print_log(f'teacher {name}: {_checkpoint(self.configs[name]) or "untrained"}', logger='current')
         self.ready = True
 
-    def check_pictures(self, data_preprocessor: nn.Module) -> None:
+    def check_pictures(self, data_preprocessor: BaseDataPreprocessor) -> None:
         """ValueError unless images are normalized as those of the visual teacher, where that is known."""
         own = getattr(self['visual'], 'picture_preprocessor', None) if 'visual' in self else None
         trained, given = (picture_normalization(module) for module in (own, data_preprocessor))

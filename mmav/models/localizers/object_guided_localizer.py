@@ -6,6 +6,7 @@ Shapes: B samples; H, W size of an image, h, w of a map.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmdet.registry import MODELS
@@ -47,6 +48,8 @@ class ObjectGuidedLocalizer(HiddenSubmodules, BaseModel):
     Raises:
         ValueError: If there is not one weight for each map, or a weight is negative.
     """
+
+    guides: nn.ModuleDict
 
     def __init__(
         self,
@@ -98,11 +101,11 @@ class ObjectGuidedLocalizer(HiddenSubmodules, BaseModel):
             )
         return results
 
-    def state_dict(self, *args, **kwargs) -> dict[str, Tensor]:
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """The localizer's, under its own names."""
         return self.localizer.state_dict(*args, **kwargs)
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
         # Names of state_dict() above to those of the modules; this very dict is what they are loaded from.
         for name in [name for name in state_dict if name.startswith(prefix)]:
             state_dict[f'{prefix}localizer.{name[len(prefix) :]}'] = state_dict.pop(name)

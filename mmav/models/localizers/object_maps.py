@@ -6,6 +6,7 @@ Shapes: B images; H, W their size, h, w that of a feature map; Q queries of a DE
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmdet.registry import MODELS
@@ -110,6 +111,8 @@ class DETRObjectMap(ObjectMap):
     Raises:
         ValueError: If the model is no DETR.
     """
+
+    model: Any  # mmdet's DETR
 
     def __init__(
         self, checkpoint: str | None = None, model: OptConfigType = None, score_thr: float = 0.3

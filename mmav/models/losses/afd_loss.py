@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import torch.nn.functional as F
 from mmdet.registry import MODELS
+from mmengine.model import constant_init
 from torch import Tensor, nn
 
 from mmav.utils.checks import check_positive
@@ -55,8 +56,7 @@ class ChannelAttention(nn.Module):
         super().__init__()
         hidden = max(channels // reduction, 1)
         self.layers = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels))
-        nn.init.zeros_(self.layers[-1].weight)
-        nn.init.zeros_(self.layers[-1].bias)
+        constant_init(self.layers[-1], 0)
 
     def forward(self, feat: Tensor) -> Tensor:
         """Weigh the channels of (B, C, H, W): (B, C), of sum 1."""
@@ -137,4 +137,4 @@ class AFDLoss(FeatureDistillationLoss):
 
     def pair_loss(self, student: Tensor, teacher: Tensor, level: int, teacher_index: int) -> Tensor:
         """:func:`afd_loss` with the attention of this teacher and level."""
-        return afd_loss(student, teacher, self.attentions[teacher_index][level](teacher))
+        return afd_loss(student, teacher, self.attentions.get_submodule(f'{teacher_index}.{level}')(teacher))

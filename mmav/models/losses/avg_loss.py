@@ -11,6 +11,8 @@ Over all pairs of snippets i, j, with <., .> the cosine similarity of their embe
     multi (5)   uni + cross
 """
 
+from typing import Any
+
 import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
@@ -57,7 +59,7 @@ def pair_hinge_loss(
     return positives.sum() / number.clamp_min(1) + negatives.sum() / others.clamp_min(1)
 
 
-def unimodal_avg_loss(audio: Tensor, visual: Tensor, is_positive: Tensor, **options) -> Tensor:
+def unimodal_avg_loss(audio: Tensor, visual: Tensor, is_positive: Tensor, **options: Any) -> Tensor:
     """Eq. (3).
 
     Args:
@@ -79,7 +81,7 @@ def unimodal_avg_loss(audio: Tensor, visual: Tensor, is_positive: Tensor, **opti
     )
 
 
-def cross_modal_avg_loss(audio: Tensor, visual: Tensor, is_positive: Tensor, **options) -> Tensor:
+def cross_modal_avg_loss(audio: Tensor, visual: Tensor, is_positive: Tensor, **options: Any) -> Tensor:
     """Eq. (4); arguments and result as in :func:`unimodal_avg_loss`.
 
     Example:

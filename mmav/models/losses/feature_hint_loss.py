@@ -77,7 +77,7 @@ class FeatureHintLoss(nn.Module):
         self.loss_weight = loss_weight
         self.normalize = normalize
         self.projection = None
-        if student_channels is not None:
+        if student_channels is not None and teacher_channels is not None:
             self.projection = nn.Linear(student_channels, teacher_channels)
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:

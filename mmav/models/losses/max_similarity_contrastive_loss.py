@@ -5,6 +5,8 @@ Gerkmann and Frintrop, "Acoustic and visual knowledge distillation for contrasti
 Shapes: B pairs of a batch, A sounds, V images, C length of an embedding, h, w size of a feature map.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
@@ -72,13 +74,13 @@ class GatherWithGradients(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, rows: Tensor) -> Tensor:
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
         """Gather."""
         ctx.first, ctx.number = get_rank() * len(rows), len(rows)
         return torch.cat(all_gather(rows.contiguous()))
 
     @staticmethod
-    def backward(ctx, grads: Tensor) -> Tensor:
+    def backward(ctx: Any, grads: Tensor) -> Tensor:
         """Sum what all processes' losses ask of this process's rows."""
         grads = grads.clone(memory_format=torch.contiguous_format)
         all_reduce(grads, op='sum')

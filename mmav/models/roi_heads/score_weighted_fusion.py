@@ -5,6 +5,7 @@ Shapes: N RoIs, C channels, h and w size of a RoI's feature.
 
 import torch
 from mmdet.registry import MODELS
+from mmengine.model import xavier_init
 from torch import Tensor, nn
 
 
@@ -24,7 +25,8 @@ def init_as_mean(conv: nn.Conv2d, total: float = 1.0) -> None:
     with torch.no_grad():
         identity = torch.eye(channels, dtype=conv.weight.dtype, device=conv.weight.device)
         conv.weight.copy_(identity.repeat(1, groups)[:, :, None, None] * (total / groups))
-        nn.init.zeros_(conv.bias)
+        if conv.bias is not None:
+            nn.init.zeros_(conv.bias)
 
 
 @MODELS.register_module()
@@ -55,8 +57,7 @@ class ScoreWeightedFusion(nn.Module):
         if init == 'sum':
             init_as_mean(self.conv, total=2.0 if use_weights else 1.0)
         elif init == 'random':
-            nn.init.xavier_uniform_(self.conv.weight)
-            nn.init.zeros_(self.conv.bias)
+            xavier_init(self.conv, distribution='uniform')
         else:
             raise ValueError(f"ScoreWeightedFusion: init must be 'sum' or 'random', got {init!r}")
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mmav.structures import SegmentDataSample
 
-from .segment_model import Inputs, Samples, SegmentModel, mean_per_segment, receivers, take_inputs
+from .segment_model import Inputs, Samples, SegmentModel, ensure_data_samples, mean_per_segment, select_inputs
 from .similarity_graph import semantic_components
 
 
@@ -82,7 +82,7 @@ class AVGPretrainer(SegmentModel):
 
     def _features(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """(B, T, channels) of sound and of image."""
-        audio, visual = take_inputs(inputs, self.channels)
+        audio, visual = select_inputs(inputs, self.channels)
         if audio.shape[1] > len(self.position_embedding):
             raise ValueError(
                 f'videos of {audio.shape[1]} segments: max_segments is {len(self.position_embedding)}'
@@ -125,7 +125,7 @@ class AVGPretrainer(SegmentModel):
         """Embeddings of a batch as data samples, ``pred_audio_embeds`` and ``pred_visual_embeds`` (T, D)."""
         embeds = self.outputs(inputs)
         audio, visual = embeds['audio_embeds'], embeds['visual_embeds']
-        data_samples = receivers(data_samples, *audio.shape[:2])
+        data_samples = ensure_data_samples(data_samples, *audio.shape[:2])
         for index, sample in enumerate(data_samples):
             sample.pred_audio_embeds, sample.pred_visual_embeds = audio[index], visual[index]
         return data_samples

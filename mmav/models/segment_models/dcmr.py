@@ -5,6 +5,7 @@ Shapes: B videos, T segments, D channels of the embeddings, K segments of a vide
 W = T - K + 1 windows.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -24,9 +25,9 @@ from .segment_model import (
     Samples,
     SegmentModel,
     check_same_segments,
-    receivers,
+    ensure_data_samples,
+    select_inputs,
     stack_labels,
-    take_inputs,
 )
 
 # Queried modality and the one that is searched, as the outputs begin.
@@ -103,7 +104,7 @@ class DCMR(SegmentModel):
 
     def outputs(self, inputs: Inputs) -> dict[str, Tensor]:
         """All named tensors, see the class."""
-        visual, audio = take_inputs(inputs, self.channels)
+        visual, audio = select_inputs(inputs, self.channels)
         check_same_segments(visual, audio)
         mask = query_segments(inputs, audio.shape[:2])
         valid = None if self.query_context else mask
@@ -141,7 +142,7 @@ class DCMR(SegmentModel):
         """Where the query belongs, see the class; labels of the data set are not read."""
         scores = self.outputs(inputs)['window_scores']
         lengths = (inputs['query_mask'] > 0.5).sum(1)
-        data_samples = receivers(data_samples, *inputs['audio'].shape[:2])
+        data_samples = ensure_data_samples(data_samples, *inputs['audio'].shape[:2])
         for index, sample in enumerate(data_samples):
             windows = scores[index][torch.isfinite(scores[index])]
             sample.pred_start = windows.argmax()
@@ -150,7 +151,7 @@ class DCMR(SegmentModel):
         return data_samples
 
 
-def query_segments(inputs: Inputs, shape: tuple[int, int]) -> Tensor:
+def query_segments(inputs: Inputs, shape: Sequence[int]) -> Tensor:
     """Which segments are the query's, (B, T) bool, by ``query_mask``.
 
     Raises:

@@ -23,13 +23,13 @@ from .segment_model import (
     Samples,
     SegmentModel,
     check_same_segments,
-    receivers,
+    ensure_data_samples,
+    select_inputs,
     stack_labels,
-    take_inputs,
 )
 
 # What differs between the two ways of supervision, in the paper (lambda) and the released program.
-DEFAULTS = dict(
+DEFAULTS: dict[str, dict[str, Any]] = dict(
     fully=dict(fusion_heads=4, unimodal_weight=0.1, dima_dropout=0.02),
     weakly=dict(fusion_heads=2, unimodal_weight=0.08, dima_dropout=0.1),
 )
@@ -151,7 +151,7 @@ class DMIN(SegmentModel):
 
     def outputs(self, inputs: Inputs) -> dict[str, Tensor]:
         """All named tensors, see the class."""
-        visual, audio = take_inputs(inputs, self.channels, maps=('visual',))
+        visual, audio = select_inputs(inputs, self.channels, maps=('visual',))
         check_same_segments(visual, audio)
         visual = self.visual_fc(visual)
         if self.agta is None:
@@ -201,7 +201,7 @@ class DMIN(SegmentModel):
     def predict(self, inputs: Inputs, data_samples: Samples | None = None) -> list[SegmentDataSample]:
         """Labels of the segments, see the class; labels of the data set are not read."""
         outputs = self.outputs(inputs)
-        data_samples = receivers(data_samples, *inputs['audio'].shape[:2])
+        data_samples = ensure_data_samples(data_samples, *inputs['audio'].shape[:2])
         relevance = outputs['is_event_logits'].flatten(1).sigmoid()
         logits = outputs['raw_logits' if self.weakly else 'event_logits']
         labels = assign_labels(relevance, logits, self.num_categories, self.relevance_thr)

@@ -23,10 +23,10 @@ from .segment_model import (
     Inputs,
     Samples,
     SegmentModel,
+    ensure_data_samples,
     mean_per_segment,
-    receivers,
+    select_inputs,
     stack_labels,
-    take_inputs,
 )
 
 
@@ -121,7 +121,7 @@ class HybridAttentionParser(SegmentModel):
 
     def extract_feat(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Features of the segments of sound and image, (B, T, D) each, in front of the pooling."""
-        audio, visual, *rest = take_inputs(inputs, self.channels)
+        audio, visual, *rest = select_inputs(inputs, self.channels)
         # The mean before the linear layer: the same, for an eighth of the work.
         visual = self.visual_embedding(mean_per_segment(visual, audio.shape[1], 'visual'))
         for visual_st in rest:
@@ -168,7 +168,7 @@ class HybridAttentionParser(SegmentModel):
         frame_prob, global_prob = probs['frame_prob'], probs['global_prob']
         if self.video_threshold is not None:
             frame_prob = frame_prob * (global_prob >= self.video_threshold)[:, None, None]
-        data_samples = receivers(data_samples, *frame_prob.shape[:2])
+        data_samples = ensure_data_samples(data_samples, *frame_prob.shape[:2])
         for index, sample in enumerate(data_samples):
             sample.pred_audio, sample.pred_visual = frame_prob[index].unbind(1)
             sample.pred_events = global_prob[index]

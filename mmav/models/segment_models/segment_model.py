@@ -55,7 +55,7 @@ class SegmentModel(BaseModel):
             self.to(dtype)
 
 
-def take_inputs(inputs: Inputs, channels: dict[str, int], maps: Sequence[str] = ()) -> list[Tensor]:
+def select_inputs(inputs: Inputs, channels: dict[str, int], maps: Sequence[str] = ()) -> list[Tensor]:
     """Features (B, S, channels), or (B, S, H, W, channels) for ``maps``, that a model reads, in its order.
 
     Raises:
@@ -114,7 +114,9 @@ def stack_labels(
     return targets.to(like.device, full_precision_dtype(like))
 
 
-def receivers(samples: Samples | None, num_videos: int, num_segments: int) -> list[SegmentDataSample]:
+def ensure_data_samples(
+    samples: Samples | None, num_videos: int, num_segments: int
+) -> list[SegmentDataSample]:
     """What receives predictions of each video: the samples, or new ones."""
     if samples is None:
         return [SegmentDataSample(metainfo=dict(num_segments=num_segments)) for _ in range(num_videos)]

@@ -18,7 +18,7 @@ FEW_PAIRS = 200
 class IoUTracker(FrameTracker):
     """Tracker of MM-DistillNet: consecutive frames are linked by the overlap of their boxes alone.
 
-    A tracklet starts with a box of a score above ``init_score_thr`` that no tracklet claims. In each frame
+    A tracklet starts with a box of a score above ``init_score_thr`` that is in no tracklet. In each frame
     active tracklets and boxes of the same class are paired one to one so that the sum of their IoU is
     greatest, where only an IoU above ``iou_thr`` counts; a tracklet without a box ends. Boxes that neither
     continue nor start a tracklet belong to none.
@@ -97,31 +97,31 @@ class IoUTracker(FrameTracker):
             ValueError: The arrays differ in length, or a box that overlaps a tracklet holds NaN.
         """
         corners = _to_numpy(bboxes).reshape(-1, 4)
-        bboxes = corners.tolist()
-        scores = _to_numpy(scores)
-        labels = [0] * len(bboxes) if labels is None else _to_numpy(labels).tolist()
-        if not len(bboxes) == len(scores) == len(labels):
-            raise ValueError(f'{len(bboxes)} boxes, {len(scores)} scores and {len(labels)} labels')
+        boxes = corners.tolist()
+        score = _to_numpy(scores)
+        classes = [0] * len(boxes) if labels is None else _to_numpy(labels).tolist()
+        if not len(boxes) == len(score) == len(classes):
+            raise ValueError(f'{len(boxes)} boxes, {len(score)} scores and {len(classes)} labels')
 
-        ids = [-1] * len(bboxes)
+        ids = [-1] * len(boxes)
         missed = [count + 1 for count in self._missed]
         # compared in the precision of the scores
-        usable = [box for box, use in enumerate((scores >= self.score_thr).tolist()) if use]
-        for tracklet, box in self._associate(corners, bboxes, labels, usable):
+        usable = [box for box, use in enumerate((score >= self.score_thr).tolist()) if use]
+        for tracklet, box in self._associate(corners, boxes, classes, usable):
             ids[box] = self._ids[tracklet]
-            self._bboxes[tracklet] = bboxes[box]
+            self._bboxes[tracklet] = boxes[box]
             missed[tracklet] = 0
         self._missed = missed
         ended = [tracklet for tracklet, count in enumerate(missed) if count > self.patience]
         for tracklet in reversed(ended):
             del self._ids[tracklet], self._labels[tracklet], self._bboxes[tracklet], missed[tracklet]
-        for box, sure in enumerate((scores > self.init_score_thr).tolist()):
+        for box, sure in enumerate((score > self.init_score_thr).tolist()):
             if sure and ids[box] < 0:
                 self._last_id += 1
                 ids[box] = self._last_id
                 self._ids.append(self._last_id)
-                self._labels.append(labels[box])
-                self._bboxes.append(bboxes[box])
+                self._labels.append(classes[box])
+                self._bboxes.append(boxes[box])
                 self._missed.append(0)
         return np.array(ids, dtype=np.int64)
 

@@ -1,7 +1,8 @@
 """Features from inside a detector while it does its work, so that nothing is computed twice."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -25,7 +26,7 @@ def tap_features(detector: nn.Module, taps: Iterable[str]) -> Iterator[dict[str,
     """
     found: dict[str, tuple[Tensor, ...]] = {}
 
-    def recorder(tap: str):
+    def recorder(tap: str) -> Callable[[nn.Module, tuple, Any], None]:
         def record(module: nn.Module, inputs: tuple, output: Tensor | Sequence[Tensor]) -> None:
             found[tap] = (output,) if isinstance(output, Tensor) else tuple(output)
 

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 
 import torch
+from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample, SampleList
 from mmdet.utils import ConfigType
 from mmengine.config import Config
 from mmengine.logging import print_log
+from mmengine.model import BaseDataPreprocessor
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
@@ -48,7 +50,7 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
     def __init__(
         self,
         teachers: Mapping[str, ConfigType],
-        data_preprocessor: nn.Module | None = None,
+        data_preprocessor: BaseDataPreprocessor | None = None,
         allow_untrained: bool = False,
     ) -> None:
         super().__init__()
@@ -59,6 +61,7 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
         self.classes: dict[str, Sequence[str] | None] = {}
         self.class_maps: dict[str, Mapping[str, str]] = {}
         self.ready: dict[str, bool] = {}
+        self.targets: Sequence[str] | None = None
         for modality, options in teachers.items():
             where = f'teachers.{modality}'
             unknown = set(options) - OPTIONS
@@ -169,6 +172,7 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
         """
         features: dict[str, Features] = {}
         predictions: dict[str, list[InstanceData]] = {}
+        teacher: BaseDetector
         for modality, teacher in self.items():
             with tap_features(teacher, taps.get(modality, ())) as features[modality]:
                 if predict:
@@ -185,11 +189,18 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
     def _as_labels(self, modality: str, result: DetDataSample) -> InstanceData:
         boxes = as_label_boxes(result.pred_instances, result.ori_shape)
         names = self.classes[modality]
-        return boxes if names is None else map_labels(boxes, names, self.targets, self.class_maps[modality])
+        if names is None:
+            return boxes
+        assert self.targets is not None  # or map_classes would have refused the names
+        return map_labels(boxes, names, self.targets, self.class_maps[modality])
 
 
 def _check_normalization(
-    where: str, modality: str, model: ConfigType, teacher: nn.Module, data_preprocessor: nn.Module | None
+    where: str,
+    modality: str,
+    model: ConfigType,
+    teacher: BaseDetector,
+    data_preprocessor: BaseDataPreprocessor | None,
 ) -> None:
     if model.get('data_preprocessor') is None or data_preprocessor is None:
         return

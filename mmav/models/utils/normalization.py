@@ -1,10 +1,12 @@
 """How a data preprocessor normalizes images, so that a teacher and its student can be compared."""
 
 import torch
-from torch import nn
+from mmengine.model import BaseDataPreprocessor
 
 
-def picture_normalization(preprocessor: nn.Module, modality: str = 'rgb') -> tuple[list, list, bool] | None:
+def picture_normalization(
+    preprocessor: BaseDataPreprocessor, modality: str = 'rgb'
+) -> tuple[list, list, bool] | None:
     """A preprocessor's mean and standard deviation, of values 0..255, and whether it swaps blue and red.
 
     It is ``AudioVisualDataPreprocessor``, of one modality, ``SoundLocalizationDataPreprocessor`` or one of

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.model import kaiming_init, update_init_info
@@ -102,7 +103,7 @@ class StrictPretrained:
             # mmengine initializes children after their parent: it must not undo what is loaded here.
             for child in target.modules():
                 if child is not module and hasattr(child, 'init_weights'):
-                    child.is_init = True
+                    child.is_init = True  # type: ignore[assignment]  # torch's stubs know modules and tensors
         if hasattr(module, '_params_init_info'):
             update_init_info(module, init_info=f'StrictPretrained: loaded from {self.checkpoint}')
 
@@ -122,7 +123,7 @@ class StrictPretrained:
         for name in INPUT_CONVS:
             if name not in state_dict:
                 continue
-            conv = target.get_submodule(name.rpartition('.')[0])
+            conv: Any = target.get_submodule(name.rpartition('.')[0])
             if conv.in_channels == state_dict[name].shape[1]:
                 continue
             if self.in_channels == 'adapt':

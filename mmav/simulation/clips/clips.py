@@ -62,7 +62,7 @@ class ClipConfig(SimulatorConfig):
     audio_ext: str = 'wav'
     jpeg_quality: int = 92
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks = dict(
             clips=len(self.clips) == 4 and min(self.clips) >= 0 and sum(self.clips) > 0,
             kinds=len(set(self.kinds)) >= 3 and set(self.kinds) <= set(KINDS),
@@ -172,7 +172,7 @@ def sample_clip(config: ClipConfig, split: str, index: int) -> ClipScene:
     rng = np.random.default_rng((config.seed, zlib.crc32(split.encode()), index))
     kinds = list(config.kinds)
     kind = kinds.pop(rng.integers(len(kinds)))
-    size = tuple(int(side) for side in rng.integers(config.picture[0], config.picture[1] + 1, 2))
+    width, height = (int(side) for side in rng.integers(config.picture[0], config.picture[1] + 1, 2))
     two, several, offscreen = rng.random(3) < (
         config.two_share,
         config.several_share,
@@ -184,7 +184,7 @@ def sample_clip(config: ClipConfig, split: str, index: int) -> ClipScene:
     shown = [others[0] if offscreen else kind]
     if two:
         shown.append(kind if several and not offscreen else others[1])
-    boxes = _boxes(len(shown), size, config.area, rng)
+    boxes = _boxes(len(shown), (width, height), config.area, rng)
     order = rng.permutation(len(shown))
     things = []
     for place, number in enumerate(order):
@@ -204,7 +204,7 @@ def sample_clip(config: ClipConfig, split: str, index: int) -> ClipScene:
         split=split,
         index=index,
         kind=kind,
-        size=size,
+        size=(width, height),
         things=tuple(things),
         snr=float(rng.uniform(*config.snr)),
         seed=int(rng.integers(2**62)),
@@ -233,4 +233,5 @@ def _boxes(
 
 
 def _rounded(corner: np.ndarray, sides: np.ndarray) -> tuple[float, float, float, float]:
-    return tuple(round(float(value), 6) for value in (*corner, *(corner + sides)))
+    x1, y1, x2, y2 = (round(float(value), 6) for value in (*corner, *(corner + sides)))
+    return x1, y1, x2, y2

@@ -22,7 +22,7 @@ import soundfile
 
 from mmav.utils.fileio import AtomicLocalBackend, whole_file, write_json
 
-from ..resuming import claim_data_set, sample_splits, write_missing
+from ..resuming import record_manifest, sample_splits, write_missing
 from .clip_pictures import render_clip
 from .clip_sounds import clip_sound
 from .clips import SPLITS, ClipConfig, ClipScene, sample_clip
@@ -50,7 +50,7 @@ def simulate_clips(
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
     manifest = dict(format='mmav simulated clips', format_version=FORMAT_VERSION, parameters=config.to_dict())
-    root = claim_data_set(root, manifest)
+    root = record_manifest(root, manifest)
     drawn = sample_splits(sample_clip, config, SPLITS, config.clips)
     scenes = [scene for split in SPLITS for scene in drawn[split]]
     write_missing(_write_clip, root, config, scenes, partial(_files, root, config), workers, 'clip', progress)
@@ -115,7 +115,8 @@ def truth_of(scene: ClipScene) -> dict[str, Any]:
 
 def coco_of(scenes: list[ClipScene], config: ClipConfig) -> dict[str, Any]:
     """COCO annotations of everything that images show; categories are the kinds, ids from 1."""
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     for number, scene in enumerate(scenes, 1):
         width, height = scene.size
         images.append(dict(id=number, file_name=f'frames/{scene.stem}.jpg', width=width, height=height))

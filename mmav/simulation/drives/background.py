@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from .appearance import Appearance
 from .geometry import PinholeCamera, heading_vectors, local_to_frame
-from .look import Look
 from .painter import Canvas
 from .scene import DriveScene, Scenery
 from .truth import to_ego
@@ -29,7 +29,9 @@ def _rays(camera: PinholeCamera) -> tuple[np.ndarray, np.ndarray]:
     return x, z
 
 
-def paint_base(scene: DriveScene, camera: PinholeCamera, look: Look, modalities: Sequence[str]) -> Canvas:
+def paint_base(
+    scene: DriveScene, camera: PinholeCamera, appearance: Appearance, modalities: Sequence[str]
+) -> Canvas:
     """Sky and ground of a drive."""
     x, z = _rays(camera)
     shape = (len(z), len(x))
@@ -44,26 +46,28 @@ def paint_base(scene: DriveScene, camera: PinholeCamera, look: Look, modalities:
     if tunnel:
         depth, wall = _tunnel_depth(scene, camera, x, z)
         across = _across(scene, x, depth)
-    canvas = Canvas(camera, look, None, None, None)
+    canvas = Canvas(camera, appearance, None, None, None)
     if 'rgb' in modalities:
-        half = _ground_colors(scene, look, x, depth, across, texture)
+        half = _ground_colors(scene, appearance, x, depth, across, texture)
         if tunnel:
-            half[wall] = _wall_colors(depth, z, texture, look, camera)[wall]
+            half[wall] = _wall_colors(depth, z, texture, appearance, camera)[wall]
             half = canvas.through_fog(half, depth)
         else:
             half = canvas.through_fog(half, np.minimum(depth, _FAR * 4))
-            half[:horizon] = _sky_colors(look, horizon, shape[1], rng, scene)
+            half[:horizon] = _sky_colors(appearance, horizon, shape[1], rng, scene)
         half = np.clip(half, 0, 255).astype(np.uint8)
         canvas.rgb = cv2.resize(half, (camera.width, camera.height), interpolation=cv2.INTER_LINEAR)
     if 'thermal' in modalities:
         on_road = (across > 0) & (across < scene.road.width)
-        counts = look.ground + np.where(on_road, 60.0, -40.0) + 8 * cv2.GaussianBlur(texture, (0, 0), 1.5)
+        counts = (
+            appearance.ground + np.where(on_road, 60.0, -40.0) + 8 * cv2.GaussianBlur(texture, (0, 0), 1.5)
+        )
         counts = canvas.heat_through_fog(counts, np.minimum(depth, _FAR))
         if tunnel:
-            counts[wall] = look.thermal_sky
+            counts[wall] = appearance.thermal_sky
         else:
             fade = np.linspace(0, 0.75, horizon, dtype=np.float32)[:, None] ** 2
-            counts[:horizon] = look.thermal_sky * (1 - fade) + (look.ground - 150) * fade
+            counts[:horizon] = appearance.thermal_sky * (1 - fade) + (appearance.ground - 150) * fade
         canvas.thermal = np.clip(counts, 0, 65535).astype(np.uint16)
     if 'depth' in modalities:
         canvas.inverse_depth = (1.0 / depth).astype(np.float32)
@@ -80,7 +84,14 @@ def _across(scene: DriveScene, x: np.ndarray, depth: np.ndarray) -> np.ndarray:
     return (depth * slope[None] - np.float32(origin @ right)).astype(np.float32)
 
 
-def _ground_colors(scene, look: Look, x, depth, across, texture) -> np.ndarray:
+def _ground_colors(
+    scene: DriveScene,
+    appearance: Appearance,
+    x: np.ndarray,
+    depth: np.ndarray,
+    across: np.ndarray,
+    texture: np.ndarray,
+) -> np.ndarray:
     width = np.float32(scene.road.width)
     grain = cv2.GaussianBlur(texture, (0, 0), 0.8) * 3.2
     patches = cv2.resize(texture[::24, ::24], texture.shape[::-1], interpolation=cv2.INTER_CUBIC)
@@ -101,20 +112,26 @@ def _ground_colors(scene, look: Look, x, depth, across, texture) -> np.ndarray:
         road = asphalt[c] + track
         side = kerb[c] + (verge[c] - kerb[c]) * on_verge
         out[..., c] = road + (side - road) * on_kerb + lightness
-    light = np.asarray(look.ambient, dtype=np.float32)
-    light = light + np.asarray(look.sun, dtype=np.float32) * np.float32(max(look.sun_direction[2], 0.3))
+    light = np.asarray(appearance.ambient, dtype=np.float32)
+    light = light + np.asarray(appearance.sun, dtype=np.float32) * np.float32(
+        max(appearance.sun_direction[2], 0.3)
+    )
     out *= light
-    if look.headlights >= 0.5:
+    if appearance.headlights >= 0.5:
         points = np.stack(np.broadcast_arrays(depth * x[None], depth, np.float32(0)), axis=-1)
-        out *= (1.0 + look.lamp(points) / max(look.ambient[1], 0.05))[..., None].astype(np.float32)
+        out *= (1.0 + appearance.lamp(points) / max(appearance.ambient[1], 0.05))[..., None].astype(
+            np.float32
+        )
     return out
 
 
-def _sky_colors(look: Look, rows: int, columns: int, rng, scene: DriveScene) -> np.ndarray:
+def _sky_colors(
+    appearance: Appearance, rows: int, columns: int, rng: np.random.Generator, scene: DriveScene
+) -> np.ndarray:
     ramp = np.linspace(0, 1, rows, dtype=np.float32)[:, None, None] ** 1.4
-    top, bottom = (np.asarray(color, dtype=np.float32) for color in look.sky)
+    top, bottom = (np.asarray(color, dtype=np.float32) for color in appearance.sky)
     sky = np.broadcast_to(top + (bottom - top) * ramp, (rows, columns, 3)).copy()
-    clouds = np.zeros((rows, columns), dtype=np.float32)
+    clouds: np.ndarray = np.zeros((rows, columns), dtype=np.float32)
     for size, weight in ((6, 1.0), (14, 0.55), (34, 0.3)):
         cells = rng.standard_normal((max(size // 2, 2), size), dtype=np.float32)
         clouds += weight * cv2.resize(cells, (columns, rows), interpolation=cv2.INTER_CUBIC)
@@ -127,13 +144,15 @@ def _sky_colors(look: Look, rows: int, columns: int, rng, scene: DriveScene) -> 
     ridge = np.interp(np.arange(columns), np.linspace(0, columns, 80), np.abs(steps - steps.mean()))
     ridge = rows - 3 - 2.2 * ridge - 2.0 * rng.random(columns)
     woods = np.arange(rows)[:, None] > ridge[None]
-    color = np.array([52, 70, 58], dtype=np.float32) * np.asarray(look.ambient, dtype=np.float32)
-    seen = np.float32(np.exp(-look.fog * 110.0))
-    sky[woods] = color * seen + np.asarray(look.fog_color, dtype=np.float32) * (1 - seen)
+    color = np.array([52, 70, 58], dtype=np.float32) * np.asarray(appearance.ambient, dtype=np.float32)
+    seen = np.float32(np.exp(-appearance.fog * 110.0))
+    sky[woods] = color * seen + np.asarray(appearance.fog_color, dtype=np.float32) * (1 - seen)
     return sky
 
 
-def _tunnel_depth(scene, camera: PinholeCamera, x, z) -> tuple[np.ndarray, np.ndarray]:
+def _tunnel_depth(
+    scene: DriveScene, camera: PinholeCamera, x: np.ndarray, z: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Depth of floor, walls and ceiling along each pixel's ray, and where the floor is not seen."""
     left = scene.road.origin[0] - TUNNEL_MARGIN
     right = scene.road.origin[0] + scene.road.width + TUNNEL_MARGIN
@@ -146,24 +165,30 @@ def _tunnel_depth(scene, camera: PinholeCamera, x, z) -> tuple[np.ndarray, np.nd
     return depth, (side[None] < floor[:, None]) | (z[:, None] > 0)
 
 
-def _wall_colors(depth, z, texture, look: Look, camera: PinholeCamera) -> np.ndarray:
+def _wall_colors(
+    depth: np.ndarray, z: np.ndarray, texture: np.ndarray, appearance: Appearance, camera: PinholeCamera
+) -> np.ndarray:
     height = camera.mount_height + depth * z[:, None]
     tiles = 1.0 + 0.45 * (height < 2.6) - 0.5 * (np.abs(height - 2.6) < 0.12) - 0.25 * (height > 5.3)
     grey = (135 + 7 * cv2.GaussianBlur(texture, (0, 0), 1.2)) * tiles
     bright = 0.75 + 0.35 * np.exp(-depth / 30.0)
-    return (grey * bright)[..., None] * np.asarray(look.ambient, dtype=np.float32)
+    return (grey * bright)[..., None] * np.asarray(appearance.ambient, dtype=np.float32)
 
 
 def paint_markings(canvas: Canvas, scene: DriveScene, time: float) -> None:
     """Lane markings as seen at an instant; tunnels get their lamps."""
     if canvas.rgb is None:
         return
-    road, look = scene.road, canvas.look
+    road, appearance = scene.road, canvas.appearance
     ego = scene.ego_positions(np.array([time]))[0]
     here, _ = (float(value) for value in road.coordinates(ego))
-    light = np.asarray(look.ambient) + np.asarray(look.sun) * max(look.sun_direction[2], 0.3)
+    light = np.asarray(appearance.ambient) + np.asarray(appearance.sun) * max(
+        appearance.sun_direction[2], 0.3
+    )
 
-    def stripe(across, begin, length, color, width=0.14):
+    def stripe(
+        across: float, begin: float, length: float, color: Sequence[float], width: float = 0.14
+    ) -> None:
         corners = [(begin, across - width / 2), (begin + length, across - width / 2)]
         corners += [(begin + length, across + width / 2), (begin, across + width / 2)]
         points = np.array([(*road.point(*corner), 0.0) for corner in corners])
@@ -171,7 +196,7 @@ def paint_markings(canvas: Canvas, scene: DriveScene, time: float) -> None:
         if points[:, 1].max() < 1.0:
             return
         middle = points.mean(axis=0)
-        shaded = np.asarray(color) * (light + look.lamp(middle))
+        shaded = np.asarray(color) * (light + appearance.lamp(middle))
         canvas.fill(points, canvas.through_fog(shaded, np.linalg.norm(middle)), None, solid=False)
 
     reach = 72.0
@@ -204,19 +229,27 @@ def paint_scenery(canvas: Canvas, scene: DriveScene, thing: Scenery, time: float
     {'tree': _tree, 'lamp': _lamp}.get(thing.kind, _block)(canvas, thing, position, distance)
 
 
-def _lit(canvas: Canvas, color, normal, point, distance) -> np.ndarray:
-    look = canvas.look
-    light = np.asarray(look.ambient) + np.asarray(look.sun) * max(float(normal @ look.sun_direction), 0.0)
-    shaded = np.asarray(color, dtype=np.float64) * (light + 0.6 * look.lamp(point))
+def _lit(
+    canvas: Canvas,
+    color: Sequence[float] | np.ndarray,
+    normal: np.ndarray,
+    point: np.ndarray,
+    distance: float,
+) -> np.ndarray:
+    appearance = canvas.appearance
+    light = np.asarray(appearance.ambient) + np.asarray(appearance.sun) * max(
+        float(normal @ appearance.sun_direction), 0.0
+    )
+    shaded = np.asarray(color, dtype=np.float64) * (light + 0.6 * appearance.lamp(point))
     return canvas.through_fog(shaded, distance)
 
 
-def _block(canvas: Canvas, thing: Scenery, position, distance) -> None:
+def _block(canvas: Canvas, thing: Scenery, position: np.ndarray, distance: float) -> None:
     w, b, h = (np.array([-0.5, 0.5]) * thing.size[0], np.array([-0.5, 0.5]) * thing.size[1], thing.size[2])
     tones = ((150, 178, 200), (120, 140, 186), (186, 190, 192), (140, 170, 176))
     color = np.asarray(tones[int(thing.shade * 3.99)]) * (0.8 + 0.4 * ((thing.shade * 7) % 1))
     wall = thing.kind == 'wall'
-    counts = canvas.heat_through_fog(np.float64(canvas.look.ground - (30 if wall else 90)), distance)
+    counts = canvas.heat_through_fog(np.float64(canvas.appearance.ground - (30 if wall else 90)), distance)
     sides = [
         [(w[0], b[0]), (w[0], b[1])], [(w[1], b[1]), (w[1], b[0])],
         [(w[1], b[0]), (w[0], b[0])], [(w[0], b[1]), (w[1], b[1])],
@@ -237,7 +270,9 @@ def _block(canvas: Canvas, thing: Scenery, position, distance) -> None:
         _windows(canvas, points, normal, h, distance, thing.shade)
 
 
-def _windows(canvas: Canvas, wall: np.ndarray, normal, height: float, distance: float, shade: float) -> None:
+def _windows(
+    canvas: Canvas, wall: np.ndarray, normal: np.ndarray, height: float, distance: float, shade: float
+) -> None:
     columns = max(int(np.linalg.norm(wall[1] - wall[0]) / 3.2), 1)
     floors = min(max(int(height / 3.1), 1), 4)
     dark = _lit(canvas, (92, 78, 66), normal, wall.mean(axis=0), distance)
@@ -250,21 +285,23 @@ def _windows(canvas: Canvas, wall: np.ndarray, normal, height: float, distance: 
             if max(a[1], b[1]) < 2.0:
                 continue
             quad = np.array([(a[0], a[1], low), (b[0], b[1], low), (b[0], b[1], high), (a[0], a[1], high)])
-            shining = canvas.look.headlights > 0.5 and ((shade * 97 + 13 * floor + 7 * column) % 1.0) < 0.35
+            shining = (
+                canvas.appearance.headlights > 0.5 and ((shade * 97 + 13 * floor + 7 * column) % 1.0) < 0.35
+            )
             canvas.fill(quad, lamp if shining else dark, None, solid=False)
 
 
-def _billboard(position, x0, x1, z0, z1) -> np.ndarray:
+def _billboard(position: np.ndarray, x0: float, x1: float, z0: float, z1: float) -> np.ndarray:
     """Upright rectangle that faces the camera's plane."""
     x, y = position
     return np.array([(x + x0, y, z0), (x + x1, y, z0), (x + x1, y, z1), (x + x0, y, z1)])
 
 
-def _tree(canvas: Canvas, thing: Scenery, position, distance) -> None:
+def _tree(canvas: Canvas, thing: Scenery, position: np.ndarray, distance: float) -> None:
     width, _, height = thing.size
     if position[1] < 1.5:
         return
-    counts = float(canvas.heat_through_fog(np.float64(canvas.look.ground - 160), distance))
+    counts = float(canvas.heat_through_fog(np.float64(canvas.appearance.ground - 160), distance))
     up = np.array([0.0, -0.4, 0.9])
     point = np.array([*position, 2.0])
     bark = _lit(canvas, (40, 58, 72), up, point, distance)
@@ -272,7 +309,7 @@ def _tree(canvas: Canvas, thing: Scenery, position, distance) -> None:
     green = np.array([46.0, 92 + 30 * thing.shade, 66 + 24 * thing.shade])
     angle = np.linspace(0, 2 * np.pi, 14, endpoint=False)
     rim = 1.0 + 0.1 * np.sin(5 * angle + 9 * thing.shade)
-    sun_side = 0.12 * width * np.sign(canvas.look.sun_direction[0])
+    sun_side = 0.12 * width * np.sign(canvas.appearance.sun_direction[0])
     for dx, dz, scale, tone in (
         (0, 0, 1.0, 0.72), (-0.2, -0.1, 0.6, 0.82), (0.2, -0.06, 0.6, 0.82), (sun_side, 0.12, 0.62, 1.0),
         (sun_side * 1.4, 0.2, 0.34, 1.15),
@@ -283,14 +320,14 @@ def _tree(canvas: Canvas, thing: Scenery, position, distance) -> None:
         canvas.fill(points, _lit(canvas, green * tone, up, point, distance), counts)
 
 
-def _lamp(canvas: Canvas, thing: Scenery, position, distance) -> None:
+def _lamp(canvas: Canvas, thing: Scenery, position: np.ndarray, distance: float) -> None:
     if position[1] < 1.5:
         return
     height = thing.size[2]
     point = np.array([*position, 2.0])
     grey = _lit(canvas, (110, 112, 114), np.array([0.0, -1.0, 0.0]), point, distance)
-    counts = float(canvas.heat_through_fog(np.float64(canvas.look.ground - 60), distance))
+    counts = float(canvas.heat_through_fog(np.float64(canvas.appearance.ground - 60), distance))
     canvas.fill(_billboard(position, -0.07, 0.07, 0, height), grey, counts)
     canvas.fill(_billboard(position, -0.5, 0.5, height, height + 0.14), grey, counts)
-    if canvas.look.headlights > 0.5:
+    if canvas.appearance.headlights > 0.5:
         canvas.glow(np.array([*position, height]), 1.4, (130, 205, 250), 0.8)

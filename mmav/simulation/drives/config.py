@@ -90,7 +90,7 @@ class SimulationConfig(SimulatorConfig):
     modalities: tuple[str, ...] = MODALITIES
     jpeg_quality: int = 88
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks = {
             'drives': len(self.drives) == 3 and min(self.drives) >= 0 and sum(self.drives) > 0,
             'frames_per_drive': self.frames_per_drive >= 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -15,7 +16,7 @@ from mmav.structures.rig import RIG_FILE
 from mmav.utils.fileio import AtomicLocalBackend
 from mmav.utils.processes import run_in_processes
 
-from ..resuming import claim_data_set
+from ..resuming import record_manifest
 from .config import SPLITS, SimulationConfig
 from .geometry import CROP, SAMPLE_RATE, PinholeCamera
 from .recording import make_array
@@ -64,7 +65,7 @@ def simulate_dataset(
     Raises:
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
-    root = claim_data_set(root, make_manifest(config), sort_keys=True)
+    root = record_manifest(root, make_manifest(config), sort_keys=True)
     AtomicLocalBackend().put_text(json.dumps(make_rig(config).to_dict(), indent=1) + '\n', root / RIG_FILE)
     jobs = [(split, index) for split, count in zip(SPLITS, config.drives) for index in range(count)]
     todo = [job for job in jobs if not (root / drive_name(*job) / TRUTH_FILE).is_file()]
@@ -90,9 +91,9 @@ def _simulate_one(root: Path, config: SimulationConfig, job: tuple[str, int]) ->
     return scene.name
 
 
-def _gather(root: Path, jobs) -> None:
+def _gather(root: Path, jobs: Sequence[tuple[str, int]]) -> None:
     """Write COCO files and split lists from the drives' truth files."""
-    truths = {split: [] for split in SPLITS}
+    truths: dict[str, list[dict]] = {split: [] for split in SPLITS}
     for split, index in jobs:
         truths[split].append(json.loads((root / drive_name(split, index) / TRUTH_FILE).read_text()))
     backend = AtomicLocalBackend()
@@ -110,7 +111,8 @@ def _gather(root: Path, jobs) -> None:
 
 def coco_of(drives: list[dict[str, Any]]) -> dict[str, Any]:
     """COCO annotations of some drives' truths; boxes in pixels of the cropped image."""
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     width, height = CROP[2] - CROP[0], CROP[3] - CROP[1]
     for drive in drives:
         for frame in drive['frames']:

@@ -78,7 +78,7 @@ class MicrophoneArray:
     height: float = 1.75
     directivity: str = 'cardioid'
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.directivity not in ('cardioid', 'shadow', 'omni'):
             raise ValueError(f"directivity must be 'cardioid', 'shadow' or 'omni', not {self.directivity!r}")
 

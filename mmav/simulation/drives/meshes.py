@@ -8,10 +8,12 @@ the faces that look away; details lie on a face and are drawn after it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .geometry import plane_normal
 
@@ -22,12 +24,12 @@ class Face:
 
     Args:
         points: (P, 3) metres.
-        normal: (3,) outward unit vector; None for a face that is seen from both sides.
+        normal: (3,) outward unit vector.
         material: Name that the renderer turns into color and temperature.
     """
 
     points: np.ndarray
-    normal: np.ndarray | None
+    normal: np.ndarray
     material: str
 
 
@@ -46,17 +48,23 @@ class Part:
     faces: tuple[Face, ...]
 
 
-def _face(points, material: str, outward: tuple[float, float, float]) -> Face:
-    points = np.asarray(points, dtype=np.float64)
-    normal = plane_normal(points)
+def _face(points: ArrayLike, material: str, outward: ArrayLike) -> Face:
+    corners = np.asarray(points, dtype=np.float64)
+    normal = plane_normal(corners)
     normal /= math.sqrt(normal @ normal)
-    return Face(points, normal if normal @ outward > 0 else -normal, material)
+    return Face(corners, normal if normal @ np.asarray(outward) > 0 else -normal, material)
 
 
-def _extrusion(profile, half_width: float, top_width: float, material: str, z_split: float) -> list[Face]:
+def _extrusion(
+    profile: Sequence[tuple[float, float]],
+    half_width: float,
+    top_width: float,
+    material: str,
+    z_split: float,
+) -> list[Face]:
     """Solid over a convex side profile (y, z); it narrows to `top_width` above `z_split`."""
 
-    def width(z):
+    def width(z: float) -> float:
         return half_width if z <= z_split else top_width
 
     left = np.array([(-width(z), y, z) for y, z in profile])
@@ -72,7 +80,7 @@ def _extrusion(profile, half_width: float, top_width: float, material: str, z_sp
     return faces
 
 
-def _box(x0, x1, y0, y1, z0, z1, material: str) -> list[Face]:
+def _box(x0: float, x1: float, y0: float, y1: float, z0: float, z1: float, material: str) -> list[Face]:
     faces = []
     for x, sign in ((x0, -1), (x1, 1)):
         faces.append(_face([(x, y0, z0), (x, y1, z0), (x, y1, z1), (x, y0, z1)], material, (sign, 0, 0)))
@@ -83,23 +91,23 @@ def _box(x0, x1, y0, y1, z0, z1, material: str) -> list[Face]:
     return faces
 
 
-def _across(x0, x1, z0, z1, y, material: str) -> Face:
+def _across(x0: float, x1: float, z0: float, z1: float, y: float, material: str) -> Face:
     """Upright rectangle that looks forward (y > 0) or backward."""
     return _face([(x0, y, z0), (x1, y, z0), (x1, y, z1), (x0, y, z1)], material, (0, np.sign(y), 0))
 
 
-def _along(y0, y1, z0, z1, x, material: str) -> Face:
+def _along(y0: float, y1: float, z0: float, z1: float, x: float, material: str) -> Face:
     """Upright rectangle that looks right (x > 0) or left."""
     return _face([(x, y0, z0), (x, y1, z0), (x, y1, z1), (x, y0, z1)], material, (np.sign(x), 0, 0))
 
 
-def _disc(x, y, z, radius, material: str, sides: int = 18) -> Face:
+def _disc(x: float, y: float, z: float, radius: float, material: str, sides: int = 18) -> Face:
     angle = 2 * np.pi * np.arange(sides) / sides
     points = np.stack((np.full(sides, x), y + radius * np.cos(angle), z + radius * np.sin(angle)), axis=-1)
     return Face(points, np.array([np.sign(x), 0.0, 0.0]), material)
 
 
-def _wheels(x: float, positions, radius: float, tyre_width: float) -> list[Part]:
+def _wheels(x: float, positions: Sequence[float], radius: float, tyre_width: float) -> list[Part]:
     """Tyres as boxes (seen under the body) with round flanks."""
     parts = []
     for y in positions:
@@ -111,7 +119,7 @@ def _wheels(x: float, positions, radius: float, tyre_width: float) -> list[Part]
     return parts
 
 
-def _wheel_flanks(x: float, positions, radius: float) -> list[Face]:
+def _wheel_flanks(x: float, positions: Sequence[float], radius: float) -> list[Face]:
     faces = []
     for sign in (-1, 1):
         for y in positions:
@@ -167,7 +175,7 @@ def _car(width: float, length: float, height: float) -> list[Part]:
         cabin.append(_face([(sign * x, y, z) for x, y, z in flank], 'paint', (sign, 0, 0)))
         low, high = belt + 0.05, height - 0.08
 
-        def side(y, z, sign=sign):
+        def side(y: float, z: float, sign: int = sign) -> tuple[float, float, float]:
             share = (z - belt) / (height - belt)
             return (sign * (foot + (top - foot) * share + 0.004), y, z)
 

@@ -66,6 +66,7 @@ def ego_engine_noise(array: MicrophoneArray, speed: float, length: int, seed: in
     """The ego's engine below and before the array, (M, L) float32 of unit mean power; louder in front."""
     engine = Vehicle(0, 'car', (1.8, 4.3, 1.5), (0.0, 0.0), 0.0, speed, level=94.0, sound_seed=seed)
     sound = vehicle_sound(engine, 0.0, length + 64)
+    assert sound is not None  # the engine has a level
     towards = np.array([0.0, 1.3, 0.6]) - array.positions
     distance = np.linalg.norm(towards, axis=1)
     gains = directivity_gains(array.directivity, (array.axes * towards).sum(1) / distance).mean(0) / distance

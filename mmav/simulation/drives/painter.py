@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
+from .appearance import Appearance
 from .geometry import PinholeCamera, plane_normal
-from .look import Look
 from .truth import NEAR, clip_near
 
 _SHIFT = 4  # binary digits of a pixel's fraction in cv2's drawing
@@ -25,14 +26,14 @@ class Canvas:
 
     Args:
         camera: The camera of all of them.
-        look: Light and weather.
+        appearance: Light and weather.
         rgb: (H, W, 3) uint8 BGR.
         thermal: (H/2, W/2) uint16 counts.
         inverse_depth: (H/2, W/2) float32 1/m.
     """
 
     camera: PinholeCamera
-    look: Look
+    appearance: Appearance
     rgb: np.ndarray | None
     thermal: np.ndarray | None
     inverse_depth: np.ndarray | None
@@ -41,17 +42,17 @@ class Canvas:
         """Independent copy of the images."""
         pictures = (self.rgb, self.thermal, self.inverse_depth)
         copies = (None if picture is None else picture.copy() for picture in pictures)
-        return Canvas(self.camera, self.look, *copies)
+        return Canvas(self.camera, self.appearance, *copies)
 
-    def through_fog(self, colors: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    def through_fog(self, colors: np.ndarray, distance: ArrayLike) -> np.ndarray:
         """Colors (..., 3) as seen through `distance` (...) metres of air."""
-        seen = np.exp(-self.look.fog * np.asarray(distance))[..., None]
-        return colors * seen + np.asarray(self.look.fog_color) * (1.0 - seen)
+        seen = np.exp(-self.appearance.fog * np.asarray(distance))[..., None]
+        return colors * seen + np.asarray(self.appearance.fog_color) * (1.0 - seen)
 
-    def heat_through_fog(self, counts: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    def heat_through_fog(self, counts: np.ndarray | float, distance: ArrayLike) -> np.ndarray:
         """Thermal counts as seen through `distance` metres of air."""
-        seen = np.exp(-self.look.heat_fog * np.asarray(distance))
-        return counts * seen + self.look.air * (1.0 - seen)
+        seen = np.exp(-self.appearance.heat_fog * np.asarray(distance))
+        return counts * seen + self.appearance.air * (1.0 - seen)
 
     def fill(
         self,
@@ -84,17 +85,17 @@ class Canvas:
         if self.thermal is not None and counts is not None:
             cv2.fillConvexPoly(self.thermal, half, float(counts), cv2.LINE_8, _SHIFT)
         if self.inverse_depth is not None and solid:
-            self._fill_depth(points, half)
+            self._fill_depth(self.inverse_depth, points, half)
 
-    def _fill_depth(self, points: np.ndarray, half: np.ndarray) -> None:
+    def _fill_depth(self, picture: np.ndarray, points: np.ndarray, half: np.ndarray) -> None:
         inverse = 1.0 / points[:, 1]
         if inverse.max() < 1.06 * inverse.min():
-            cv2.fillConvexPoly(self.inverse_depth, half, float(inverse.mean()), cv2.LINE_8, _SHIFT)
+            cv2.fillConvexPoly(picture, half, float(inverse.mean()), cv2.LINE_8, _SHIFT)
             return
         # On a plane, inverse depth is an affine function of the pixel.
         normal = plane_normal(points)
         offset = float(normal @ (points[0] - np.array([0, 0, self.camera.mount_height])))
-        height, width = self.inverse_depth.shape
+        height, width = picture.shape
         xy = half / (1 << _SHIFT)
         x0, y0 = np.maximum(np.floor(xy.min(axis=0)).astype(int), 0)
         x1, y1 = np.minimum(np.ceil(xy.max(axis=0)).astype(int) + 1, [width, height])
@@ -106,7 +107,7 @@ class Canvas:
         v = (self.camera.cy - np.arange(y0, y1, dtype=np.float32) * 2 - 1) / self.camera.focal
         plane = (normal[0] * u)[None] + (normal[2] * v)[:, None] + normal[1]
         plane = np.clip(plane / offset, inverse.min(), inverse.max()).astype(np.float32)
-        region = self.inverse_depth[y0:y1, x0:x1]
+        region = picture[y0:y1, x0:x1]
         np.copyto(region, plane, where=mask.astype(bool))
 
     def darken(self, points: np.ndarray, share: float, blur: int) -> None:
@@ -145,7 +146,7 @@ class Canvas:
         area = self.rgb[y0:y1, x0:x1]
         self.rgb[y0:y1, x0:x1] = cv2.add(area, light.astype(np.uint8))
 
-    def _region(self, pixels: np.ndarray, margin: int):
+    def _region(self, pixels: np.ndarray, margin: int) -> tuple[int, int, int, int] | None:
         low = np.floor(pixels.min(axis=0)).astype(int) - margin
         high = np.ceil(pixels.max(axis=0)).astype(int) + margin + 1
         x0, y0 = np.maximum(low, 0)

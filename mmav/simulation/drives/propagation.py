@@ -11,6 +11,7 @@ nowhere: the source is read between its oversampled samples.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import fft
@@ -27,26 +28,26 @@ PositionFunction = Callable[[np.ndarray], np.ndarray]
 
 
 def propagation_paths(
-    source: PositionFunction, receivers: np.ndarray, times: np.ndarray, iterations: int = 6
+    source: PositionFunction, microphones: np.ndarray, times: np.ndarray, iterations: int = 6
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Solve for the sound that arrives at each receiver at given instants.
+    """Solve for the sound that arrives at each microphone at given instants.
 
-    The travel time fulfils delay = |receiver(t) - source(t - delay)| / c; the fixed point is reached by
+    The travel time fulfils delay = |microphone(t) - source(t - delay)| / c; the fixed point is reached by
     iteration, each of which shrinks the error by v/c.
 
     Args:
         source: Positions (..., 3) in metres at times (...) in seconds, in a frame where the air rests.
-        receivers: (M, K, 3) metres.
+        microphones: (M, K, 3) metres.
         times: (K,) seconds of arrival.
         iterations: Number of iterations.
 
     Returns:
-        Delay (M, K) in seconds, distance (M, K) in metres, and unit vectors (M, K, 3) from the receiver to
+        Delay (M, K) in seconds, distance (M, K) in metres, and unit vectors (M, K, 3) from the microphone to
         where the source was when it made the sound.
     """
-    delay = np.zeros(receivers.shape[:2])
+    delay = np.zeros(microphones.shape[:2])
     for _ in range(iterations):
-        towards = source(times[None] - delay) - receivers
+        towards = source(times[None] - delay) - microphones
         distance = np.sqrt(np.einsum('mkd,mkd->mk', towards, towards))
         delay = distance / SPEED_OF_SOUND
     return delay, distance, towards / distance[..., None]
@@ -136,7 +137,7 @@ def render_paths(
             position = read_curve[m, first:last] @ fine
             index = position.astype(np.int32)
             fraction = np.subtract(position, index, dtype=np.float64).astype(np.float32)
-            total = None
+            total: Any = None
             for band in range(len(source)):
                 pair = table[band].take(index.ravel()).reshape(index.shape)
                 value = pair.imag * fraction

@@ -12,7 +12,14 @@ import numpy as np
 from .config import SimulationConfig
 from .geometry import SAMPLE_RATE, SPEED_OF_SOUND, MicrophoneArray
 from .noise import ambient_noise, ego_engine_noise, wind_noise
-from .propagation import HOP, directivity_gains, oversample, propagation_paths, render_paths
+from .propagation import (
+    HOP,
+    PositionFunction,
+    directivity_gains,
+    oversample,
+    propagation_paths,
+    render_paths,
+)
 from .scene import DriveScene, Vehicle
 from .sources import vehicle_sound
 
@@ -85,30 +92,31 @@ def render_source(
     array = make_array(config)
     length = round(scene.duration * SAMPLE_RATE)
     times = np.arange(-(-length // HOP) + 1) * HOP / SAMPLE_RATE
-    receivers = np.zeros((8, len(times), 3))
-    receivers[..., :2] = scene.ego_positions(times)
-    receivers += array.positions[:, None]
+    microphones = np.zeros((8, len(times), 3))
+    microphones[..., :2] = scene.ego_positions(times)
+    microphones += array.positions[:, None]
     delays_error = np.asarray(scene.microphone_delays)[:, None]
 
-    def position(at, height=vehicle.source_height, mirror=False):
+    def position(
+        at: np.ndarray, height: float = vehicle.source_height, mirror: float | None = None
+    ) -> np.ndarray:
         ground = vehicle.positions(at)
-        if mirror:
+        if mirror is not None:
             along, across = scene.road.coordinates(ground)
-            ground = np.stack(_road_points(scene, along, 2 * scene.facade - across), axis=-1)
+            ground = np.stack(_road_points(scene, along, 2 * mirror - across), axis=-1)
         return np.concatenate((ground, np.full((*ground.shape[:-1], 1), height)), axis=-1)
 
-    paths = [(1.0, position)]
+    paths: list[tuple[float, PositionFunction]] = [(1.0, position)]
     if config.ground_reflection > 0:
         paths.append((config.ground_reflection, lambda at: position(at, -vehicle.source_height)))
     if config.facade_reflection > 0 and scene.facade is not None:
-        paths.append((config.facade_reflection, lambda at: position(at, mirror=True)))
-    out = None
+        paths.append((config.facade_reflection, lambda at: position(at, mirror=scene.facade)))
+    out = np.zeros((len(microphones), length), np.float32)
     for coefficient, source in paths:
-        delay, distance, towards = propagation_paths(source, receivers, times)
+        delay, distance, towards = propagation_paths(source, microphones, times)
         cosine = np.einsum('mkd,md->mk', towards, array.axes)
         gains = coefficient * directivity_gains(array.directivity, cosine) / distance
-        heard = render_paths(signal, signal_start, delay + delays_error, gains, length)
-        out = heard if out is None else out + heard
+        out += render_paths(signal, signal_start, delay + delays_error, gains, length)
     return out
 
 

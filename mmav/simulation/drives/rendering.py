@@ -10,17 +10,18 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from .appearance import COLORS, HEAT, THERMAL_RANGE, Appearance, cargo_color, make_appearance
 from .background import paint_base, paint_markings, paint_scenery
 from .config import SimulationConfig
 from .geometry import PinholeCamera, local_to_frame
-from .look import COLORS, HEAT, THERMAL_RANGE, cargo_color, make_look
-from .meshes import vehicle_parts
+from .meshes import Part, vehicle_parts
 from .painter import Canvas
-from .scene import DriveScene, Vehicle
+from .scene import DriveScene, Scenery, Vehicle
 from .truth import to_ego, vehicle_pose
 
 # Details lie on a face that is already in the depth map.
 _FLAT = ('seam', 'plate', 'grille', 'headlight', 'taillight', 'arch', 'rim', 'exhaust', 'cargo_seam')
+FlatPart = tuple[Part, np.ndarray, np.ndarray, np.ndarray, list[str]]
 DEPTH_RANGE = (3.5, 100.0)  # metres at the red and at the blue end of the depth image
 
 
@@ -45,9 +46,8 @@ class DriveRenderer:
     ) -> None:
         self.scene = scene
         self.camera = camera or PinholeCamera()
-        self.modalities = config.modalities
-        self.look = make_look(scene)
-        self._base = paint_base(scene, self.camera, self.look, config.modalities)
+        self.appearance = make_appearance(scene)
+        self._base = paint_base(scene, self.camera, self.appearance, config.modalities)
         if scene.ego_speed == 0:
             paint_markings(self._base, scene, 0.0)
 
@@ -63,16 +63,16 @@ class DriveRenderer:
         self._paint_objects(canvas, time)
         rng = np.random.default_rng((self.scene.seed, 11, index))
         out = {}
-        if 'rgb' in self.modalities:
+        if canvas.rgb is not None:
             out['rgb'] = self._develop(canvas.rgb, rng)
-        if 'thermal' in self.modalities:
+        if canvas.thermal is not None:
             out['thermal'] = self._develop_thermal(canvas.thermal, rng)
-        if 'depth' in self.modalities:
+        if canvas.inverse_depth is not None:
             out['depth'] = self._develop_depth(canvas.inverse_depth, rng)
         return out
 
     def _paint_objects(self, canvas: Canvas, time: float) -> None:
-        todo = []
+        todo: list[tuple[float, Vehicle | Scenery, np.ndarray, float]] = []
         for vehicle in self.scene.vehicles:
             position, heading = vehicle_pose(self.scene, vehicle, time)
             if position[1] > -vehicle.size[1]:
@@ -81,27 +81,27 @@ class DriveRenderer:
         for thing in self.scene.scenery:
             position = to_ego(self.scene, np.asarray(thing.position), time)
             todo.append((float(np.linalg.norm(position)), thing, position, 0.0))
-        for _, thing, position, heading in sorted(todo, key=lambda item: -item[0]):
-            if isinstance(thing, Vehicle):
-                paint_vehicle(canvas, thing, position, heading)
+        for _, item, position, heading in sorted(todo, key=lambda item: -item[0]):
+            if isinstance(item, Vehicle):
+                paint_vehicle(canvas, item, position, heading)
             else:
-                paint_scenery(canvas, self.scene, thing, time)
+                paint_scenery(canvas, self.scene, item, time)
 
-    def _shadow(self, canvas: Canvas, vehicle: Vehicle, position, heading) -> None:
+    def _shadow(self, canvas: Canvas, vehicle: Vehicle, position: np.ndarray, heading: float) -> None:
         w, b, h = vehicle.size[0] / 2, vehicle.size[1] / 2, vehicle.size[2]
         base = np.array([(-w, -b, 0.0), (w, -b, 0.0), (w, b, 0.0), (-w, b, 0.0)])
         foot = local_to_frame(base, position, heading)
-        sun = self.look.sun_direction
-        if max(self.look.sun) > 0.3:
+        sun = self.appearance.sun_direction
+        if max(self.appearance.sun) > 0.3:
             throw = -np.array([sun[0], sun[1], 0.0]) / sun[2] * 0.8 * h
             ends = np.concatenate((foot, foot + throw))[:, :2].astype(np.float32)
             cast = cv2.convexHull(ends).reshape(-1, 2)
             canvas.darken(np.column_stack((cast, np.zeros(len(cast)))), 0.42, 5)
-        seen = float(np.exp(-self.look.fog * np.linalg.norm(position)))
+        seen = float(np.exp(-self.appearance.fog * np.linalg.norm(position)))
         canvas.darken(local_to_frame(base * 1.06, position, heading), 0.6 * seen, 9)
 
     def _develop(self, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        more, less = _noise_bank(self.look.noise)
+        more, less = _noise_bank(self.appearance.noise)
         y, x = int(rng.integers(110)), int(rng.integers(180))
         window = slice(y, y + self.camera.height), slice(x, x + self.camera.width)
         cv2.add(picture, more[window], dst=picture)
@@ -121,10 +121,10 @@ class DriveRenderer:
         blotches = rng.standard_normal((33, 96), dtype=np.float32)
         size = (inverse.shape[1], inverse.shape[0])
         noise = cv2.resize(blotches, size, interpolation=cv2.INTER_CUBIC)
-        level += np.float32(self.look.depth_noise) * noise
-        if self.look.fog > 0.02:
+        level += np.float32(self.appearance.depth_noise) * noise
+        if self.appearance.fog > 0.02:
             # Stereo finds nothing to match in fog: far things sink into the background.
-            seen = np.exp(-0.5 * self.look.fog / np.maximum(inverse, 1e-3))
+            seen = np.exp(-0.5 * self.appearance.fog / np.maximum(inverse, 1e-3))
             level *= seen
         grey = cv2.resize(
             np.clip(level, 0, 255).astype(np.uint8), (self.camera.width, self.camera.height),
@@ -134,7 +134,7 @@ class DriveRenderer:
 
 
 @lru_cache(maxsize=64)
-def _flat_mesh(kind: str, size: tuple[float, float, float]):
+def _flat_mesh(kind: str, size: tuple[float, float, float]) -> list[FlatPart]:
     """Parts as arrays: corners (P, 3), normals (F, 3), first corner of each face, materials."""
     meshes = []
     for part in vehicle_parts(kind, size):
@@ -147,12 +147,12 @@ def _flat_mesh(kind: str, size: tuple[float, float, float]):
 
 def paint_vehicle(canvas: Canvas, vehicle: Vehicle, position: np.ndarray, heading: float) -> None:
     """Paint a vehicle at a ground position (2,) in metres of the ego frame; heading in radians, clockwise."""
-    look = canvas.look
+    appearance = canvas.appearance
     distance = float(np.linalg.norm(position))
     eye = np.array([0.0, 0.0, canvas.camera.mount_height])
     meshes = _flat_mesh(vehicle.kind, vehicle.size)
 
-    def order(mesh):
+    def order(mesh: FlatPart) -> tuple[int, float]:
         center = local_to_frame(np.array([*mesh[0].center, 0.0]), position, heading)
         return mesh[0].layer, -float(np.hypot(center[0], center[1]))
 
@@ -162,21 +162,21 @@ def paint_vehicle(canvas: Canvas, vehicle: Vehicle, position: np.ndarray, headin
         turned = local_to_frame(normals, np.zeros(2), heading)
         first = points[starts[:-1]]
         facing = np.einsum('fd,fd->f', turned, eye - first)
-        sun = np.maximum(turned @ look.sun_direction, 0.0)
+        sun = np.maximum(turned @ appearance.sun_direction, 0.0)
         # Sky light comes from above; what looks down is darker.
         skylight = 0.72 + 0.28 * turned[:, 2]
-        lamp = look.lamp(first) * np.maximum(facing / np.linalg.norm(eye - first, axis=1), 0.0)
-        light = skylight[:, None] * np.asarray(look.ambient) + lamp[:, None]
-        light += sun[:, None] * np.asarray(look.sun)
+        lamp = appearance.lamp(first) * np.maximum(facing / np.linalg.norm(eye - first, axis=1), 0.0)
+        light = skylight[:, None] * np.asarray(appearance.ambient) + lamp[:, None]
+        light += sun[:, None] * np.asarray(appearance.sun)
         base = np.array([_color(vehicle, material) for material in materials])
         shaded = canvas.through_fog(np.clip(base * light, 0, 255), np.full(len(base), distance))
-        heat = np.array([_heat(vehicle, material, look) for material in materials])
+        heat = np.array([_heat(vehicle, material, appearance) for material in materials])
         counts = canvas.heat_through_fog(heat, np.full(len(heat), distance))
         for f in np.flatnonzero(facing > 0):
             face = points[starts[f] : starts[f + 1]]
             color, material = shaded[f], materials[f]
-            if material in ('headlight', 'taillight') and look.headlights > 0 and not vehicle.parked:
-                color, strength = _lamp_color(material, look, distance, color)
+            if material in ('headlight', 'taillight') and appearance.headlights > 0 and not vehicle.parked:
+                color, strength = _lamp_color(material, appearance, distance, color)
                 lights.append((face.mean(axis=0), material, strength))
             canvas.fill(face, color, float(counts[f]), material not in _FLAT)
     for point, material, strength in lights:
@@ -186,7 +186,7 @@ def paint_vehicle(canvas: Canvas, vehicle: Vehicle, position: np.ndarray, headin
             canvas.glow(point, 0.55, (40, 30, 190), 0.8 * strength)
 
 
-def _color(vehicle: Vehicle, material: str) -> tuple[float, float, float]:
+def _color(vehicle: Vehicle, material: str) -> tuple[float, ...]:
     if material in ('paint', 'hood'):
         return vehicle.paint
     if material == 'seam':
@@ -196,14 +196,16 @@ def _color(vehicle: Vehicle, material: str) -> tuple[float, float, float]:
     return COLORS[material]
 
 
-def _heat(vehicle: Vehicle, material: str, look) -> float:
+def _heat(vehicle: Vehicle, material: str, appearance: Appearance) -> float:
     if vehicle.parked:
-        return look.air + 0.4 * min(HEAT.get(material, 0), 0) * look.warmth
-    return look.air + 400.0 * look.warmth + HEAT.get(material, 0) * look.warmth
+        return appearance.air + 0.4 * min(HEAT.get(material, 0), 0) * appearance.warmth
+    return appearance.air + 400.0 * appearance.warmth + HEAT.get(material, 0) * appearance.warmth
 
 
-def _lamp_color(material: str, look, distance: float, color) -> tuple[np.ndarray, float]:
+def _lamp_color(
+    material: str, appearance: Appearance, distance: float, color: np.ndarray
+) -> tuple[np.ndarray, float]:
     """Color of a burning lamp and how strong its halo is."""
     burning = np.array([235.0, 248, 255]) if material == 'headlight' else np.array([60.0, 50, 245])
-    seen = float(np.exp(-0.5 * look.fog * distance))
-    return color + (burning - color) * seen * look.headlights, look.headlights * seen
+    seen = float(np.exp(-0.5 * appearance.fog * distance))
+    return color + (burning - color) * seen * appearance.headlights, appearance.headlights * seen

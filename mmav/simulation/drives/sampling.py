@@ -5,6 +5,7 @@ A drive depends on the configuration, its split and its index alone, so any proc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +30,7 @@ PAINTS = (
 MAX_TRIES = 4000
 
 
-def _choice(rng: np.random.Generator, weights: dict[str, float], order) -> str:
+def _choice(rng: np.random.Generator, weights: dict[str, float], order: Sequence[str]) -> str:
     names = [name for name in order if weights.get(name, 0) > 0]
     shares = np.array([weights[name] for name in names], dtype=np.float64)
     # Generator.choice does the same at ten times the cost.
@@ -38,23 +39,30 @@ def _choice(rng: np.random.Generator, weights: dict[str, float], order) -> str:
 
 
 def _vehicle(
-    rng, config, track_id: int, position, heading: float, speed: float, parked: bool = False
+    rng: np.random.Generator,
+    config: SimulationConfig,
+    track_id: int,
+    position: Sequence[float] | np.ndarray,
+    heading: float,
+    speed: float,
+    parked: bool = False,
 ) -> Vehicle:
     kind = _choice(rng, config.kind_weights, ('car', 'truck', 'motorcycle'))
     mean, spread = SIZES[kind]
-    size = tuple(round(float(m + s * rng.uniform(-1.5, 1.5)), 3) for m, s in zip(mean, spread))
+    width, length, height = (round(float(m + s * rng.uniform(-1.5, 1.5)), 3) for m, s in zip(mean, spread))
     paint = np.array(PAINTS[int(rng.integers(len(PAINTS)))]) + rng.integers(-12, 13, 3)
+    blue, green, red = (int(channel) for channel in np.clip(paint, 8, 245))
     return Vehicle(
         track_id=track_id,
         kind=kind,
-        size=size,
+        size=(width, length, height),
         position=(float(position[0]), float(position[1])),
         heading=float(heading),
         speed=float(speed),
         acceleration=0.0 if parked else float(rng.normal(0.0, 0.35)),
         level=None if parked else float(rng.uniform(*LEVELS[kind])),
         cylinders=CYLINDERS[kind][int(rng.integers(len(CYLINDERS[kind])))],
-        paint=tuple(int(c) for c in np.clip(paint, 8, 245)),
+        paint=(blue, green, red),
         sound_seed=int(rng.integers(2**31)),
         parked=parked,
     )
@@ -79,8 +87,14 @@ def _road(rng: np.random.Generator, config: SimulationConfig, moving: bool, tunn
 
 
 def _traffic(
-    rng, config: SimulationConfig, road: Road, ego_speed: float, count: int, duration: float, first_id: int
-):
+    rng: np.random.Generator,
+    config: SimulationConfig,
+    road: Road,
+    ego_speed: float,
+    count: int,
+    duration: float,
+    first_id: int,
+) -> list[Vehicle]:
     """Vehicles in their lanes, placed by where they are at a random instant of the drive."""
     vehicles = []
     for number in range(count):
@@ -112,23 +126,33 @@ def _traffic(
     return vehicles
 
 
-def _distractors(rng, config: SimulationConfig, road: Road, ego_speed: float, duration: float, first_id: int):
+def _distractors(
+    rng: np.random.Generator,
+    config: SimulationConfig,
+    road: Road,
+    ego_speed: float,
+    duration: float,
+    first_id: int,
+) -> list[Vehicle]:
     """Parked silent vehicles on the right kerb, and one that is heard from behind but not seen."""
-    vehicles = []
+    vehicles: list[Vehicle] = []
     for _ in range(int(rng.integers(config.parked + 1))):
         along = rng.uniform(6.0, 40.0 + ego_speed * duration)
         if ego_speed == 0:
             azimuth = np.radians(rng.uniform(-40.0, 40.0))
-            along = road.coordinates(rng.uniform(6.0, 40.0) * np.array([np.sin(azimuth), np.cos(azimuth)]))[0]
+            sight = rng.uniform(6.0, 40.0) * np.array([np.sin(azimuth), np.cos(azimuth)])
+            along = float(road.coordinates(sight)[0])
         spot = road.point(along, road.width + 1.4)
         vehicles.append(_vehicle(rng, config, first_id + len(vehicles), spot, road.heading, 0.0, parked=True))
     if rng.random() < config.unseen_share:
-        spot = np.array([rng.choice([-3.5, 3.5, 7.0]), -rng.uniform(6.0, 20.0)])
-        vehicles.append(_vehicle(rng, config, first_id + len(vehicles), spot, 0.0, ego_speed))
+        behind = np.array([rng.choice([-3.5, 3.5, 7.0]), -rng.uniform(6.0, 20.0)])
+        vehicles.append(_vehicle(rng, config, first_id + len(vehicles), behind, 0.0, ego_speed))
     return vehicles
 
 
-def _scenery(rng, config: SimulationConfig, road: Road, length: float, tunnel: bool) -> tuple[Scenery, ...]:
+def _scenery(
+    rng: np.random.Generator, config: SimulationConfig, road: Road, length: float, tunnel: bool
+) -> tuple[Scenery, ...]:
     if tunnel:
         return ()
     things = []
@@ -148,15 +172,16 @@ def _scenery(rng, config: SimulationConfig, road: Road, length: float, tunnel: b
             # The camera's own place stays free.
             clear = np.linalg.norm(np.asarray(spot)) > 6.0 + max(size[:2])
             if clear:
-                heading = road.heading
-                things.append(Scenery(kind, spot, heading, tuple(map(float, size)), float(rng.random())))
+                width, depth, height = map(float, size)
+                shade = float(rng.random())
+                things.append(Scenery(kind, spot, road.heading, (width, depth, height), shade))
             along += size[1] + rng.uniform(4.0, 16.0)
     if rng.random() < config.occluder_share:
         # It stands before the camera, to the side of a moving ego's lane.
         azimuth = np.radians(rng.uniform(12, 35)) * rng.choice([-1, 1])
         distance = rng.uniform(5.0, 9.0)
         spot = (float(distance * np.sin(azimuth)), float(distance * np.cos(azimuth)))
-        across = road.coordinates(np.array(spot))[1]
+        across = float(road.coordinates(np.array(spot))[1])
         if not -0.6 < across < road.width + 0.6:
             size = (0.4, float(rng.uniform(2.5, 5)), float(rng.uniform(2, 3)))
             heading = float(azimuth + np.pi / 2) if road.heading != 0 else road.heading
@@ -175,7 +200,7 @@ def _hidden_by_scenery(scene: DriveScene) -> bool:
     return False
 
 
-def _collides(vehicles, times: np.ndarray, ego: np.ndarray) -> bool:
+def _collides(vehicles: Sequence[Vehicle], times: np.ndarray, ego: np.ndarray) -> bool:
     tracks = [vehicle.positions(times) for vehicle in vehicles]
     for i, track in enumerate(tracks):
         size = vehicles[i].size
@@ -230,7 +255,16 @@ def sample_drive(config: SimulationConfig, split: str, index: int) -> DriveScene
     )
 
 
-def _attempt(rng, config, camera, split, index, condition, moving, count) -> DriveScene | None:
+def _attempt(
+    rng: np.random.Generator,
+    config: SimulationConfig,
+    camera: PinholeCamera,
+    split: str,
+    index: int,
+    condition: str,
+    moving: bool,
+    count: int,
+) -> DriveScene | None:
     interval = float(rng.uniform(*config.frame_interval))
     duration = 2 * config.margin + (config.frames_per_drive - 1) * interval
     duration = np.ceil(duration * 100) / 100

@@ -191,7 +191,7 @@ class DriveScene:
     facade: float | None = None
     microphone_gains: tuple[float, ...] = (0.0,) * 8
     microphone_delays: tuple[float, ...] = (0.0,) * 8
-    light: tuple[float, float, float, float] = (0.5, 0.5, 0.5, 0.5)
+    light: tuple[float, ...] = (0.5, 0.5, 0.5, 0.5)
     seed: int = 0
     start_time: int = 1_600_000_000
 
@@ -219,7 +219,7 @@ class DriveScene:
 def mirror_scene(scene: DriveScene) -> DriveScene:
     """The scene as seen in a mirror along the ego's axis (x -> -x); sounds keep their seeds."""
 
-    def flip(point):
+    def flip(point: tuple[float, float]) -> tuple[float, float]:
         return (-point[0], point[1])
 
     vehicles = tuple(

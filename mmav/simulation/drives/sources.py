@@ -26,7 +26,7 @@ _TABLE = 4096
 _STEP = 441  # samples between evaluations of speed and gear
 
 
-def engine_speed(kind: str, speed: np.ndarray) -> np.ndarray:
+def engine_speed(kind: str, speed: np.ndarray | float) -> np.ndarray:
     """Engine speed in revolutions a minute that follows road speed (m/s, any shape) and gear.
 
     The highest gear is taken that keeps the engine under its up-shift speed; below the first gear's range

@@ -121,8 +121,8 @@ def view_vehicles(scene: DriveScene, camera: PinholeCamera, time: float) -> list
                 depths.append(float(np.linalg.norm(corners[:, :2], axis=1).min()))
     owner = np.full((-(-height // _SCALE), width // _SCALE), -1, dtype=np.int16)
     for index in sorted(order, key=lambda i: -depths[i]):
-        if hulls[index] is not None:
-            cv2.fillConvexPoly(owner, np.rint(hulls[index] / _SCALE * 16).astype(np.int32), index, shift=4)
+        if (hull := hulls[index]) is not None:
+            cv2.fillConvexPoly(owner, np.rint(hull / _SCALE * 16).astype(np.int32), index, shift=4)
     views = []
     for index, vehicle in enumerate(scene.vehicles):
         position, _ = vehicle_pose(scene, vehicle, time)

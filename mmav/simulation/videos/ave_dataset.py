@@ -16,18 +16,18 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import h5py
 import numpy as np
 from tqdm import tqdm
 
 from mmav.datasets.ave import AVE_CLASSES, ORDER_KEY
 from mmav.datasets.clip_names import H5_KEY
-from mmav.utils.fileio import AtomicLocalBackend, whole_file
+from mmav.media.h5_array import write_h5_array
+from mmav.utils.fileio import AtomicLocalBackend
 
-from ..resuming import claim_data_set, sample_splits
+from ..resuming import record_manifest, sample_splits
 from .ave_videos import SPLITS, AVEVideo, AVEVideoConfig, sample_ave_video
 from .segment_features import class_prototypes, event_features
 
@@ -51,7 +51,7 @@ def simulate_ave(root: str | os.PathLike, config: AVEVideoConfig, progress: bool
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
     manifest = dict(format='mmav simulated AVE', format_version=FORMAT_VERSION, parameters=config.to_dict())
-    root = claim_data_set(root, manifest)
+    root = record_manifest(root, manifest)
     drawn = sample_splits(sample_ave_video, config, SPLITS, config.videos)
     videos = [video for split in SPLITS[:-1] for video in drawn[split]]
     _write_lists(root, videos)
@@ -90,7 +90,7 @@ def _features(video: AVEVideo, config: AVEVideoConfig, activity: np.ndarray, mod
 
 
 @functools.lru_cache(maxsize=1)
-def _prototypes(config: AVEVideoConfig) -> tuple[np.ndarray, np.ndarray]:
+def _prototypes(config: AVEVideoConfig) -> tuple[np.ndarray, ...]:
     return tuple(
         class_prototypes(
             np.random.default_rng((config.seed, len(SPLITS), number)),
@@ -105,21 +105,12 @@ def _prototypes(config: AVEVideoConfig) -> tuple[np.ndarray, np.ndarray]:
 def _write_features(
     path: Path, config: AVEVideoConfig, videos: list[AVEVideo], make: Callable, bar: tqdm
 ) -> None:
-    def fill(file: h5py.File) -> None:
-        data = None
-        for row, video in enumerate(videos):
-            features = make(video, config)
-            if data is None:
-                data = file.create_dataset(H5_KEY, (len(videos), *features.shape), config.dtype)
-            data[row] = features
+    def rows() -> Iterator[np.ndarray]:
+        for video in videos:
+            yield make(video, config)
             bar.update()
 
-    _write_h5(path, fill)
-
-
-def _write_h5(path: Path, fill: Callable[[h5py.File], object]) -> None:
-    with whole_file(path, flush=False) as temporary, h5py.File(temporary, 'w') as file:
-        fill(file)
+    write_h5_array(path, H5_KEY, rows(), len(videos), config.dtype, flush=False)
 
 
 def _write_labels(root: Path, videos: list[AVEVideo], background: list[AVEVideo]) -> None:
@@ -129,7 +120,7 @@ def _write_labels(root: Path, videos: list[AVEVideo], background: list[AVEVideo]
     for row, video in enumerate(videos):
         labels[row, video.onset : video.offset, video.category] = 1
         labels[row, video.onset : video.offset, -1] = 0
-    relevant = labels[..., :-1].any(-1)
+    relevant = labels[..., :-1].max(-1) > 0
     of_videos = labels.max(1)
     of_videos[:, -1] = 0
     nothing = np.zeros((len(background), classes))
@@ -143,12 +134,12 @@ def _write_labels(root: Path, videos: list[AVEVideo], background: list[AVEVideo]
     rows = np.arange(len(videos))
     splits = np.array([video.split for video in videos])
     for name, values in arrays.items():
-        _write_h5(root / name, lambda file, values=values: file.create_dataset(H5_KEY, data=values))
+        write_h5_array(root / name, H5_KEY, values, flush=False)
     for split in SPLITS[:-1]:
         chosen = rows[splits == split]
         short = chosen[~relevant[chosen].all(1)]
         for name, values in ((f'{split}_order.h5', chosen), (f'{split}_order_match.h5', short)):
-            _write_h5(root / name, lambda file, values=values: file.create_dataset(ORDER_KEY, data=values))
+            write_h5_array(root / name, ORDER_KEY, values, flush=False)
 
 
 def _write_lists(root: Path, videos: list[AVEVideo]) -> None:
@@ -156,5 +147,6 @@ def _write_lists(root: Path, videos: list[AVEVideo]) -> None:
     lines += [
         f'{AVE_CLASSES[video.category]}&{video.video_id}&good&{video.onset}&{video.offset}'
         for video in videos
+        if video.category is not None
     ]
     AtomicLocalBackend().put_text('\n'.join(lines) + '\n', root / 'Annotations.txt')

@@ -163,8 +163,8 @@ def sample_ave_video(config: AVEVideoConfig, split: str, index: int) -> AVEVideo
     audible[onset:offset] = visible[onset:offset] = True
     for before in (True, False):
         if rng.random() < config.goes_on:
-            room = onset if before else segments - offset
-            length = int(rng.integers(0, room + 1))
+            available = onset if before else segments - offset
+            length = int(rng.integers(0, available + 1))
             longer = audible if rng.random() < 0.5 else visible
             longer[slice(onset - length, onset) if before else slice(offset, offset + length)] = True
     heard[audible, category] = sound[audible]

@@ -8,7 +8,7 @@ from mmdet.registry import TRANSFORMS
 from mmengine.registry import init_default_scope
 
 from mmav.datasets import SampleError
-from mmav.datasets.stores.shard_writer import claim_store, shard_folder, write_index, write_shard
+from mmav.datasets.stores.shard_writer import record_settings, shard_folder, write_index, write_shard
 from mmav.datasets.transforms import LoadTeacherEmbeddings
 from mmav.datasets.transforms.load_teacher_embeddings import sample_map
 
@@ -27,7 +27,7 @@ def ramps(height, width):
 
 def write_store(path, clips, kind='store of teacher embeddings'):
     settings = dict(kind=kind)
-    claim_store(path, settings, kind)
+    record_settings(path, settings, kind)
     write_shard(shard_folder(path, 0), list(clips), list(clips.values()), on_error='skip')
     write_index(path, settings, 1)
     return str(path)

@@ -43,6 +43,8 @@ def test_crop(tmp_path):
         load(tmp_path / 'a.png', 'rgb', (5, 3), crop=(2, 1, 9, 6))
     with pytest.raises(SampleError, match='boxes refer to 8 x 5'):
         load(tmp_path / 'a.png', 'rgb', (5, 8), crop=None)
+    with pytest.raises(ValueError, match='crop'):
+        LoadVisualModalities(crop='full')
 
 
 def test_sixteen_bits_are_for_thermal_alone(tmp_path):

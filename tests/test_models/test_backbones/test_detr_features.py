@@ -71,9 +71,9 @@ def test_features_are_those_of_detection(toy_detr, checkpoint, source):
                 elif source == 'encoder':
                     expected = seen['encoder'][b, 2 * y + x]
                 else:
-                    looks = seen['attention'][1][b, :, 2 * y + x]
-                    rows = [look * row for look, row in zip(looks, seen['decoder'][-1][b])]
-                    expected = sum(rows) / looks.sum()
+                    weights = seen['attention'][1][b, :, 2 * y + x]
+                    rows = [weight * row for weight, row in zip(weights, seen['decoder'][-1][b])]
+                    expected = sum(rows) / weights.sum()
                 torch.testing.assert_close(features[b, :, y, x], expected)
     assert (features[0] - features[1]).abs().max() > 1e-3 * features.abs().max()
 

@@ -1,6 +1,5 @@
 import hashlib
 import json
-import multiprocessing
 import runpy
 import sys
 import time
@@ -16,6 +15,7 @@ from pycocotools.coco import COCO
 from mmav.simulation import make_config, simulate_dataset
 from mmav.simulation.drives import dataset
 from mmav.utils.fileio import TEMPORARY_SUFFIX
+from mmav.utils.processes import multiprocessing_context
 
 
 def digest(root):
@@ -139,9 +139,7 @@ def test_goes_on_after_an_interruption(root, config, tmp_path, monkeypatch):
 
 def test_goes_on_after_a_kill(root, config, tmp_path):
     target = tmp_path / 'mavd'
-    process = multiprocessing.get_context('fork').Process(
-        target=simulate_dataset, args=(target, config, 2, False)
-    )
+    process = multiprocessing_context().Process(target=simulate_dataset, args=(target, config, 2, False))
     process.start()
     while not list(target.glob('train_*')):
         assert process.is_alive()

@@ -27,10 +27,12 @@ def knot_times(length):
     return np.arange(-(-length // HOP) + 1) * HOP / SAMPLE_RATE
 
 
-def render(source, receiver, signal, start=START, length=LENGTH):
+def render(source, microphone, signal, start=START, length=LENGTH):
     times = knot_times(length)
-    receivers = receiver(times)[None] if callable(receiver) else np.broadcast_to(receiver, (1, len(times), 3))
-    delay, distance, _ = propagation_paths(source, receivers, times)
+    microphones = (
+        microphone(times)[None] if callable(microphone) else np.broadcast_to(microphone, (1, len(times), 3))
+    )
+    delay, distance, _ = propagation_paths(source, microphones, times)
     return render_paths(oversample(signal, 1), start, delay, (1.0 / distance)[None], length)[0]
 
 
@@ -82,8 +84,8 @@ def test_standing_source_equals_fractional_delay_by_fft():
     assert np.abs(heard - expected).max() < 0.005 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize(('source_speed', 'receiver_speed'), [(25.0, 0.0), (0.0, 20.0), (18.0, -15.0)])
-def test_doppler_of_a_passing_tone(source_speed, receiver_speed):
+@pytest.mark.parametrize(('source_speed', 'microphone_speed'), [(25.0, 0.0), (0.0, 20.0), (18.0, -15.0)])
+def test_doppler_of_a_passing_tone(source_speed, microphone_speed):
     tone, length, aside = 1000.0, 2 * SAMPLE_RATE, 6.0
     lead = 0.5
     samples = np.arange(length + SAMPLE_RATE) / SAMPLE_RATE - lead
@@ -92,15 +94,15 @@ def test_doppler_of_a_passing_tone(source_speed, receiver_speed):
     def source(at):
         return np.stack(np.broadcast_arrays(aside, source_speed * (at - 1.0), 0.0), axis=-1)
 
-    def receiver(at):
-        return np.stack(np.broadcast_arrays(0.0, receiver_speed * (at - 1.0), 0.0), axis=-1)
+    def microphone(at):
+        return np.stack(np.broadcast_arrays(0.0, microphone_speed * (at - 1.0), 0.0), axis=-1)
 
-    heard = render(source, receiver, signal, start=-lead, length=length)
+    heard = render(source, microphone, signal, start=-lead, length=length)
     phase = np.unwrap(np.angle(hilbert(heard.astype(np.float64))))
     measured = np.gradient(phase) * SAMPLE_RATE / (2 * np.pi)
     for time in (0.3, 0.8, 1.0, 1.1, 1.7):
         # Instant of emission: |r(t) - s(t_e)| = c (t - t_e), a quadratic equation.
-        here = receiver(np.array(time))
+        here = microphone(np.array(time))
         a = source_speed**2 - SPEED_OF_SOUND**2
         along = here[1] + source_speed
         b = -2 * source_speed * along + 2 * SPEED_OF_SOUND**2 * time
@@ -108,7 +110,9 @@ def test_doppler_of_a_passing_tone(source_speed, receiver_speed):
         emission = min(np.roots([a, b, c]).real, key=lambda t: abs(t - time) if t <= time else np.inf)
         towards = here - source(np.array(emission))
         towards /= np.linalg.norm(towards)
-        shift = (SPEED_OF_SOUND - receiver_speed * towards[1]) / (SPEED_OF_SOUND - source_speed * towards[1])
+        shift = (SPEED_OF_SOUND - microphone_speed * towards[1]) / (
+            SPEED_OF_SOUND - source_speed * towards[1]
+        )
         window = slice(round(time * SAMPLE_RATE) - 200, round(time * SAMPLE_RATE) + 201)
         assert np.median(measured[window]) == pytest.approx(tone * shift, abs=0.2)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mmav.simulation import DriveRenderer, PinholeCamera, make_config, view_vehicles
-from mmav.simulation.drives.look import THERMAL_RANGE, make_look
+from mmav.simulation.drives.appearance import THERMAL_RANGE, make_appearance
 from mmav.simulation.drives.painter import Canvas
 from mmav.simulation.drives.rendering import paint_vehicle
 
@@ -34,7 +34,7 @@ def test_painted_vehicle_fills_its_box(make_vehicle, make_scene, kind):
     scene = make_scene(vehicles=(vehicle,))
     camera = PinholeCamera()
     picture = np.zeros((camera.height, camera.width, 3), np.uint8)
-    canvas = Canvas(camera, replace(make_look(scene), ambient=(1, 1, 1)), picture, None, None)
+    canvas = Canvas(camera, replace(make_appearance(scene), ambient=(1, 1, 1)), picture, None, None)
     paint_vehicle(canvas, vehicle, np.array(vehicle.position), vehicle.heading)
     # Smoothed edges reach up to two pixels beyond the outline.
     rows, columns = np.nonzero(picture.any(axis=2))
@@ -46,7 +46,7 @@ def test_depth_of_a_vehicle_is_its_distance(make_vehicle, make_scene):
     vehicle = make_vehicle(position=(0.0, 12.0))
     scene = make_scene(vehicles=(vehicle,))
     camera = PinholeCamera()
-    canvas = Canvas(camera, make_look(scene), None, None, np.zeros((325, 960), np.float32))
+    canvas = Canvas(camera, make_appearance(scene), None, None, np.zeros((325, 960), np.float32))
     paint_vehicle(canvas, vehicle, np.array(vehicle.position), 0.0)
     # The tail's middle, 2.15 m nearer than the vehicle's middle.
     pixel = camera.project(np.array([0.3, 12.0 - 2.15, 0.6]))[0] / 2
@@ -56,7 +56,7 @@ def test_depth_of_a_vehicle_is_its_distance(make_vehicle, make_scene):
 def test_depth_along_a_slanted_side(make_vehicle, make_scene):
     vehicle = make_vehicle(kind='truck', size=(2.4, 8.0, 3.2), position=(-4.0, 12.0))
     camera = PinholeCamera()
-    canvas = Canvas(camera, make_look(make_scene()), None, None, np.zeros((325, 960), np.float32))
+    canvas = Canvas(camera, make_appearance(make_scene()), None, None, np.zeros((325, 960), np.float32))
     paint_vehicle(canvas, vehicle, np.array(vehicle.position), 0.0)
     for along in (9.0, 11.0, 13.0):
         pixel = camera.project(np.array([-2.8, along, 2.0]))[0] / 2

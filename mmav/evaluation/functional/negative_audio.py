@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 
-def maps_on(
+def negative_audio_rates(
     own: np.ndarray, negatives: np.ndarray, level: float | None = None, recall: float = 0.95
 ) -> dict[str, float]:
     """Compare the maxima of the maps of clips with their own sound and with one that is none of theirs.
@@ -22,7 +22,7 @@ def maps_on(
         recall: From 0 to 1. Defaults to 0.95.
 
     Returns:
-        ``level``; in percent ``own_on`` and ``stays_on``, the shares of ``own`` and of
+        ``level``; in percent ``true_positive_rate`` and ``false_positive_rate``, the shares of ``own`` and of
         ``negatives`` that are on, and ``auroc``, the area under the curve of these two shares over all
         levels: how often a clip with its own sound has the larger maximum, equal ones counted half; and the
         numbers ``own_clips`` and ``clips``.
@@ -31,9 +31,9 @@ def maps_on(
         ValueError: If one of them is empty.
 
     Example:
-        >>> figures = maps_on(own=np.array([0.8, 0.9]), negatives=np.array([0.1, 0.85]))
-        >>> figures['level'], figures['own_on'], figures['stays_on'], figures['auroc']  # 3 of 4 pairs
-        (0.8, 100.0, 50.0, 75.0)
+        >>> figures = negative_audio_rates(own=np.array([0.8, 0.9]), negatives=np.array([0.1, 0.85]))
+        >>> [figures[key] for key in ('level', 'true_positive_rate', 'false_positive_rate', 'auroc')]
+        [0.8, 100.0, 50.0, 75.0]
     """
     own, negatives = np.asarray(own, float), np.asarray(negatives, float)
     if not own.size or not negatives.size:
@@ -44,8 +44,8 @@ def maps_on(
     larger = ranks.sum() - own.size * (own.size + 1) / 2
     return dict(
         level=float(level),
-        own_on=100 * float((own >= level).mean()),
-        stays_on=100 * float((negatives >= level).mean()),
+        true_positive_rate=100 * float((own >= level).mean()),
+        false_positive_rate=100 * float((negatives >= level).mean()),
         auroc=100 * float(larger / (own.size * negatives.size)),
         own_clips=own.size,
         clips=negatives.size,

@@ -29,7 +29,7 @@ HEAT = {
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """Light, weather and temperature of one drive.
 
     Args:
@@ -73,8 +73,8 @@ class Look:
         return 0.8 * beam / (1.0 + (forward / 17.0) ** 2)
 
 
-def make_look(scene: DriveScene) -> Look:
-    """Look of a drive, from its condition and its four random numbers."""
+def make_appearance(scene: DriveScene) -> Appearance:
+    """Appearance of a drive, from its condition and its four random numbers."""
     bright, turn, haze, heat = scene.light
     level = 0.85 + 0.3 * bright
     azimuth = (turn - 0.5) * 2 * np.pi * 0.9
@@ -87,36 +87,36 @@ def make_look(scene: DriveScene) -> Look:
     mild = dict(air=22350 + 250 * heat, ground=22400 + 250 * heat, warmth=0.9)
     if scene.condition == 'day':
         sky = ((190 + 40 * haze, 140 + 50 * haze, 90 + 70 * haze), (232, 222, 208))
-        return Look(
+        return Appearance(
             (0.62 * level, 0.58 * level, 0.55 * level), (0.42 * level, 0.47 * level, 0.5 * level),
             sun_direction, 0.001 + 0.003 * haze, (228, 220, 208), sky, 0.0, 3.0, **hot, **cool,
         )  # fmt: skip
     if scene.condition == 'dusk':
         sky = ((128, 84, 70), (110, 150, 228))
-        return Look(
+        return Appearance(
             (0.4 * level, 0.34 * level, 0.32 * level), (0.08, 0.16 * level, 0.26 * level), sun_direction,
             0.003, (120, 132, 170), sky, 0.6, 6.0, **mild, **cool,
         )  # fmt: skip
     if scene.condition == 'night':
         sky = ((30, 16, 10), (46, 32, 26))
-        return Look(
+        return Appearance(
             (0.13 * level, 0.12 * level, 0.12 * level), (0.0, 0.0, 0.0), sun_direction,
             0.002, (34, 26, 22), sky, 1.0, 9.0, **mild, **cool,
         )  # fmt: skip
     if scene.condition == 'fog':
         grey = 165 + 40 * bright
-        return Look(
+        return Appearance(
             (0.72, 0.72, 0.71), (0.0, 0.0, 0.0), sun_direction, 0.045 + 0.045 * haze,
             (grey, grey - 2, grey - 6), ((grey, grey - 3, grey - 8), (grey, grey - 2, grey - 6)),
             0.6, 4.0, **mild, thermal_sky=22050.0, heat_fog=0.012, depth_noise=9.0,
         )  # fmt: skip
-    return Look(
+    return Appearance(
         (0.26 * level, 0.38 * level, 0.44 * level), (0.0, 0.0, 0.0), sun_direction,
         0.006, (40, 62, 76), ((30, 40, 44), (40, 56, 66)), 1.0, 6.0,
         air=22650.0, ground=22700.0, thermal_sky=22600.0, warmth=0.9, heat_fog=0.002, depth_noise=2.5,
     )  # fmt: skip
 
 
-def cargo_color(paint: tuple[int, int, int]) -> tuple[int, int, int]:
+def cargo_color(paint: tuple[int, int, int]) -> tuple[int, ...]:
     """A truck's box is pale, tinted with the cab's color."""
     return tuple(int(170 + 0.25 * channel) for channel in paint)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mmav.media.audio_files import read_bytes
 from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_bytes
 
 
 @dataclass

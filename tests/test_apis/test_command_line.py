@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from mmav.apis.segment_command_line import make_segment_parser, parse_segment_args
+from mmav.apis.command_line import make_segment_parser, parse_segment_args
 
 ALWAYS = ['tool.py', 'config.py', 'weights.pth', '--out-dir', 'out']
 

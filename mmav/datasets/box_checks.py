@@ -1,14 +1,15 @@
-"""What can be wrong with an annotated box."""
+"""Which annotated boxes can be used."""
 
 import math
+from typing import Any
 
 
-def box_fault(annotation: dict, image_size: tuple[int, int], tolerance: float = 2.0) -> str | None:
+def box_error(annotation: dict, image_size: tuple[int, int], tolerance: float = 2.0) -> str | None:
     """Why ``bbox`` [x, y, width, height] and ``area`` of a COCO annotation cannot be used; None: they can.
 
     In pixels of an image of (width, height), out of which it may stick by ``tolerance``.
     """
-    box = annotation.get('bbox')
+    box: Any = annotation.get('bbox')
     try:
         x, y, w, h = (float(value) for value in box)
     except (TypeError, ValueError):
@@ -29,3 +30,13 @@ def box_fault(annotation: dict, image_size: tuple[int, int], tolerance: float = 
             '(box_tolerance admits more)'
         )
     return None
+
+
+def is_label(instance: dict, score_thr: float = 0.0) -> bool:
+    """Whether an instance of a sample is a label: no crowd, not ignored, and of a high enough score.
+
+    Args:
+        instance: One of the sample's ``instances``; labels of teachers have a ``score``.
+        score_thr: Least score of a label that has one. Defaults to 0.0.
+    """
+    return not instance.get('ignore_flag', 0) and instance.get('score', 1.0) >= score_thr

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmav.structures.event_runs import Event, find_events
+from mmav.structures.events import Event, find_events
 
 
 def test_runs_become_events_with_times_and_mean_scores():

@@ -1,0 +1,109 @@
+"""The command line that the tools share which run an inferencer."""
+
+import argparse
+from typing import Any, TypeVar
+
+from mmav.utils.command_line import ToolParser, read_config
+from mmav.utils.errors import one_line_errors
+
+from .base_inferencer import AudioVisualInferencer
+
+Inferencer = TypeVar('Inferencer', bound=AudioVisualInferencer)
+_DETECTOR_OPTIONS = ('stripped', 'rig', 'allow_other_rig')
+
+
+def add_model_arguments(parser: ToolParser, config: str = 'config file', detector: bool = False) -> None:
+    """Add the options of :func:`build_inferencer`, and ``--batch-size``.
+
+    Args:
+        parser: Receives them.
+        config: Help on the config.
+        detector: Whether to add those of ``AudioDetInferencer``. Defaults to False.
+    """
+    parser.add_config(help=config)
+    parser.add_argument('--batch-size', type=int, default=8, help='default: 8')
+    parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU where there is one')
+    if detector:
+        parser.add_argument(
+            '--stripped', action='store_true', help='the checkpoint lacks the visual branch of the config'
+        )
+        parser.add_argument('--rig', help='rig.json of the recordings; default: the rig of the model')
+        parser.add_argument(
+            '--allow-other-rig',
+            action='store_true',
+            help='warn where rigs differ, and make acoustic images with --rig',
+        )
+
+
+def build_inferencer(kind: type[Inferencer], args: argparse.Namespace, **options: Any) -> Inferencer:
+    """The inferencer that the command line asks for.
+
+    Args:
+        kind: Its class.
+        args: With the options of :func:`add_model_arguments` or :func:`make_segment_parser`.
+        **options: Further arguments of the class.
+
+    Raises:
+        SystemExit: Config, checkpoint and options cannot be used or do not fit each other.
+    """
+    options |= {key: value for key, value in vars(args).items() if key in _DETECTOR_OPTIONS}
+    with one_line_errors((OSError, ValueError, RuntimeError)):
+        inferencer = kind(read_config(args), args.checkpoint, args.device, **options)
+    if getattr(args, 'feature_weights', None) and args.videos:
+        inferencer.use_extractor(args.feature_weights)
+    return inferencer
+
+
+def make_segment_parser(
+    description: str, features: str, networks: str, config: str = 'config file'
+) -> ToolParser:
+    """A parser with the options of inferencers of videos in segments.
+
+    Args:
+        description: The tool's documentation.
+        features: Help on the files of features of a video.
+        networks: Names of the networks that make features of videos.
+        config: Help on the config.
+    """
+    parser = ToolParser(description)
+    add_model_arguments(parser, config)
+    parser.add_argument('--videos', nargs='+', default=[], metavar='VIDEO', help='videos with sound')
+    parser.add_argument(
+        '--features',
+        nargs='+',
+        action='append',
+        default=[],
+        metavar='NAME=FILE',
+        help=f'npy files of one video, {features}; may be given several times',
+    )
+    parser.add_argument('--out-dir', required=True, help='folder for what is found')
+    parser.add_argument(
+        '--feature-weights',
+        nargs='+',
+        default=[],
+        metavar='NETWORK=FILE',
+        help=f'local weights of {networks}; default: downloaded',
+    )
+    return parser
+
+
+def parse_segment_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the command line; ``features`` become dicts with a name each, ``feature_weights`` one dict.
+
+    Args:
+        parser: Of :func:`make_segment_parser`, to which options may have been added.
+
+    Returns:
+        The options.
+    """
+    args = parser.parse_args()
+    if not args.videos and not args.features:
+        parser.error('give --videos or --features')
+    for text in [*args.feature_weights, *(text for texts in args.features for text in texts)]:
+        if '=' not in text:
+            parser.error(f'{text!r} is no NAME=FILE')
+    args.feature_weights = dict(text.split('=', 1) for text in args.feature_weights)
+    args.features = [dict(text.split('=', 1) for text in texts) for texts in args.features]
+    for files in args.features:
+        files.setdefault('name', files.get('audio', 'features'))
+    return args
