@@ -28,7 +28,7 @@ from mmav.features.feature_files import ArrayFolder, is_written, write_h5
 from mmav.features.segment_feature_extractor import AVE_FEATURES, LLP_FEATURES, SegmentFeatureExtractor
 from mmav.media.suffixes import AUDIO_SUFFIXES, VIDEO_SUFFIXES, has_suffix
 from mmav.utils.command_line import ToolParser
-from mmav.utils.errors import SampleError
+from mmav.utils.errors import SampleError, one_line_errors
 from mmav.utils.fileio import write_json
 from mmav.utils.run_parameters import hash_json
 
@@ -259,9 +259,7 @@ def finish(
 
 
 if __name__ == '__main__':
-    try:
+    with one_line_errors((ValueError, OSError, RuntimeError)):
         status = main()
-    except (ValueError, FileExistsError, RuntimeError) as error:
-        raise SystemExit(f'extract_features: {error}') from error
     close_launcher()
     sys.exit(status)

@@ -31,6 +31,7 @@ from mmav.datasets.stores.embedding_store import EmbeddingStore
 from mmav.datasets.stores.embedding_store_writer import DTYPES, EmbeddingWriter
 from mmav.engine import close_launcher, join_launcher
 from mmav.utils.command_line import ToolParser, read_config
+from mmav.utils.errors import one_line_errors
 from mmav.utils.run_parameters import hash_json
 
 # The first to finish waits for the last one, however slow its machine.
@@ -150,8 +151,6 @@ def main(argv: Sequence[str] | None = None) -> EmbeddingStore | None:
 
 
 if __name__ == '__main__':
-    try:
+    with one_line_errors((), resumable=True):
         main()
-    except KeyboardInterrupt:
-        raise SystemExit('interrupted; the same call carries on') from None
     close_launcher()

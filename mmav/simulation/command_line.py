@@ -9,6 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from mmav.utils.errors import one_line_errors
+
 from .presets import SimulatorConfig, config_of
 
 
@@ -64,8 +66,7 @@ def run_simulator(
     parser: argparse.ArgumentParser,
     presets: Mapping[str, SimulatorConfig],
     simulate: Callable,
-    name: str,
-    errors: tuple[type[Exception], ...] = (ValueError, FileExistsError),
+    errors: tuple[type[Exception], ...] = (ValueError, OSError),
 ) -> None:
     """Simulate what the command line asks for; SystemExit if it cannot be, or was interrupted.
 
@@ -73,8 +74,7 @@ def run_simulator(
         parser: Of :func:`make_simulator_parser`.
         presets: Those that it was made of.
         simulate: Takes the folder and the configuration, ``progress`` and, where asked for, ``workers``.
-        name: The tool's, for messages.
-        errors: What ends it with a message alone. Defaults to ValueError and FileExistsError.
+        errors: What ends it with a message alone. Defaults to ValueError and OSError.
     """
     options = vars(parser.parse_args())
     out, preset = Path(options.pop('out')), options.pop('preset')
@@ -82,9 +82,5 @@ def run_simulator(
     if 'workers' in options:
         settings['workers'] = options.pop('workers')
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
-    try:
+    with one_line_errors(errors, resumable=True):
         simulate(out, config_of(presets, preset, values), **settings)
-    except errors as error:
-        raise SystemExit(f'{name}: {error}') from error
-    except KeyboardInterrupt:
-        raise SystemExit(f'{name}: interrupted; the same command goes on where it stopped') from None

@@ -27,17 +27,25 @@ class SampleError(ValueError):
 
 
 @contextmanager
-def one_line_errors(kinds: tuple[type[Exception], ...] = (ValueError, OSError)) -> Iterator[None]:
+def one_line_errors(
+    kinds: tuple[type[Exception], ...] = (ValueError, OSError), resumable: bool = False
+) -> Iterator[None]:
     """End a command with ``<tool>: <message>`` and exit status 1 instead of a traceback; also a decorator.
 
     Args:
         kinds: Exceptions that tell of bad input. Defaults to ``ValueError``, which ``SampleError`` is, and
             ``OSError``.
+        resumable: Whether the command goes on where it was interrupted; Control-C then says so.
 
     Raises:
         SystemExit: In the place of those.
     """
+    tool = Path(sys.argv[0]).stem
     try:
         yield
     except kinds as error:
-        raise SystemExit(f'{Path(sys.argv[0]).stem}: {error}') from error
+        raise SystemExit(f'{tool}: {error}') from error
+    except KeyboardInterrupt:
+        if not resumable:
+            raise
+        raise SystemExit(f'{tool}: interrupted; the same command goes on where it stopped') from None

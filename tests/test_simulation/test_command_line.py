@@ -43,7 +43,7 @@ def simulate_with(monkeypatch, error=None, workers=True, options=('--width', '2'
 
     parser = make_simulator_parser('About.', PRESETS, workers, dict(names=['--called']))
     monkeypatch.setattr(sys, 'argv', ['simulate.py', 'out', *options])
-    run_simulator(parser, PRESETS, simulate, 'simulate')
+    run_simulator(parser, PRESETS, simulate)
     return calls
 
 

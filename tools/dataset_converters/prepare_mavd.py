@@ -15,6 +15,7 @@ import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.stores.prepared_store import PreparedStore
 from mmav.datasets.stores.prepared_store_writer import StoreWriter
 from mmav.utils.command_line import ToolParser
+from mmav.utils.errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -105,10 +106,8 @@ def main() -> None:
         shard_size=args.shard_size,
         on_error=args.on_error,
     )
-    try:
+    with one_line_errors((), resumable=True):
         writer.write(args.workers)
-    except KeyboardInterrupt:
-        raise SystemExit('interrupted; the same call carries on') from None
     store = PreparedStore(args.out)
     if args.verify:
         store.verify()

@@ -13,7 +13,7 @@ from mmav.simulation.videos.ave_videos import AVE_PRESETS
 def main() -> None:
     """Simulate what the command line asks for."""
     parser = make_simulator_parser(__doc__, AVE_PRESETS, workers=False)
-    run_simulator(parser, AVE_PRESETS, simulate_ave, 'simulate_ave')
+    run_simulator(parser, AVE_PRESETS, simulate_ave)
 
 
 if __name__ == '__main__':

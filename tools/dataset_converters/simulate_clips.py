@@ -19,7 +19,7 @@ from mmav.simulation.command_line import make_simulator_parser, run_simulator  #
 def main() -> None:
     """Simulate what the command line asks for."""
     parser = make_simulator_parser(__doc__, CLIP_PRESETS)
-    run_simulator(parser, CLIP_PRESETS, simulate_clips, 'simulate_clips')
+    run_simulator(parser, CLIP_PRESETS, simulate_clips)
 
 
 if __name__ == '__main__':

@@ -19,7 +19,7 @@ from mmav.simulation.videos.llp_videos import LLP_PRESETS  # noqa: E402
 def main() -> None:
     """Simulate what the command line asks for."""
     parser = make_simulator_parser(__doc__, LLP_PRESETS)
-    run_simulator(parser, LLP_PRESETS, simulate_llp, 'simulate_llp')
+    run_simulator(parser, LLP_PRESETS, simulate_llp)
 
 
 if __name__ == '__main__':

@@ -15,8 +15,7 @@ def main() -> None:
     """Simulate what the command line asks for."""
     aliases = dict(drives=['--drives-per-split'], frames_per_drive=['--frames'])
     parser = make_simulator_parser(__doc__, PRESETS, aliases=aliases)
-    errors = (ValueError, FileExistsError, RuntimeError)
-    run_simulator(parser, PRESETS, simulate_dataset, 'simulate_mavd', errors)
+    run_simulator(parser, PRESETS, simulate_dataset, (ValueError, OSError, RuntimeError))
 
 
 if __name__ == '__main__':
