@@ -35,7 +35,7 @@ from speed.loader import bytes_per_sample, loader
 from speed.log_mel import log_mel
 from speed.log_spectrogram import log_spectrogram
 from speed.metrics import metrics
-from speed.pairs import CLOCKS, Comparison, describe_machine
+from speed.pairs import Comparison, describe_machine
 from speed.start_up import start_up
 from speed.tracking import tracker
 from speed.vggish import vggish_log_mel
@@ -67,12 +67,6 @@ def parse_args(args: list[str] | None = None) -> argparse.Namespace:
         help='override the config for both detectors: key=value, e.g. model.train_cfg.rcnn.sampler.num=256',
     )
     parser.add_argument('--device', default='cpu', help='of the detectors: cpu (default) or cuda')
-    parser.add_argument(
-        '--clock',
-        choices=list(CLOCKS),
-        default='wall',
-        help="cpu: this process's processor time, for a machine that others use; default: wall",
-    )
     parser.add_argument('--json', type=Path, help='also write everything measured to this file')
     parser.add_argument('--quick', action='store_true', help='toy sizes, to see that it runs')
     return parser.parse_args(args)
@@ -89,7 +83,6 @@ def _detector_options(args: argparse.Namespace, paper: str = PAPER_CONFIG, small
         threads=args.threads,
         device=args.device,
         options=args.cfg_options,
-        clock=args.clock,
         **_given(size=args.size or (96 if args.quick else None), repeats=args.repeats),
     )
 
@@ -99,14 +92,12 @@ def _loader_options(args: argparse.Namespace) -> dict:
         size=args.size or (96 if args.quick else None),
         frames=2 if args.quick else None,
         repeats=args.repeats,
-        clock=args.clock,
     )
 
 
 def _frames_options(args: argparse.Namespace) -> dict:
     return dict(
         threads=args.threads,
-        clock=args.clock,
         **_given(frames=400 if args.quick else None, repeats=args.repeats),
     )
 
@@ -116,7 +107,6 @@ def _event_options(args: argparse.Namespace) -> dict:
         batch=args.batch or (2 if args.quick else 32),
         threads=args.threads,
         device=args.device,
-        clock=args.clock,
         **_given(repeats=args.repeats),
     )
 
@@ -127,7 +117,6 @@ def _localization_options(args: argparse.Namespace) -> dict:
         threads=args.threads,
         device=args.device,
         options=args.cfg_options,
-        clock=args.clock,
         **_given(
             size=args.size or (64 if args.quick else None),
             batch=args.batch or (2 if args.quick else None),
@@ -143,13 +132,12 @@ BENCHMARKS = {
     ),
     'inference': lambda args: inference(**_detector_options(args)),
     'acoustic-image': lambda args: acoustic_image(
-        batch=args.batch or (2 if args.quick else 8), **_given(repeats=args.repeats, clock=args.clock)
+        batch=args.batch or (2 if args.quick else 8), **_given(repeats=args.repeats)
     ),
-    'log-mel': lambda args: log_mel(**_given(repeats=args.repeats, clock=args.clock)),
+    'log-mel': lambda args: log_mel(**_given(repeats=args.repeats)),
     'vggish-log-mel': lambda args: vggish_log_mel(
         device=args.device,
         threads=args.threads,
-        clock=args.clock,
         **_given(clips=1 if args.quick else None, repeats=args.repeats),
     ),
     'loader': lambda args: loader(**_loader_options(args)),
@@ -159,18 +147,15 @@ BENCHMARKS = {
     'ciou': lambda args: ciou_metric(
         **_given(maps=50 if args.quick else None, repeats=args.repeats),
         threads=args.threads,
-        clock=args.clock,
     ),
     'log-spectrogram': lambda args: log_spectrogram(
         **_given(clips=2 if args.quick else None, repeats=args.repeats),
         threads=args.threads,
         device=args.device,
-        clock=args.clock,
     ),
     'avc-step': lambda args: avc_step(**_localization_options(args)),
     'llp-metric': lambda args: llp_metric(
         threads=args.threads,
-        clock=args.clock,
         **_given(videos=20 if args.quick else None, repeats=args.repeats),
     ),
     'dfa': lambda args: dfa(**_event_options(args)),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -93,16 +92,8 @@ def copy_with_changes(
                 continue
             samples = np.stack([soundfile.read(file, dtype='int16')[0] for file in files])
             for row, target in zip(change_sound(samples, image['id']), targets):
-                _write_wav(target, row)
+                soundfile.write(target, row, SAMPLE_RATE, 'PCM_16')
     part.rename(out)
-
-
-def _write_wav(path: Path, samples: np.ndarray) -> None:
-    with wave.open(str(path), 'wb') as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(samples.astype('<i2').tobytes())
 
 
 def keep_microphones(rig: Rig, channels: Sequence[int]) -> Rig:

@@ -162,6 +162,12 @@ def _options(tool: Path) -> set[str]:
     calls = [node for source in sources for node in ast.walk(source) if isinstance(node, ast.Call)]
     calls = [call for call in calls if getattr(call.func, 'attr', '') == 'add_argument']
     names = [arg.value for call in calls for arg in call.args if isinstance(arg, ast.Constant)]
+    # simulators have an option for each parameter
+    nodes = [node for source in sources for node in ast.walk(source)]
+    configs = [node for node in nodes if isinstance(node, ast.ClassDef) and node.name.endswith('Config')]
+    parameters = [item for config in configs for item in config.body if isinstance(item, ast.AnnAssign)]
+    names += [f'--{item.target.id.replace("_", "-")}' for item in parameters]
+    names += [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     return {'--help', *(name for name in names if name.startswith('--'))}
 
 

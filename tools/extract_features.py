@@ -11,7 +11,6 @@ carries on when it is started again, by any number of processes. See docs/featur
 """
 
 import argparse
-import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,6 +27,7 @@ from mmav.engine import close_launcher, join_launcher
 from mmav.features.feature_files import ArrayFolder, is_written, write_h5
 from mmav.features.segment_feature_extractor import AVE_FEATURES, LLP_FEATURES, SegmentFeatureExtractor
 from mmav.media.suffixes import AUDIO_SUFFIXES, VIDEO_SUFFIXES, has_suffix
+from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import SampleError, one_line_errors
 from mmav.utils.fileio import write_json
 from mmav.utils.run_parameters import hash_json
@@ -45,9 +45,7 @@ PATIENCE = timedelta(days=7)
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('out', type=Path, help='folder of the features')
     parser.add_argument('--layout', choices=list(FEATURES), required=True)
     parser.add_argument('--videos', type=Path, help=f'folder of <clip>{{{",".join(VIDEO_SUFFIXES)}}}')
@@ -93,9 +91,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="'cuda' with a launcher: each process takes its own GPU",
     )
     parser.add_argument('--batch-size', type=int, default=32, help='pictures that a network takes at a time')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    # torch.distributed.launch passes --local-rank
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    parser.add_launcher()
     args = parser.parse_args(argv)
     if args.frames and not args.frames_fps:
         parser.error('--frames needs --frames-fps')
@@ -113,16 +109,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
             parser.error(f'there is no folder {folder}')
     if args.list and not args.list.is_file():
         parser.error(f'there is no list {args.list}')
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
 
 def list_clips(args: argparse.Namespace) -> list[str]:
-    """Names of the clips, from the list or from what is in the folder.
-
-    Raises:
-        ValueError: If there are none.
-    """
+    """Names of the clips, from the list or from what is in the folder; ValueError if there are none."""
     if args.list:
         return read_clip_names(args.list)
     folder = args.videos or args.frames or args.audio
@@ -137,11 +128,7 @@ def list_clips(args: argparse.Namespace) -> list[str]:
 
 
 def find_source(args: argparse.Namespace, name: str) -> dict:
-    """Where the images and the sound of a clip are, as the extractor takes it.
-
-    Raises:
-        SampleError: If a file is missing.
-    """
+    """Where images and sound of a clip are, as the extractor takes it; SampleError if a file is missing."""
 
     def find(folder: Path, suffixes: Sequence[str]) -> Path:
         for suffix in suffixes:
@@ -181,11 +168,7 @@ def extract_share(
     names: Sequence[str],
     folders: Mapping[str, ArrayFolder],
 ) -> dict[str, str]:
-    """Extract and keep what is missing of this process's clips.
-
-    Returns:
-        Reasons by names of the clips that could not be used.
-    """
+    """Extract and keep what is missing of this process's clips; return why some could not be used."""
     rank, world_size = get_dist_info()
     todo = [[name for name in dict.fromkeys(names) if any(name not in folder for folder in folders.values())]]
     broadcast_object_list(todo)  # the first process's view counts: folders on a network lag
@@ -205,17 +188,7 @@ def extract_share(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Extract; see the module's description.
-
-    Args:
-        argv: Command line, without the program's name.
-
-    Returns:
-        Exit status: 1 if clips could not be used.
-
-    Raises:
-        FileExistsError: If what is there was made with other parameters.
-    """
+    """Extract; exit status 1 if clips could not be used."""
     args = parse_args(argv)
     join_launcher(args.launcher, args.device, PATIENCE)
     names = list_clips(args)
@@ -286,10 +259,7 @@ def finish(
 
 
 if __name__ == '__main__':
-    with one_line_errors():
-        try:
-            status = main()
-        except (ValueError, FileExistsError, RuntimeError) as error:
-            raise SystemExit(f'extract_features: {error}') from error
-        close_launcher()
-        sys.exit(status)
+    with one_line_errors((ValueError, OSError, RuntimeError)):
+        status = main()
+    close_launcher()
+    sys.exit(status)

@@ -12,7 +12,6 @@ any number of processes, and writes the same bytes.
 
 import argparse
 import copy
-import os
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -21,7 +20,7 @@ import mmav  # noqa: F401  (first: it registers what configs name)
 # isort: split
 import torch
 from mmdet.registry import DATASETS, MODELS
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.dataset import BaseDataset
 from mmengine.dist import barrier, broadcast_object_list, get_dist_info
 from mmengine.logging import MMLogger
@@ -31,6 +30,7 @@ from tqdm import tqdm
 from mmav.datasets.stores.embedding_store import EmbeddingStore
 from mmav.datasets.stores.embedding_store_writer import DTYPES, EmbeddingWriter
 from mmav.engine import close_launcher, join_launcher
+from mmav.utils.command_line import ToolParser, read_config
 from mmav.utils.errors import one_line_errors
 from mmav.utils.run_parameters import hash_json
 
@@ -40,10 +40,8 @@ PATIENCE = timedelta(days=7)
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config of the training')
+    parser = ToolParser(__doc__)
+    parser.add_config(checkpoint=False)
     parser.add_argument('out', help='folder of the store')
     parser.add_argument('--dtype', choices=DTYPES, default='float32', help='float16 takes half the space')
     parser.add_argument('--shard-size', type=int, default=512, help='clips of a shard')
@@ -58,28 +56,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--on-error', choices=['raise', 'skip'], default='raise', help='clips that cannot be read'
     )
     parser.add_argument('--verify', action='store_true', help='compare the finished store with its checksums')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='changes to the config')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    # torch.distributed.launch passes --local-rank
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    parser.add_launcher()
     args = parser.parse_args(argv)
     if args.batch_size < 1 or args.shard_size < 1:
         parser.error('--batch-size and --shard-size must be at least 1')
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
 
 def build_dataset(cfg: Config) -> tuple[BaseDataset, list]:
-    """Build the data set of the clips.
+    """Build the data set of the clips; return the config of its pipeline, too.
 
-    Args:
-        cfg: The config.
-
-    Returns:
-        The data set, and the config of its pipeline.
-
-    Raises:
-        ValueError: If the config does not tell how clips are read for teachers, or names no single data set.
+    ValueError if the config does not tell how clips are read for teachers, or names no single data set.
     """
     settings = copy.deepcopy(cfg.get('teacher_dataset') or cfg.train_dataloader.dataset)
     if 'dataset' in settings or 'datasets' in settings:
@@ -99,12 +86,7 @@ def build_dataset(cfg: Config) -> tuple[BaseDataset, list]:
 def build_writer(cfg: Config, args: argparse.Namespace) -> EmbeddingWriter:
     """Build the teachers, with their weights, and what writes for them.
 
-    Args:
-        cfg: The config.
-        args: The command line.
-
-    Raises:
-        ValueError: If there are no teachers, or they need images of another kind.
+    ValueError if there are no teachers, or they need images of another kind.
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     teachers_cfg = cfg.get('teachers') or cfg.model.get('teachers')
@@ -134,13 +116,7 @@ def build_writer(cfg: Config, args: argparse.Namespace) -> EmbeddingWriter:
 
 
 def main(argv: Sequence[str] | None = None) -> EmbeddingStore | None:
-    """Write this process's share of the shards; the first process finishes the store.
-
-    Args:
-        argv: Command line, without the program's name.
-
-    Returns:
-        The store, in the first process.
+    """Write this process's share of the shards; the first process finishes the store and returns it.
 
     Raises:
         FileExistsError: If the folder holds something else.
@@ -150,8 +126,7 @@ def main(argv: Sequence[str] | None = None) -> EmbeddingStore | None:
     join_launcher(args.launcher, args.device, PATIENCE)
     rank, world_size = get_dist_info()
     MMLogger.get_instance('extract_teacher_embeddings', log_level='WARNING')  # not a line for every parameter
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args)
     writer = build_writer(cfg, args)
     work = [None]
     if rank == 0:  # looks what is done before anybody adds to it
@@ -176,9 +151,6 @@ def main(argv: Sequence[str] | None = None) -> EmbeddingStore | None:
 
 
 if __name__ == '__main__':
-    with one_line_errors():
-        try:
-            main()
-        except KeyboardInterrupt:
-            raise SystemExit('interrupted; the same call carries on') from None
-        close_launcher()
+    with one_line_errors(resumable=True):
+        main()
+    close_launcher()

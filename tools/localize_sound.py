@@ -14,12 +14,13 @@ import mmav  # noqa: F401  (first: it checks the versions of what follows)
 # isort: split
 from mmav.apis import SoundLocalizationInferencer
 from mmav.apis.command_line import add_model_arguments, build_inferencer
+from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description='Localize sounds in images and videos')
+    parser = ToolParser('Localize sounds in images and videos')
     add_model_arguments(parser)
     parser.add_argument(
         '--pair',

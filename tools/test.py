@@ -1,8 +1,6 @@
 """Test a trained model."""
 
 import argparse
-import os
-import os.path as osp
 
 import mmav  # noqa: F401  (first: it checks the versions of what follows)
 
@@ -10,20 +8,20 @@ import mmav  # noqa: F401  (first: it checks the versions of what follows)
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmdet.evaluation import DumpDetResults
 from mmdet.utils import setup_cache_size_limit_of_dynamo
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmav.engine import close_launcher, prepare_launcher
 from mmav.models.detectors import VISUAL_PREFIXES
+from mmav.utils.command_line import ToolParser, read_run_config
 from mmav.utils.errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description='Test a model')
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser = ToolParser(__doc__)
+    parser.add_config()
     parser.add_argument('--work-dir', help='folder of logs; default: work_dirs/<config name>')
     parser.add_argument('--out', help='dump the predictions to this pickle file')
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
@@ -31,13 +29,7 @@ def parse_args() -> argparse.Namespace:
         '--show-dir', help='draw the predictions into this folder under <work dir>/<time stamp>'
     )
     parser.add_argument('--wait-time', type=float, default=2, help='seconds an image is shown')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config: key=value, nested keys as a.b=value, lists as key="[a,b]"',
-    )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_launcher()
     parser.add_argument('--tta', action='store_true', help='average over each sample and its mirror image')
     parser.add_argument(
         '--stripped',
@@ -45,23 +37,17 @@ def parse_args() -> argparse.Namespace:
         help='the checkpoint holds the audio path alone (tools/model_converters/strip_visual.py) while the '
         'config also names the visual one',
     )
-    # torch.distributed.launch passes --local-rank
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
         parser.error(f'--out must name a .pkl file, got {args.out}')
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
 
 def use_tta(cfg: Config) -> None:
-    """Wrap model and test pipeline of a config for test-time augmentation.
+    """Wrap model and test pipeline of a config for test-time augmentation, in place.
 
     ``tta_model`` and ``tta_pipeline`` of the config are used; without them boxes of the sample and its mirror
     image are merged by NMS.
-
-    Args:
-        cfg: Changed in place.
     """
     tta_model = cfg.get('tta_model') or dict(
         type='DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100)
@@ -83,22 +69,8 @@ def use_tta(cfg: Config) -> None:
 
 
 def build_config(args: argparse.Namespace) -> Config:
-    """Merge the command line into the config.
-
-    Args:
-        args: See :func:`parse_args`.
-
-    Returns:
-        The run's config.
-    """
-    cfg = Config.fromfile(args.config)
-    cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
-    if args.work_dir is not None:
-        cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        cfg.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(args.config))[0])
+    """Merge the command line into the config."""
+    cfg = read_run_config(args)
     cfg.load_from = args.checkpoint
     cfg.resume = False
     if args.stripped:

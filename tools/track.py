@@ -39,6 +39,7 @@ from mmav.media.video_writer import VideoWriter
 from mmav.models.trackers import IoUTracker
 from mmav.models.trackers.mot_challenge import mot_challenge_text
 from mmav.structures.rig_comparison import check_same_rig, rig_of_metainfo
+from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend, write_json
 from mmav.visualization import crop_to_sample, draw_tracks
@@ -48,9 +49,7 @@ TRACKER_OPTIONS = ('init_score_thr', 'iou_thr', 'score_thr', 'patience')
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     add_model_arguments(parser, detector=True)
     parser.add_argument('--out-dir', required=True, type=Path, help='folder of the tracks')
     parser.add_argument('--split', choices=['train', 'val', 'test'], default='test', help='default: test')
@@ -88,13 +87,7 @@ def parse_args() -> argparse.Namespace:
 
 
 class DriveSource:
-    """Frames of a data set's drives in order of time, with predictions.
-
-    Args:
-        inferencer: The detector.
-        args: The command line.
-        cfg: The config.
-    """
+    """Frames of a data set's drives in order of time, with predictions."""
 
     def __init__(self, inferencer: AudioDetInferencer, args: argparse.Namespace, cfg: Config) -> None:
         self.inferencer, self.args = inferencer, args
@@ -164,15 +157,7 @@ class RecordingSource:
 
 
 def check_rig(dataset: Dataset, inferencer: AudioDetInferencer) -> None:
-    """Compare rig and crop of the drives with those of the detector.
-
-    Args:
-        dataset: Its metainfo may hold the rig of its ``rig.json``.
-        inferencer: The detector.
-
-    Raises:
-        ValueError: If they differ.
-    """
+    """ValueError unless rig and crop of the drives' metainfo are those that the detector hears with."""
     remedy = '--rig names the rig of the drives; --allow-other-rig makes a warning of it'
     warn = partial(print_log, logger='current', level=WARNING) if inferencer.allow_other_rig else None
     check_same_rig(rig_of_metainfo(dataset.metainfo), {'detector': inferencer.rig}, 'drives', remedy, warn)
@@ -209,17 +194,7 @@ def track_all(
     args: argparse.Namespace,
     metric: TrackingMetric | None = None,
 ) -> dict:
-    """Track every sequence and write its files.
-
-    Args:
-        source: Frames with predictions, one sequence after the other.
-        tracker: The tracker.
-        args: The command line.
-        metric: Is fed with the tracks.
-
-    Returns:
-        Numbers of frames and tracks of each sequence.
-    """
+    """Track every sequence, write its files and feed the metric; numbers of frames and tracks of each."""
     summary = {}
     progress = tqdm(source, desc='Tracking', unit=' frames', total=source.total)
     for name, frames in itertools.groupby(progress, key=operator.itemgetter(0)):

@@ -1,25 +1,24 @@
 """Train a model."""
 
 import argparse
-import os
-import os.path as osp
 
 import mmav  # noqa: F401  (first: it checks the versions of what follows)
 
 # isort: split
 from mmdet.utils import setup_cache_size_limit_of_dynamo
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmav.engine import close_launcher, prepare_launcher
+from mmav.utils.command_line import ToolParser, read_run_config
 from mmav.utils.errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description='Train a model')
-    parser.add_argument('config', help='config file')
+    parser = ToolParser(__doc__)
+    parser.add_config(checkpoint=False)
     parser.add_argument('--work-dir', help='folder of logs and checkpoints; default: work_dirs/<config name>')
     parser.add_argument('--amp', action='store_true', help='train with automatic mixed precision')
     parser.add_argument(
@@ -31,40 +30,13 @@ def parse_args() -> argparse.Namespace:
         const='auto',
         help='go on from the given checkpoint, or without a value from the newest one in the work folder',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config: key=value, nested keys as a.b=value, lists as key="[a,b]"',
-    )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    # torch.distributed.launch passes --local-rank
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    parser.add_launcher()
+    return parser.parse_args()
 
 
 def build_config(args: argparse.Namespace) -> Config:
-    """Merge the command line into the config.
-
-    Args:
-        args: See :func:`parse_args`.
-
-    Returns:
-        The run's config.
-
-    Raises:
-        RuntimeError: ``--auto-scale-lr`` without ``auto_scale_lr`` in the config.
-    """
-    cfg = Config.fromfile(args.config)
-    cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
-    if args.work_dir is not None:
-        cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        cfg.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(args.config))[0])
+    """Merge the command line into the config; RuntimeError if it lacks an ``auto_scale_lr`` asked for."""
+    cfg = read_run_config(args)
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.loss_scale = 'dynamic'

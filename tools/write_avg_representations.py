@@ -24,7 +24,6 @@ import mmav  # noqa: F401  (first: it checks the versions of what follows)
 import numpy as np
 import torch
 from mmdet.registry import MODELS
-from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
@@ -32,6 +31,7 @@ from mmav.features.feature_files import ArrayFolder
 from mmav.models.parsers import AVGPretrainer
 from mmav.structures import SegmentDataSample
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
+from mmav.utils.command_line import ToolParser, read_config
 from mmav.utils.errors import one_line_errors
 
 STREAMS = ('audio', 'visual')
@@ -39,11 +39,8 @@ STREAMS = ('audio', 'visual')
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config of the AVGPretrainer')
-    parser.add_argument('checkpoint', help='its checkpoint')
+    parser = ToolParser(__doc__)
+    parser.add_config()
     parser.add_argument('features', type=Path, help="folder of the features' folders")
     parser.add_argument('out', type=Path, help='folder to write')
     parser.add_argument('--audio-dir', default='vggish', help='folder of the sound in FEATURES: vggish')
@@ -55,7 +52,6 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='cpu, cuda:0, ...'
     )
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
     args = parser.parse_args(argv)
     if args.batch_size < 1:
         parser.error('--batch-size must be at least 1')
@@ -64,8 +60,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def build_model(args: argparse.Namespace) -> tuple[AVGPretrainer, dict]:
     """Build the model and load its checkpoint strictly; also gives what the results depend on."""
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args)
     init_default_scope('mmdet')
     model = MODELS.build(cfg.model)
     if not isinstance(model, AVGPretrainer):
@@ -81,11 +76,7 @@ def build_model(args: argparse.Namespace) -> tuple[AVGPretrainer, dict]:
 
 
 def list_clips(folders: Sequence[Path], skip_missing: bool) -> list[str]:
-    """Names of the clips that all folders have.
-
-    Raises:
-        SystemExit: If a folder is missing, there are no clips, or some are not in all folders.
-    """
+    """Names of the clips that all folders have; SystemExit without any, or if some are not in all folders."""
     for folder in folders:
         if not folder.is_dir():
             raise SystemExit(f'{folder} is no folder')
@@ -104,11 +95,7 @@ def list_clips(folders: Sequence[Path], skip_missing: bool) -> list[str]:
 
 
 def read_features(path: Path) -> torch.Tensor:
-    """Read a clip's features.
-
-    Raises:
-        SystemExit: If the file is no array of floats of two dimensions.
-    """
+    """Read a clip's features; SystemExit if the file is no array of floats of two dimensions."""
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

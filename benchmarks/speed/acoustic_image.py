@@ -57,13 +57,12 @@ class PlainAcousticImage:
         return (10 * bands.log10()).flatten(1, 2)[..., layer.cells].unflatten(-1, layer.grid)
 
 
-def acoustic_image(repeats: int = 9, batch: int = 8, clock: str = 'wall') -> list[Comparison]:
+def acoustic_image(repeats: int = 9, batch: int = 8) -> list[Comparison]:
     """``AcousticImage`` in one thread against its equations, and against log-mel spectrograms.
 
     Args:
         repeats: Pairs.
         batch: Clips.
-        clock: See :func:`time_pairs`.
 
     Returns:
         For three windows in time and for the configs' six.
@@ -93,7 +92,6 @@ def acoustic_image(repeats: int = 9, batch: int = 8, clock: str = 'wall') -> lis
                     lambda: reference(waveform),  # noqa: B023
                     repeats,
                     warm_up=1,
-                    clock=clock,
                 )
             results.append(
                 Comparison(
@@ -104,7 +102,7 @@ def acoustic_image(repeats: int = 9, batch: int = 8, clock: str = 'wall') -> lis
                     kind,
                     ours_values=[seconds / batch for seconds in mine],
                     reference_values=[seconds / batch for seconds in theirs],
-                    settings=dict(microphones=8, seconds=1.0, threads=1, batch=batch, clock=clock),
+                    settings=dict(microphones=8, seconds=1.0, threads=1, batch=batch),
                     checked=checked,
                     notes=['per clip; aim: 40 ms'],
                 )

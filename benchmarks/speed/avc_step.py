@@ -100,7 +100,6 @@ def avc_step(
     threads: int = 1,
     device: str = 'cpu',
     options: dict | None = None,
-    clock: str = 'wall',
     seconds: float = 3.0,
     localizer: dict | None = None,
 ) -> list[Comparison]:
@@ -114,7 +113,6 @@ def avc_step(
         threads: Threads.
         device: Where it runs.
         options: Settings of the config to override, by dotted key.
-        clock: See :func:`time_pairs`.
         seconds: Length of the sounds.
         localizer: Settings of ``AVCLocalizer`` that are not the paper's.
 
@@ -136,7 +134,7 @@ def avc_step(
             ('online', 'teachers on line', 'gain'),
             ('alone', 'no teachers', 'cost'),
         ):
-            mine, theirs = time_pairs(steps['offline'], steps[reference], repeats, warm_up=0, clock=clock)
+            mine, theirs = time_pairs(steps['offline'], steps[reference], repeats, warm_up=0)
             results.append(
                 Comparison(
                     'avc-step',
@@ -152,7 +150,6 @@ def avc_step(
                         seconds=seconds,
                         threads=threads,
                         device=device,
-                        clock=clock,
                         **(options or {}),
                     ),
                     checked=', '.join(sorted(losses['offline' if reference == 'online' else 'alone'])),

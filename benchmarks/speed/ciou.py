@@ -93,16 +93,13 @@ def pixel_by_pixel(maps: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.array(scores)
 
 
-def ciou_metric(
-    maps: int = 5000, repeats: int = 5, threads: int = 1, clock: str = 'wall', looped: int = 50
-) -> list[Comparison]:
+def ciou_metric(maps: int = 5000, repeats: int = 5, threads: int = 1, looped: int = 50) -> list[Comparison]:
     """Time a map of ``ciou`` and of the threshold sweep, against the looped forms.
 
     Args:
         maps: N.
         repeats: Pairs.
         threads: Of numpy.
-        clock: See :func:`time_pairs`.
         looped: Maps that the plain loops over pixels and the sweep are timed on.
 
     Returns:
@@ -146,7 +143,7 @@ def ciou_metric(
             pixel = 2 / SIDE**2
             difference = np.abs(mine[: len(theirs)] - theirs).max()
             assert difference < pixel, f'the scores differ by {difference}'
-            own, other = time_pairs(ours, reference, repeats, warm_up=0, clock=clock)
+            own, other = time_pairs(ours, reference, repeats, warm_up=0)
         results.append(
             Comparison(
                 'ciou',
@@ -157,25 +154,23 @@ def ciou_metric(
                 target=target,
                 ours_values=[value / len(mine) for value in own],
                 reference_values=[value / len(theirs) for value in other],
-                settings=dict(
-                    maps=len(mine), reference_maps=len(theirs), side=SIDE, threads=threads, clock=clock
-                ),
+                settings=dict(maps=len(mine), reference_maps=len(theirs), side=SIDE, threads=threads),
                 checked=f'largest difference {difference:.1e}',
                 notes=['seconds a map'],
             )
         )
-    results[1].notes.append(_reading(heatmaps, truth, clock, results[1]))
+    results[1].notes.append(_reading(heatmaps, truth, results[1]))
     return results
 
 
-def _reading(maps: np.ndarray, truth: np.ndarray, clock: str, comparison: Comparison) -> str:
+def _reading(maps: np.ndarray, truth: np.ndarray, comparison: Comparison) -> str:
     """What the machine's memory allows at most: the time to read both arrays once."""
 
     def read() -> None:
         for start in range(0, len(maps), 5):
             maps[start : start + 5].max(), truth[start : start + 5].max()
 
-    times, _ = time_pairs(read, read, 3, clock=clock)
+    times, _ = time_pairs(read, read, 3)
     floor = min(times) / len(maps)
     bound = min(comparison.reference_values) / floor
     return f'reading both arrays once takes {floor * 1e6:.1f} us a map, so {bound:.0f} is the most possible'

@@ -174,7 +174,6 @@ def avd_step(
     threads: int = 1,
     device: str = 'cpu',
     options: dict | None = None,
-    clock: str = 'wall',
     profiled: int = 3,
 ) -> list[Comparison]:
     """The training step against two plain streams and one head.
@@ -187,7 +186,6 @@ def avd_step(
         threads: Threads.
         device: Where it runs.
         options: Settings of the config to override, by dotted key.
-        clock: See :func:`time_pairs`.
         profiled: Pairs to profile for the breakdown.
 
     Returns:
@@ -197,7 +195,7 @@ def avd_step(
         pair = build_detectors(config, size, batch, device, options)
         ours, reference = training_steps(pair)
         checked = check_same_training(pair, ours, reference)
-        mine, theirs = time_pairs(ours, reference, repeats, warm_up=0, clock=clock)  # the check warms up
+        mine, theirs = time_pairs(ours, reference, repeats, warm_up=0)  # the check warms up
         notes = breakdown(ours, reference, profiled)
     return [
         Comparison(
@@ -209,9 +207,7 @@ def avd_step(
             target=1.10,
             ours_values=mine,
             reference_values=theirs,
-            settings=dict(
-                size=size, batch=batch, threads=threads, device=device, clock=clock, **(options or {})
-            ),
+            settings=dict(size=size, batch=batch, threads=threads, device=device, **(options or {})),
             checked=checked,
             notes=notes,
         )
@@ -226,7 +222,6 @@ def inference(
     threads: int = 1,
     device: str = 'cpu',
     options: dict | None = None,
-    clock: str = 'wall',
 ) -> list[Comparison]:
     """Prediction by sound against mmdet's Faster R-CNN with the same weights.
 
@@ -238,7 +233,6 @@ def inference(
         threads: Threads.
         device: Where it runs.
         options: Settings of the config to override, by dotted key.
-        clock: See :func:`time_pairs`.
 
     Returns:
         One.
@@ -256,7 +250,7 @@ def inference(
             return pair.stock.predict(audio, pair.samples)
 
         checked = check_same_boxes(ours, reference)
-        mine, theirs = time_pairs(ours, reference, repeats, warm_up=0, clock=clock)  # the check warms up
+        mine, theirs = time_pairs(ours, reference, repeats, warm_up=0)  # the check warms up
     return [
         Comparison(
             'inference',
@@ -267,9 +261,7 @@ def inference(
             target=1.02,
             ours_values=mine,
             reference_values=theirs,
-            settings=dict(
-                size=size, batch=batch, threads=threads, device=device, clock=clock, **(options or {})
-            ),
+            settings=dict(size=size, batch=batch, threads=threads, device=device, **(options or {})),
             checked=checked,
         )
     ]

@@ -159,7 +159,6 @@ def distill_step(
     threads: int = 1,
     device: str = 'cpu',
     options: dict | None = None,
-    clock: str = 'wall',
 ) -> list[Comparison]:
     """The training step with labels from a file against teachers that label on line.
 
@@ -171,7 +170,6 @@ def distill_step(
         threads: Threads.
         device: Where it runs.
         options: Settings of the config to override, by dotted key.
-        clock: See :func:`time_pairs`.
 
     Returns:
         Labels from a file alone, and with the teachers' features; each with the batch at
@@ -198,7 +196,7 @@ def distill_step(
             checked = check_same_losses(steps)
             for name, (ours, target) in cases.items():
                 # the check warms up
-                mine, theirs = time_pairs(steps[name], steps['online'], repeats, warm_up=0, clock=clock)
+                mine, theirs = time_pairs(steps[name], steps['online'], repeats, warm_up=0)
                 results.append(
                     Comparison(
                         'distill-step',
@@ -214,7 +212,6 @@ def distill_step(
                             batch=batch,
                             threads=threads,
                             device=device,
-                            clock=clock,
                             **(options or {}),
                         ),
                         checked=checked,

@@ -133,7 +133,6 @@ def dfa(
     batch: int = 32,
     repeats: int = 5,
     threads: int = 1,
-    clock: str = 'wall',
     device: str = 'cpu',
     segments: int = 10,
     number: int = 20,
@@ -144,7 +143,6 @@ def dfa(
         batch: B.
         repeats: Pairs.
         threads: Threads.
-        clock: See :func:`time_pairs`.
         device: Where it runs.
         segments: T.
         number: Calls in each measurement: ours alone is too short to time.
@@ -172,7 +170,7 @@ def dfa(
         for what, run in (('forward', forward), ('forward and backward', backward)):
             runs = [partial(run, form) for form in (dense_fusion_attention, looped_dense_fusion_attention)]
             checked = check_same('scores' if run is forward else 'scores and gradients', *runs)
-            mine, theirs = time_pairs(*runs, repeats, number=number, clock=clock)
+            mine, theirs = time_pairs(*runs, repeats, number=number)
             results.append(
                 Comparison(
                     'dfa',
@@ -183,9 +181,7 @@ def dfa(
                     target=50.0,
                     ours_values=mine,
                     reference_values=theirs,
-                    settings=dict(
-                        batch=batch, segments=segments, threads=threads, device=device, clock=clock
-                    ),
+                    settings=dict(batch=batch, segments=segments, threads=threads, device=device),
                     checked=checked,
                 )
             )
@@ -196,7 +192,6 @@ def agta(
     batch: int = 32,
     repeats: int = 3,
     threads: int = 1,
-    clock: str = 'wall',
     device: str = 'cpu',
     segments: int = 10,
     side: int = 7,
@@ -208,7 +203,6 @@ def agta(
         batch: B.
         repeats: Pairs.
         threads: Threads.
-        clock: See :func:`time_pairs`.
         device: Where it runs.
         segments: T.
         side: Rows and columns of a segment's feature map.
@@ -228,7 +222,7 @@ def agta(
             warm_up = 0 if checked else 1  # the check warms up
             for part in (module, other):
                 part.train()
-            mine, theirs = time_pairs(*runs, repeats, warm_up=warm_up, clock=clock)
+            mine, theirs = time_pairs(*runs, repeats, warm_up=warm_up)
             results.append(
                 Comparison(
                     'agta',
@@ -239,9 +233,7 @@ def agta(
                     target=4.0,
                     ours_values=mine,
                     reference_values=theirs,
-                    settings=dict(
-                        batch=batch, segments=segments, threads=threads, device=device, clock=clock
-                    ),
+                    settings=dict(batch=batch, segments=segments, threads=threads, device=device),
                     checked=checked,
                 )
             )
@@ -261,7 +253,6 @@ def dmin_step(
     batch: int = 32,
     repeats: int = 3,
     threads: int = 1,
-    clock: str = 'wall',
     device: str = 'cpu',
     segments: int = 10,
     side: int = 7,
@@ -273,7 +264,6 @@ def dmin_step(
         batch: B.
         repeats: Pairs.
         threads: Threads.
-        clock: See :func:`time_pairs`.
         device: Where it runs.
         segments: T.
         side: Rows and columns of a segment's feature map.
@@ -313,7 +303,7 @@ def dmin_step(
             warm_up = 0 if checked else 1  # the check warms up
             for key in (mine, theirs):
                 networks[key].train()
-            times = time_pairs(*runs, repeats, warm_up=warm_up, clock=clock)
+            times = time_pairs(*runs, repeats, warm_up=warm_up)
             results.append(
                 Comparison(
                     'dmin-step',
@@ -323,9 +313,7 @@ def dmin_step(
                     'gain',
                     ours_values=times[0],
                     reference_values=times[1],
-                    settings=dict(
-                        batch=batch, segments=segments, threads=threads, device=device, clock=clock
-                    ),
+                    settings=dict(batch=batch, segments=segments, threads=threads, device=device),
                     checked=checked,
                 )
             )

@@ -162,9 +162,7 @@ def prepare_store(root: Path, size: int) -> Path:
     return store
 
 
-def loader(
-    size: int = 768, frames: int = 12, repeats: int = 7, workers: int = 2, clock: str = 'wall'
-) -> list[Comparison]:
+def loader(size: int = 768, frames: int = 12, repeats: int = 7, workers: int = 2) -> list[Comparison]:
     """Seconds a sample of our loader against the usual way's.
 
     Args:
@@ -172,7 +170,6 @@ def loader(
         frames: Frames of the temporary data set; both ways read all of them for one figure.
         repeats: Pairs.
         workers: Worker processes of the cases that have them.
-        clock: See :func:`time_pairs`; of the cases without workers.
 
     Returns:
         From files, from a prepared store, by workers, and up to the network's input.
@@ -188,8 +185,7 @@ def loader(
         rounds: int = 1,
         thermal: str = 'jpg',
     ) -> None:
-        used_clock = clock if rounds == 1 else 'wall'
-        mine, theirs = time_pairs(ours, reference, repeats, clock=used_clock)
+        mine, theirs = time_pairs(ours, reference, repeats)
         results.append(
             Comparison(
                 'loader',
@@ -200,7 +196,7 @@ def loader(
                 target=target,
                 ours_values=[value / frames / rounds for value in mine],
                 reference_values=[value / frames / rounds for value in theirs],
-                settings=dict(size=size, frames=frames, thermal=thermal, clock=used_clock),
+                settings=dict(size=size, frames=frames, thermal=thermal),
                 checked=checked,
             )
         )

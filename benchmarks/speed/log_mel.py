@@ -38,7 +38,7 @@ def librosa_log_mel(
 
 
 def log_mel(
-    sample_rate: int = 44100, seconds: float = 1.0, repeats: int = 40, number: int = 5, clock: str = 'wall'
+    sample_rate: int = 44100, seconds: float = 1.0, repeats: int = 40, number: int = 5
 ) -> list[Comparison]:
     """``LogMelSpectrogram`` against librosa, in one thread and in all.
 
@@ -47,7 +47,6 @@ def log_mel(
         seconds: Length of the sound.
         repeats: Pairs.
         number: Spectrograms of all microphones in each measurement.
-        clock: See :func:`time_pairs`; of the cases of one thread.
 
     Returns:
         In one thread with a target, and against librosa with kept filters; in all threads.
@@ -68,13 +67,10 @@ def log_mel(
         def reference(filters: np.ndarray | None = filters) -> np.ndarray:
             return librosa_log_mel(waveform, sample_rate, filters)
 
-        used_clock = clock if threads == 1 else 'wall'
         with pinned_threads(threads), torch.inference_mode():
             difference = np.abs(ours()[0].numpy() - reference()).max()
             assert difference < 1e-3, f'the spectrograms differ by {difference} dB'
-            mine, theirs = time_pairs(
-                ours, reference, repeats, number=number, warm_up=number, clock=used_clock
-            )
+            mine, theirs = time_pairs(ours, reference, repeats, number=number, warm_up=number)
         results.append(
             Comparison(
                 'log-mel',
@@ -85,7 +81,7 @@ def log_mel(
                 target=target,
                 ours_values=mine,
                 reference_values=theirs,
-                settings=dict(microphones=8, seconds=seconds, threads=threads, clock=used_clock),
+                settings=dict(microphones=8, seconds=seconds, threads=threads),
                 checked=f'largest difference {difference:.1e} dB',
             )
         )

@@ -31,7 +31,6 @@ def log_spectrogram(
     repeats: int = 15,
     threads: int = 1,
     device: str = 'cpu',
-    clock: str = 'wall',
 ) -> list[Comparison]:
     """``LogSpectrogram`` on a batch against scipy, clip by clip, on the CPU.
 
@@ -41,7 +40,6 @@ def log_spectrogram(
         repeats: Pairs.
         threads: Of torch and numpy.
         device: Where ours computes; from there the result is not fetched.
-        clock: See :func:`time_pairs`.
 
     Returns:
         In double precision, the default, and in single.
@@ -62,7 +60,7 @@ def log_spectrogram(
         with pinned_threads(threads), torch.inference_mode():
             difference = np.abs(ours().cpu().numpy() - scipy_log_spectrograms(waveforms)).max()
             assert difference < 1e-4, f'the spectrograms differ by {difference}'
-            mine, theirs = time_pairs(ours, lambda: scipy_log_spectrograms(waveforms), repeats, clock=clock)
+            mine, theirs = time_pairs(ours, lambda: scipy_log_spectrograms(waveforms), repeats)
         results.append(
             Comparison(
                 'log-spectrogram',
@@ -72,7 +70,7 @@ def log_spectrogram(
                 'gain',
                 ours_values=mine,
                 reference_values=theirs,
-                settings=dict(clips=clips, seconds=seconds, threads=threads, device=device, clock=clock),
+                settings=dict(clips=clips, seconds=seconds, threads=threads, device=device),
                 checked=f'largest difference {difference:.1e}',
             )
         )

@@ -101,14 +101,13 @@ def _evaluation(samples: list[dict], ann_file: Path, **metric: object) -> Callab
     return run
 
 
-def metrics(frames: int = 20000, repeats: int = 1, threads: int = 1, clock: str = 'wall') -> list[Comparison]:
+def metrics(frames: int = 20000, repeats: int = 1, threads: int = 1) -> list[Comparison]:
     """Time of the metrics on a test set, against the plain way.
 
     Args:
         frames: Of the test set.
         repeats: Pairs.
         threads: Of torch and numpy.
-        clock: See :func:`time_pairs`.
 
     Returns:
         Of ``TrackingMetric``, ``center_distance`` and ``MAVDMetric``.
@@ -126,7 +125,7 @@ def metrics(frames: int = 20000, repeats: int = 1, threads: int = 1, clock: str 
         for f in content
     ]
     gts = [frame['truth'][:, :5] for frame in content]
-    settings = dict(frames=frames, drives=len(sequences), threads=threads, clock=clock)
+    settings = dict(frames=frames, drives=len(sequences), threads=threads)
     results = []
 
     def compare(
@@ -134,7 +133,7 @@ def metrics(frames: int = 20000, repeats: int = 1, threads: int = 1, clock: str 
     ) -> None:
         with pinned_threads(threads):
             same(ours(), reference())
-            mine, theirs = time_pairs(ours, reference, repeats, warm_up=0, clock=clock)
+            mine, theirs = time_pairs(ours, reference, repeats, warm_up=0)
         results.append(
             Comparison(
                 'metrics',

@@ -7,7 +7,6 @@ median over many pairs, with the spread beside it, is what a benchmark reports.
 import os
 import platform
 import statistics
-import time
 import timeit
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,10 +16,6 @@ import cv2
 import torch
 from threadpoolctl import threadpool_limits
 from torch.utils import benchmark
-
-CLOCKS = dict(wall=benchmark.timer, cpu=time.process_time)
-"""Clocks. 'wall' waits for an accelerator. 'cpu' counts this process's own processor time, which holds on a
-machine that others use, but knows neither of other processes' work nor of waiting."""
 
 
 @dataclass
@@ -123,7 +118,6 @@ def time_pairs(
     repeats: int,
     number: int = 1,
     warm_up: int = 1,
-    clock: str = 'wall',
 ) -> tuple[list[float], list[float]]:
     """Time two functions in turns: ours, reference, ours, reference, ...
 
@@ -136,12 +130,11 @@ def time_pairs(
         repeats: Pairs.
         number: Calls in each measurement.
         warm_up: Calls of each before the first pair.
-        clock: One of ``CLOCKS``.
 
     Returns:
         Seconds a call, for each pair, of ours and of the reference.
     """
-    timers = [timeit.Timer(function, timer=CLOCKS[clock]) for function in (ours, reference)]
+    timers = [timeit.Timer(function, timer=benchmark.timer) for function in (ours, reference)]
     for timer in timers:
         timer.timeit(warm_up)
     times = [[timer.timeit(number) / number for timer in timers] for _ in range(repeats)]

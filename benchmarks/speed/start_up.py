@@ -58,7 +58,7 @@ def start_up(repeats: int = 7, threads: int = 1) -> list[Comparison]:
             target=1.05,
             ours_values=[ours for ours, _ in pairs],
             reference_values=[reference for _, reference in pairs],
-            settings=dict(threads=threads, clock='cpu'),
+            settings=dict(threads=threads, clock='processor time'),
             notes=[f'adds {statistics.median(added):.2f} s ({min(added):.2f}..{max(added):.2f})'],
         )
     ]

@@ -132,14 +132,13 @@ def as_samples(frames: list[dict]) -> list[DetDataSample]:
     return samples
 
 
-def tracker(frames: int = 2000, repeats: int = 7, threads: int = 1, clock: str = 'wall') -> list[Comparison]:
+def tracker(frames: int = 2000, repeats: int = 7, threads: int = 1) -> list[Comparison]:
     """Frames per second of the tracker, against plain loops and against mmdet's SORT.
 
     Args:
         frames: In each measurement; a quarter of them with a crowd.
         repeats: Pairs.
         threads: Of torch and numpy.
-        clock: See :func:`time_pairs`.
 
     Returns:
         With few vehicles, with many, and through the interface of mmdet's tracking models.
@@ -165,7 +164,7 @@ def tracker(frames: int = 2000, repeats: int = 7, threads: int = 1, clock: str =
 
     def compare(case: str, content: list, label: str, function: Callable, peer: str, other: Callable) -> None:
         with pinned_threads(threads):
-            mine, theirs = time_pairs(function, other, repeats, clock=clock)
+            mine, theirs = time_pairs(function, other, repeats)
         speeds = [len(content) / np.median(values) for values in (mine, theirs)]
         boxes = np.mean([len(frame['boxes']) for frame in content])
         results.append(
@@ -177,7 +176,7 @@ def tracker(frames: int = 2000, repeats: int = 7, threads: int = 1, clock: str =
                 'gain',
                 ours_values=mine,
                 reference_values=theirs,
-                settings=dict(frames=len(content), boxes=f'{boxes:.1f}', threads=threads, clock=clock),
+                settings=dict(frames=len(content), boxes=f'{boxes:.1f}', threads=threads),
                 checked='ids of all boxes' if peer is loops else '',
                 notes=[f'frames a second: {speeds[0]:.0f} and {speeds[1]:.0f}'],
             )

@@ -37,7 +37,6 @@ def vggish_log_mel(
     repeats: int = 20,
     device: str = 'cpu',
     threads: int = 1,
-    clock: str = 'wall',
 ) -> list[Comparison]:
     """:class:`VGGishLogMel` on a batch against numpy, clip by clip.
 
@@ -47,7 +46,6 @@ def vggish_log_mel(
         repeats: Pairs.
         device: Where ours computes.
         threads: Of both.
-        clock: See :func:`time_pairs`.
 
     Returns:
         One.
@@ -66,7 +64,7 @@ def vggish_log_mel(
     with pinned_threads(threads), torch.inference_mode():
         difference = np.abs(ours().cpu().numpy() - reference()).max()
         assert difference < 1e-4, f'the spectrograms differ by {difference}'
-        mine, theirs = time_pairs(ours, reference, repeats, clock=clock)
+        mine, theirs = time_pairs(ours, reference, repeats)
     return [
         Comparison(
             'vggish-log-mel',
@@ -76,7 +74,7 @@ def vggish_log_mel(
             'gain',
             ours_values=mine,
             reference_values=theirs,
-            settings=dict(clips=clips, seconds=seconds, threads=threads, clock=clock),
+            settings=dict(clips=clips, seconds=seconds, threads=threads),
             checked=f'largest difference {difference:.1e}',
             notes=[f'{clips * seconds / min(mine):.0f} seconds of sound a second'],
         )

@@ -86,16 +86,13 @@ def parsed_videos(videos: int, seed: int = 0) -> list[np.ndarray]:
     return [np.where(agree, arrays[2], arrays[0]), np.where(agree, arrays[3], arrays[1]), *arrays[2:]]
 
 
-def llp_metric(
-    videos: int = 1200, repeats: int = 5, threads: int = 1, clock: str = 'wall'
-) -> list[Comparison]:
+def llp_metric(videos: int = 1200, repeats: int = 5, threads: int = 1) -> list[Comparison]:
     """Time of ``llp_f1`` on a test set as large as LLP's, against loops.
 
     Args:
         videos: V.
         repeats: Pairs.
         threads: Of numpy.
-        clock: See :func:`time_pairs`.
 
     Returns:
         One comparison.
@@ -110,7 +107,7 @@ def llp_metric(
         for name, value in theirs.items():
             np.testing.assert_allclose(mine[name], value, rtol=1e-9, err_msg=name)
         ours, reference = time_pairs(
-            lambda: llp_f1(*events), lambda: looped_llp_f1(*events), repeats, warm_up=0, clock=clock
+            lambda: llp_f1(*events), lambda: looped_llp_f1(*events), repeats, warm_up=0
         )
     return [
         Comparison(
@@ -122,7 +119,7 @@ def llp_metric(
             target=50,
             ours_values=ours,
             reference_values=reference,
-            settings=dict(videos=videos, threads=threads, clock=clock),
+            settings=dict(videos=videos, threads=threads),
             checked='all ten scores',
         )
     ]

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any, TypeVar
 
-from mmengine.config import Config, DictAction
+from mmav.utils.command_line import ToolParser, read_config
 
 from .base_inferencer import AudioVisualInferencer
 
@@ -11,9 +11,7 @@ Inferencer = TypeVar('Inferencer', bound=AudioVisualInferencer)
 _DETECTOR_OPTIONS = ('stripped', 'rig', 'allow_other_rig')
 
 
-def add_model_arguments(
-    parser: argparse.ArgumentParser, config: str = 'config file', detector: bool = False
-) -> None:
+def add_model_arguments(parser: ToolParser, config: str = 'config file', detector: bool = False) -> None:
     """Add the options of :func:`build_inferencer`, and ``--batch-size``.
 
     Args:
@@ -21,11 +19,9 @@ def add_model_arguments(
         config: Help on the config.
         detector: Whether to add those of ``AudioDetInferencer``. Defaults to False.
     """
-    parser.add_argument('config', help=config)
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_config(help=config)
     parser.add_argument('--batch-size', type=int, default=8, help='default: 8')
     parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU where there is one')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
     if detector:
         parser.add_argument(
             '--stripped', action='store_true', help='the checkpoint lacks the visual branch of the config'
@@ -51,10 +47,8 @@ def build_inferencer(kind: type[Inferencer], args: argparse.Namespace, **options
         OSError: A file cannot be read.
     """
     options |= {key: value for key, value in vars(args).items() if key in _DETECTOR_OPTIONS}
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
     try:
-        inferencer = kind(cfg, args.checkpoint, args.device, **options)
+        inferencer = kind(read_config(args), args.checkpoint, args.device, **options)
     except RuntimeError as error:  # parameters that do not fit
         raise ValueError(str(error)) from error
     if getattr(args, 'feature_weights', None) and args.videos:
@@ -64,7 +58,7 @@ def build_inferencer(kind: type[Inferencer], args: argparse.Namespace, **options
 
 def make_segment_parser(
     description: str, features: str, networks: str, config: str = 'config file'
-) -> argparse.ArgumentParser:
+) -> ToolParser:
     """A parser with the options of inferencers of videos in segments.
 
     Args:
@@ -73,9 +67,7 @@ def make_segment_parser(
         networks: Names of the networks that make features of videos.
         config: Help on the config.
     """
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(description)
     add_model_arguments(parser, config)
     parser.add_argument('--videos', nargs='+', default=[], metavar='VIDEO', help='videos with sound')
     parser.add_argument(

@@ -27,14 +27,7 @@ WIDEST_FLAT = 0.01  # metres
 
 
 def geometry_findings(rig: Rig) -> list[str]:
-    """What looks wrong, or limits the array, in a rig that is possible as such.
-
-    Args:
-        rig: The rig.
-
-    Returns:
-        Sentences, each beginning with the key that it is about; empty where nothing was found.
-    """
+    """What looks wrong, or limits the array, in a rig: sentences that begin with the key they are about."""
     lines = []
     positions = rig.microphone_positions
     distance = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
@@ -81,13 +74,7 @@ def geometry_findings(rig: Rig) -> list[str]:
 
 
 def channel_findings(waveforms: Sequence[np.ndarray]) -> list[str]:
-    """Dead, quiet and duplicate channels.
-
-    Args:
-        waveforms: Clips (M, L) in -1..1.
-
-    Returns:
-        Sentences; empty where nothing was found.
+    """Dead, quiet and duplicate channels of clips (M, L) in -1..1, as sentences.
 
     Example:
         >>> clip = np.random.default_rng(0).uniform(-1, 1, (3, 1000))
@@ -120,16 +107,13 @@ def channel_findings(waveforms: Sequence[np.ndarray]) -> list[str]:
 def label_findings(
     rig: Rig, frames: CalibrationFrames, position_std: float = 0.02, places: PlacePrior | None = None
 ) -> list[str]:
-    """Exchanged channels and mirrored sides, by frames that say where their sound comes from.
+    """Exchanged channels and mirrored sides, by frames that say where their sound comes from, as sentences.
 
     Args:
         rig: The rig.
         frames: Of :func:`collect_frames`.
         position_std: Metres by which positions may be off.
         places: As for ``frames``.
-
-    Returns:
-        Sentences; empty where nothing was found.
     """
     model = ArrayModel(rig, ArrayPrior(position_std), PlacePrior() if places is None else places)
     low = frames.bins(*STAGES[LOW_STAGES[-1]])

@@ -42,14 +42,8 @@ def energies(
 ) -> Tensor:
     """(N,) of each frame, with the prior of its places and without that of the array.
 
-    A frame's error is that of M - 1 complex numbers a bin; ``scale`` is what is usual.
-
-    Args:
-        model: What is fitted.
-        frames: With the bins of a stage.
-        array: (N, D), the same for all frames, or (D,).
-        offsets: (N, K, 3).
-        scale: Usual error of a frame.
+    A frame's error is that of M - 1 complex numbers a bin; ``scale`` is what is usual. ``array`` is (N, D),
+    the same for all frames, or (D,), ``offsets`` is (N, K, 3).
     """
     error = model.errors(frames, array.expand(len(frames), -1), offsets)
     certainty = 2 * INDEPENDENT_BINS * (model.num_microphones - 1) / scale
@@ -75,15 +69,10 @@ def fit_stage(
     scale: float | None = None,
     steps: int = 30,
 ) -> Fit:
-    """Go to the nearest maximum of the posterior by L-BFGS.
+    """Go to the nearest maximum of the posterior by L-BFGS, in ``steps`` at most.
 
-    Args:
-        model: What is fitted.
-        frames: With the bins of the stage.
-        array: (D,) to start from.
-        offsets: (N, K, 3) to start from.
-        scale: Of the errors; None: the usual one at the start.
-        steps: At most so many.
+    It starts from ``array`` (D,) and ``offsets`` (N, K, 3); ``frames`` have the bins of the stage. ``scale``
+    of the errors is the usual one at the start unless it is given.
     """
     scale = usual_error(model, frames, array, offsets) if scale is None else scale
     # in units in which the energy curves alike, so that the fit is quick whatever the prior
@@ -117,14 +106,7 @@ def fit_stage(
 
 
 def total_energy(model: ArrayModel, frames: CalibrationFrames, fit: Fit, scale: float) -> float:
-    """Energy of a fit with another scale of errors, to compare fits.
-
-    Args:
-        model: What was fitted.
-        frames: With the bins to compare by.
-        fit: Its parameters count.
-        scale: Common to those that are compared.
-    """
+    """Energy of a fit with another scale of errors, common to fits that are compared by the frames' bins."""
     with torch.no_grad():
         data = energies(model, frames, fit.array, fit.offsets, scale).sum()
         return float(data + fit.array.square().sum())
@@ -139,15 +121,9 @@ def start(model: ArrayModel, frames: CalibrationFrames) -> Fit:
 def fit_stages(
     model: ArrayModel, frames: CalibrationFrames, fit: Fit, stages: Sequence[int] = range(len(STAGES))
 ) -> Fit:
-    """Fit stage by stage, each from where the last one ended.
+    """Fit by some of :data:`STAGES`, each from where the last one ended; ``frames`` have the bins of all.
 
     At low frequencies a wave is long, so the fit finds the place from far away; high ones make it exact.
-
-    Args:
-        model: What is fitted.
-        frames: With the bins of all stages.
-        fit: Where to start.
-        stages: Which of :data:`STAGES`.
     """
     for stage in stages:
         chosen = frames.bins(*STAGES[stage])

@@ -89,17 +89,12 @@ def explained_share(covariance: Tensor, steering: Tensor) -> Tensor:
 
 
 class ArrayModel:
-    """A rig whose microphones are off by unknown amounts, and frames that say by how much.
+    """A rough rig whose microphones are off by unknown amounts, and frames that say by how much.
 
     Parameters are in standard deviations of their prior: ``array`` (N, 5 M), the same for all frames (x, y, z
     of each microphone, then gains, then delays), and ``offsets`` (N, K, 3) of the boxes' places. The mean
     over the microphones of each of x, y, z, gain and delay is that of the rough rig: a shift of the whole
     array is as good as one of all places, and gains and delays common to all channels are not to be heard.
-
-    Args:
-        rig: The rough rig.
-        prior: Of the array.
-        places: Of the boxes' places.
     """
 
     def __init__(self, rig: Rig, prior: ArrayPrior, places: PlacePrior) -> None:

@@ -35,14 +35,9 @@ class PlacePrior:
     far_distance: float = 20.0
 
     def box_places(self, rig: Rig, bboxes: np.ndarray) -> np.ndarray:
-        """Most likely place of each box: behind its bottom center on the ground, raised.
+        """Most likely place (B, 3), metres, of each box: behind its bottom center on the ground, raised.
 
-        Args:
-            rig: Whose camera made the image.
-            bboxes: (B, 4) x1, y1, x2, y2 in pixels of the cropped image.
-
-        Returns:
-            (B, 3) metres in rig coordinates.
+        Boxes (B, 4) are x1, y1, x2, y2 in pixels of the cropped image.
         """
         bboxes = np.asarray(bboxes, dtype=np.float64).reshape(-1, 4)
         columns = bboxes[:, [0, 2]].mean(1)
@@ -64,15 +59,10 @@ class PlacePrior:
         return places
 
     def moved(self, places: Tensor, camera_position: Tensor, offsets: Tensor) -> Tensor:
-        """Places with offsets from the most likely ones.
+        """Places (N, K, 3) of :meth:`box_places` with offsets (N, K, 3), differentiable.
 
-        Args:
-            places: (N, K, 3) of :meth:`box_places`.
-            camera_position: (3,) metres.
-            offsets: (N, K, 3) in standard deviations: azimuth, distance, height.
-
-        Returns:
-            (N, K, 3), differentiable.
+        Offsets are in standard deviations of azimuth, distance and height; the camera's position is (3,) in
+        metres.
         """
         angle = offsets[..., 0] * np.radians(self.azimuth_std)
         scale = torch.exp(offsets[..., 1] * self.distance_std)

@@ -20,14 +20,9 @@ PRIOR_ENERGY = 20.0  # of a given pair being exchanged: one in 22,000
 
 
 def rank_pairs(model: ArrayModel, frames: CalibrationFrames) -> list[tuple[tuple[int, int], float]]:
-    """Pairs of channels whose exchange makes the rough rig fit better, best first.
+    """Pairs of channels whose exchange makes the rough rig fit the bins of all stages better, best first.
 
-    Args:
-        model: The rough rig.
-        frames: Frames with the bins of all stages.
-
-    Returns:
-        Pairs, and the energy of the data with each exchanged as a share of that without.
+    With each pair stands the energy of the data with it exchanged as a share of that without.
     """
     chosen = frames.bins(*STAGES[LOW_STAGES[-1]])
     begin = start(model, chosen)
@@ -46,12 +41,7 @@ def rank_pairs(model: ArrayModel, frames: CalibrationFrames) -> list[tuple[tuple
 
 
 def crossed_pairs(model: ArrayModel, fit: Fit) -> list[tuple[int, int]]:
-    """Pairs of microphones that a fit has moved to each other's places.
-
-    Args:
-        model: The rough rig.
-        fit: Where the microphones turned out to be.
-    """
+    """Pairs of microphones that a fit of the rough rig has moved to each other's places."""
     rough = model.split(model.rough)[0]
     fitted = model.split(model.rough + model.corrections(fit.array))[0]
     cost = torch.cdist(fitted, rough).square().numpy()

@@ -59,14 +59,9 @@ BROKEN = {('onedl-mmengine', '0.10.11'): 'it lacks mmengine.dist'}
 
 
 def installed_copies(name: str) -> dict[str, str]:
-    """Distributions that install a package, with their versions.
+    """Distributions that install a package of :data:`PACKAGES` (import name), with their versions.
 
-    Args:
-        name: Import name, a key of :data:`PACKAGES`.
-
-    Returns:
-        Versions by distribution; a package without metadata, such as a folder on ``PYTHONPATH``, stands under
-        its import name.
+    A package without metadata, such as a folder on ``PYTHONPATH``, stands under its import name.
     """
     found = {}
     for distribution in PACKAGES[name].distributions:
@@ -80,11 +75,7 @@ def installed_copies(name: str) -> dict[str, str]:
 
 
 def installed_family() -> str | None:
-    """The family that most installed OpenMMLab packages are of; None where there is none.
-
-    Returns:
-        One of :data:`FAMILIES`, or None.
-    """
+    """The one of :data:`FAMILIES` that most installed OpenMMLab packages are of; None where there is none."""
     names = [distribution for name in PACKAGES for distribution in installed_copies(name)]
     if not names:
         return None
@@ -93,14 +84,7 @@ def installed_family() -> str | None:
 
 
 def install_command(name: str) -> str:
-    """The command that installs a package of the user's own family.
-
-    Args:
-        name: Import name, a key of :data:`PACKAGES`.
-
-    Returns:
-        A line for the shell.
-    """
+    """The shell command that installs a package of :data:`PACKAGES`, of the user's own family."""
     family = installed_family()
     if family is None:
         return 'pip install "mmav[onedl]", or for the upstream packages: pip install "mmav[openmmlab]"'
@@ -108,11 +92,7 @@ def install_command(name: str) -> str:
 
 
 def compile_command() -> str:
-    """The command that compiles mmcv's operators for the installed PyTorch.
-
-    Returns:
-        A line for the shell.
-    """
+    """The shell command that compiles mmcv's operators for the installed PyTorch."""
     found = installed_copies('mmcv')
     onedl = installed_family() != 'openmmlab'
     name = 'onedl-mmcv' if onedl else 'mmcv'

@@ -82,15 +82,13 @@ class AVEDataset(BaseDataset):
       (T, 1), 1 in the seconds of the event, which are asked for in one modality and searched in the other.
 
     Args:
-        split: 'train', 'val' or 'test': whose rows are read from ``{split}_order.h5``. Defaults to
-            'train'.
+        split: 'train', 'val' or 'test': whose rows are read from ``{split}_order.h5``. Defaults to 'train'.
         supervision: 'fully', 'weakly' or 'cross_modality'. Defaults to 'fully'.
         ann_file: AVE's ``Annotations.txt``, whose lines name the rows, or a text file with a name a
             line. '': rows are named by their numbers. Defaults to ''.
         files: Other names of files, by 'visual', 'audio', 'labels', 'video_labels',
             'background_visual', 'background_audio', 'background_labels' and 'order'.
-        append_background: Whether weakly supervised training has the background videos. Defaults to
-            True.
+        append_background: Whether weakly supervised training has the background videos. Defaults to True.
         segment_duration: Seconds. Defaults to 1.
         backend_args: Of mmengine's file backends.
         **kwargs: Of mmengine's BaseDataset (data_root, pipeline, test_mode, metainfo, indices, ...).
@@ -98,7 +96,6 @@ class AVEDataset(BaseDataset):
     Raises:
         SampleError: Naming the file: it is missing, cut off, of another shape than the others, or has a row
             that is none of the labels'; the labels of a video that are not as they should be.
-        ValueError: For bad arguments.
     """
 
     METAINFO = dict(classes=AVE_CLASSES)
@@ -269,11 +266,7 @@ class AVEDataset(BaseDataset):
         return dict(info, gt_segments=label, category=category)
 
     def prepare_data(self, idx: int) -> dict:
-        """Video ``idx`` with its features, through the pipeline.
-
-        Raises:
-            SampleError: If the features cannot be read.
-        """
+        """Video ``idx`` with its features, through the pipeline; SampleError if they cannot be read."""
         info = self.get_data_info(idx)
         row, kind = info.pop('row'), info.pop('kind')
         for name in ('visual', 'audio'):

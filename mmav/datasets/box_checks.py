@@ -5,15 +5,9 @@ from typing import Any
 
 
 def box_error(annotation: dict, image_size: tuple[int, int], tolerance: float = 2.0) -> str | None:
-    """Say why the box of a COCO annotation cannot be used.
+    """Why ``bbox`` [x, y, width, height] and ``area`` of a COCO annotation cannot be used; None: they can.
 
-    Args:
-        annotation: With ``bbox`` [x, y, width, height] in pixels and ``area``.
-        image_size: (width, height) in pixels.
-        tolerance: Pixels by which the box may stick out of the image.
-
-    Returns:
-        str, optional: The reason; None for a usable box.
+    In pixels of an image of (width, height), out of which it may stick by ``tolerance``.
     """
     box: Any = annotation.get('bbox')
     try:

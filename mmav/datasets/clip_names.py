@@ -10,15 +10,12 @@ YOUTUBE_ID = 11
 
 
 def read_clip_names(path: str | Path) -> list[str]:
-    """Names of clips from a list, in its order.
+    """Names of clips from a list, in its order, without suffix.
 
     Args:
         path: AVE's ``Annotations.txt`` (fields between '&', the second names the video), one of LLP's
             ``AVVP_*.csv`` (a column ``filename`` whose first 11 characters name the video; each once), or a
             text file with a name in each line.
-
-    Returns:
-        Names without suffix.
 
     Raises:
         ValueError: If the list is empty or a line has no name.

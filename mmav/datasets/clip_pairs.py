@@ -30,7 +30,6 @@ class ClipPairDataset(BaseDataset):
     """Clips, each with the files ``<stem>.jpg`` and ``<stem>.wav`` (or the like) in two folders.
 
     What the data set will yield is fixed and logged at start-up; no clip ever takes another one's place.
-
     A sample has ``img_id`` (position in the list), ``clip`` (file stem), ``img_path``, ``audio_path`` or
     ``video_path``, ``category`` (str or None), ``gt_label`` (place of the category among the classes, where
     these are known), ``split`` (str or None) and, in annotated sets, ``gt_boxes`` (n, 4) float64 x1 y1 x2 y2,
@@ -38,27 +37,20 @@ class ClipPairDataset(BaseDataset):
 
     Args:
         ann_file: Annotations, as the subclass says. Defaults to ''.
-        split_file: List of clip stems: a text file with one a line, or a csv file with them
-            in its first column. None: every annotated clip or, without annotations, every pair in the
-            folders.
-        data_prefix: Folders ``img``, ``audio`` and ``video``. Defaults to frames, audio,
-            videos.
+        split_file: List of clip stems: a text file with one a line, or a csv file with them in its first
+            column. None: every annotated clip or, without annotations, every pair in the folders.
+        data_prefix: Folders ``img``, ``audio`` and ``video``. Defaults to frames, audio, videos.
         from_video: The sound lies in the clip's video, not in a file of its own. Defaults to False.
-        on_missing: What becomes of clips that lack image, sound or annotation: 'skip' leaves them
-            out, with their number in the log; 'raise' is an error. Defaults to 'skip', as few have every clip
-            of the lists.
-        on_error: 'raise': a bad annotation is an error at start-up, a file that cannot be read is one
-            when its turn comes. 'skip': they are left out at start-up, with their number and the first names
-            in the log; for this every file is read once (see ``verify``). Defaults to 'raise'.
-        verify: Read every file at start-up; in distributed runs the first process does it
-            for all. None: as ``on_error`` needs.
+        on_missing: What becomes of clips that lack image, sound or annotation: 'skip' leaves them out, with
+            their number in the log; 'raise' is an error. Defaults to 'skip', as few have all clips.
+        on_error: 'raise' or 'skip', and
+        verify: whether to read every file at start-up: as of :class:`MAVDDataset`.
         backend_args: Of mmengine's file backends.
         **kwargs: Of mmengine's BaseDataset (data_root, pipeline, metainfo, filter_cfg, indices, ...).
             ``filter_cfg=dict(filter_empty_gt=True)`` leaves out annotated clips without a box.
 
     Raises:
         SampleError: Naming the file, and what is wrong with it.
-        ValueError: For bad or contradicting arguments.
     """
 
     annotated = True  # whether only clips with an annotation belong to the set
@@ -97,13 +89,9 @@ class ClipPairDataset(BaseDataset):
 
     @abstractmethod
     def read_annotations(self, stems: Sequence[str] | None) -> dict[str, dict]:
-        """What is known of clips.
+        """What is known of clips: stem to ``category``, ``split``, ``gt_boxes``, ``annotator``, or less.
 
-        Args:
-            stems: The clips that ``split_file`` lists; others may be left out.
-
-        Returns:
-            Stem to ``category``, ``split``, ``gt_boxes``, ``annotator``, as far as known.
+        ``stems`` are the clips that ``split_file`` lists; others may be left out.
         """
 
     def load_data_list(self) -> list[dict]:
@@ -181,11 +169,7 @@ class ClipPairDataset(BaseDataset):
         return self.split_file or self.ann_file or self.data_prefix['img']
 
     def _sound_boxes(self, boxes: Sequence, source: str) -> np.ndarray:
-        """Relative boxes (n, 4), clipped to the image; those without area, which mark nothing, left out.
-
-        Raises:
-            SampleError: If one is not four finite numbers and ``on_error`` is 'raise'.
-        """
+        """Relative boxes (n, 4), clipped to the image; those without area, which mark nothing, left out."""
         sound = []
         for box in boxes:
             try:
@@ -241,11 +225,9 @@ class ClipPairDataset(BaseDataset):
     # one clip
 
     def prepare_data(self, idx: int) -> dict:
-        """Clip ``idx`` through the pipeline.
+        """Clip ``idx`` through the pipeline; SampleError if a file is unreadable, a transform gives nothing.
 
-        Raises:
-            SampleError: If one of its files cannot be read, or a transform gives nothing: mmengine would draw
-                another clip at random.
+        mmengine would draw another clip at random.
         """
         info = self.get_data_info(idx)
         clip = info['clip']

@@ -3,7 +3,6 @@
 Shapes: H, W height and width in pixels; L samples.
 """
 
-import io
 import json
 import os
 from functools import partial
@@ -18,7 +17,7 @@ from tqdm import tqdm
 from mmav.media.suffixes import VIDEO_SUFFIXES, has_suffix
 from mmav.media.video import iter_video_frames, read_video_audio, read_video_info
 from mmav.utils.errors import SampleError
-from mmav.utils.fileio import AtomicLocalBackend, write_json
+from mmav.utils.fileio import AtomicLocalBackend, whole_file, write_json
 from mmav.utils.run_parameters import refuse_other_parameters
 
 from ..utils.processes import run_in_processes
@@ -51,13 +50,8 @@ class ClipSettings(NamedTuple):
 def prepare_clip(video: str | Path, root: str | Path, settings: ClipSettings) -> None:
     """Write the middle image and the middle of the sound of a video, each file whole or not at all.
 
-    Args:
-        video: The video.
-        root: Its files become ``frames/<stem>.jpg`` and ``audio/<stem>.<audio_ext>`` there.
-        settings: What is kept.
-
-    Raises:
-        SampleError: If the video is missing or damaged, or lacks images or sound.
+    They become ``frames/<stem>.jpg`` and ``audio/<stem>.<audio_ext>`` below ``root``. SampleError if the
+    video is missing or damaged, or lacks images or sound.
     """
     info = read_video_info(video)
     frame = next(iter_video_frames(video, fps=1.0, start=info.duration / 2))
@@ -71,11 +65,10 @@ def prepare_clip(video: str | Path, root: str | Path, settings: ClipSettings) ->
     done, jpeg = cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality])
     if not done:
         raise SampleError(str(video), 'its image cannot be encoded')
-    sound = io.BytesIO()
-    soundfile.write(sound, np.clip(wave, -1, 1), settings.sample_rate, 'PCM_16', format=settings.audio_ext)
-    backend = AtomicLocalBackend()
-    backend.put(jpeg.tobytes(), frame_file)
-    backend.put(sound.getvalue(), audio_file)
+    AtomicLocalBackend().put(jpeg.tobytes(), frame_file)
+    with whole_file(audio_file) as temporary:
+        wave = np.clip(wave, -1, 1)
+        soundfile.write(temporary, wave, settings.sample_rate, 'PCM_16', format=settings.audio_ext)
 
 
 def clip_files(video: str | Path, root: str | Path, settings: ClipSettings) -> tuple[Path, Path]:
@@ -87,17 +80,11 @@ def clip_files(video: str | Path, root: str | Path, settings: ClipSettings) -> t
 def prepare_clips(
     videos: str | Path, root: str | Path, settings: ClipSettings, workers: int = 1, progress: bool = True
 ) -> dict[str, str]:
-    """Prepare every video of a folder, or go on with what was interrupted.
+    """Prepare every video of a folder by :func:`prepare_clip`, or go on with what was interrupted.
 
-    A clip with both files is done and not touched again; clips that failed are tried again.
-
-    Args:
-        videos: Folder of the videos.
-        root: Folder of ``frames`` and ``audio``; ``failed.txt`` lists there what could not be
-            prepared, a line ``<file name><tab><reason>`` each.
-        settings: What is kept.
-        workers: Number of processes; 0 works in the calling process. Defaults to 1.
-        progress: Whether to show a progress bar. Defaults to True.
+    A clip with both files is done and not touched again; clips that failed are tried again. ``failed.txt``
+    below ``root`` lists them, a line ``<file name><tab><reason>`` each. ``workers``: 0 works in the calling
+    process.
 
     Returns:
         File name of each video that failed, to the reason.

@@ -4,11 +4,7 @@ from mmengine.fileio import join_path
 
 
 def below_root(data_root: str | None, path: str) -> str:
-    """A path below a data set's root; absolute paths and addresses stay.
-
-    Args:
-        data_root: The root, a folder or an address; None or '': there is none.
-        path: As a config gives it.
+    """A path below a data set's root (None or '': there is none); absolute paths and addresses stay.
 
     Example:
         >>> below_root('data/mavd', 'train.txt'), below_root('data/mavd', '/labels/train.txt')

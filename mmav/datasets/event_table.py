@@ -34,19 +34,10 @@ class EventTable:
 
 
 def read_table(path: str, columns: Sequence[str], backend_args: dict | None = None) -> tuple[list, bytes]:
-    """Rows of a tab-separated file with a header.
+    """Rows of a tab-separated file with a header of ``columns`` at least, and the file's bytes.
 
-    Args:
-        path: The file.
-        columns: Columns that it must have.
-        backend_args: Of mmengine's file backends.
-
-    Returns:
-        A list of (where, row): file and line for messages, and the cells by column; and the file's
-        bytes.
-
-    Raises:
-        SampleError: If the file is missing or no text, lacks a column, or a row has another number of cells.
+    A row is (where, row): file and line for messages, and the cells by column. SampleError if the file is
+    missing or no text, lacks a column, or a row has another number of cells.
     """
     content = read_bytes(path, backend_args)
     try:
@@ -90,9 +81,6 @@ def read_event_table(
             of a class overlap, the greatest counts.
         on_error: 'raise', or 'skip' to leave out and count broken rows.
         backend_args: Of mmengine's file backends.
-
-    Returns:
-        The events.
 
     Raises:
         SampleError: Naming file and line: an unknown class, times that are no whole numbers or out of

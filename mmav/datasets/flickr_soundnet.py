@@ -34,7 +34,6 @@ class FlickrSoundNetDataset(ClipPairDataset):
 
     Raises:
         SampleError: Naming the file or clip, and what is wrong with it.
-        ValueError: For bad or contradicting arguments.
     """
 
     folders = dict(ClipPairDataset.folders, ann='Annotations')

@@ -41,17 +41,10 @@ class LabeledSound:
 def labeled_sound_dataset(
     ann_file: str, data_root: str, num_microphones: int = 8, sample_rate: int = 44100, **kwargs: Any
 ) -> MAVDDataset:
-    """The data set of an annotation file, read without images.
+    """The data set of a COCO file of true or pseudo labels, read without images.
 
-    Args:
-        ann_file: COCO file, relative to ``data_root`` or absolute; of true or of pseudo labels.
-        data_root: Folder of the drives.
-        num_microphones: Channels of the sound.
-        sample_rate: Hertz.
-        **kwargs: Of :class:`MAVDDataset` (audio_layout, crop, prepared, ...).
-
-    Raises:
-        SampleError: If the file cannot be used.
+    ``kwargs`` are of :class:`MAVDDataset` (audio_layout, crop, prepared, ...). SampleError if the file cannot
+    be used.
 
     Example::
 
@@ -71,27 +64,14 @@ def labeled_sound_dataset(
 
 
 def boxes_of_frames(dataset: MAVDDataset, min_score: float = 0.0) -> list[np.ndarray]:
-    """Boxes (N, 4) of each frame, without reading sound.
-
-    Args:
-        dataset: Of :func:`labeled_sound_dataset`.
-        min_score: Boxes of pseudo labels below this score are left out.
-    """
+    """Boxes (N, 4) of each frame, without reading sound; pseudo labels below ``min_score`` are left out."""
     return [_boxes(dataset.get_data_info(index), min_score) for index in range(len(dataset))]
 
 
 def labeled_sounds(
     dataset: MAVDDataset, indices: Iterable[int] | None = None, min_score: float = 0.0
 ) -> Iterator[LabeledSound]:
-    """Read frames one after another.
-
-    Args:
-        dataset: Of :func:`labeled_sound_dataset`.
-        indices: Which frames; None: all.
-        min_score: Boxes of pseudo labels below this score are left out.
-
-    Yields:
-        A frame.
+    """Read frames (None: all) one after another; pseudo labels below ``min_score`` are left out.
 
     Raises:
         SampleError: If a frame's sound cannot be read, or the data set holds spectrograms.

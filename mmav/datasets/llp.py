@@ -87,7 +87,6 @@ class LLPDataset(BaseDataset):
 
     Raises:
         SampleError: Naming file and line, or the video, and what is wrong.
-        ValueError: For bad arguments.
     """
 
     METAINFO = dict(classes=LLP_CLASSES)
@@ -238,11 +237,7 @@ class LLPDataset(BaseDataset):
     # one video
 
     def prepare_data(self, idx: int) -> dict:
-        """Video ``idx`` with its features, through the pipeline.
-
-        Raises:
-            SampleError: If a file is damaged, or of another shape or range.
-        """
+        """Video ``idx`` with its features, through the pipeline; SampleError for unfit files."""
         info = self.get_data_info(idx)
         for key, path in info.pop('files').items():
             array = self._read_array(path)

@@ -9,7 +9,7 @@ import numpy as np
 def localization_map(
     boxes: np.ndarray, size: tuple[int, int] = (224, 224), consensus: bool = False
 ) -> np.ndarray:
-    """Map that the predicted one is compared with (cIoU).
+    """Map (H, W) of float32 in 0..1 that the predicted one is compared with (cIoU).
 
     A box covers the pixels from floor(x1 W) up to, not including, floor(x2 W), likewise in y: the public
     evaluation programs' rounding. Boxes without area cover none.
@@ -20,9 +20,6 @@ def localization_map(
         consensus: The boxes are of several annotators (Flickr-SoundNet): a pixel that one of them
             marked counts half, one that two or more marked is whole, min(1, count / 2). Otherwise the boxes'
             union is 1. Defaults to False.
-
-    Returns:
-        (H, W) of float32 in 0..1.
     """
     height, width = size
     count = np.zeros(size, np.float32)

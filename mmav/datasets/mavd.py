@@ -39,7 +39,7 @@ _INSTANCE_KEYS = ('track_id', 'visibility', 'distance', 'azimuth', 'audible', 'k
 class MAVDDataset(CocoDataset):
     """Frames of drives: 8 microphones, up to three cameras, boxes in the cropped camera image.
 
-    The layout on disk is MAVD's published one, described with every convention in ``docs/data.md``.
+    ``docs/data.md`` describes the published layout and its conventions, and what becomes of bad data.
     Annotations are COCO files, so mmdet's CocoMetric works. What the data set will yield is fixed and logged
     at start-up; nothing is replaced afterwards. Beside mmdet's keys a sample has ``drive``, ``frame_id``,
     ``timestamp`` (seconds), ``time_of_day``, ``motion``, ``condition`` (None where unknown), ``crop``,
@@ -50,38 +50,27 @@ class MAVDDataset(CocoDataset):
 
     Args:
         ann_file: COCO file; '' takes the frames of ``split_file`` without labels. Defaults to ''.
-        split_file: List of ``<drive>/<id>``; only these frames are taken. None: all of
-            ``ann_file``.
-        modalities: Visual modalities that samples offer. None: those that the
-            pipeline loads.
-        time_of_day: Only 'day' or 'night' frames: as the COCO file says, else the published
-            lists.
+        split_file: List of ``<drive>/<id>``; only these frames are taken. None: all of ``ann_file``.
+        modalities: Visual modalities that samples offer. None: those that the pipeline loads.
+        time_of_day: Only 'day' or 'night' frames: as the COCO file says, else the published lists.
         motion: Only 'static' or 'drive' frames (ego vehicle); likewise.
         audio_layout: 'frame': files of a clip for each frame; 'drive': one recording per drive with
             ``timestamps.csv``. Defaults to 'frame'.
-        audio_ext: 'wav', 'flac', 'npy', 'mp3' or 'pkl'. None: what each drive has, in this
-            order.
+        audio_ext: 'wav', 'flac', 'npy', 'mp3' or 'pkl'. None: what each drive has, in this order.
         num_microphones: Files of a frame's sound. Defaults to 8.
         crop: (x1, y1, x2, y2) of the camera image's part that the boxes refer to.
             Defaults to (200, 0, 1720, 650); None for images that are cropped already.
         image_size: (width, height) of unlabelled frames where ``crop`` is None.
-        box_tolerance: Pixels by which a box may stick out of the image (it is clipped later). A box
-            further out is an error: it usually means annotations in the uncropped image. Defaults to 2.
-        on_error: 'raise': a bad annotation is an error at start-up, a file that cannot be read is one
-            when its turn comes. 'skip': bad boxes and frames are left out at start-up, with their number and
-            the first names in the log; for this every file is read once (see ``verify``). So length and order
-            are the same in every process and every epoch, and no other sample takes a bad one's place.
-            Defaults to 'raise'.
-        verify: Run the pipeline's loading transforms on every frame at start-up, in threads;
-            in distributed runs the first process does it for all. None: as ``on_error`` needs.
+        box_tolerance: Pixels by which a box may stick out of the image without an error. Defaults to 2.
+        on_error: 'raise': bad annotations are an error at start-up, unreadable files when their turn comes.
+            'skip': they are left out at start-up and logged. Defaults to 'raise'.
+        verify: Read the files of every frame at start-up, in threads. None: as ``on_error`` needs.
         prepared: Folder of a prepared store to read sound and images from.
-        modality_files: Further modalities: name to (folder in the drive, stem with ``{}``
-            for the id).
+        modality_files: Further modalities: name to (folder in the drive, stem with ``{}`` for the id).
         **kwargs: Of mmdet's CocoDataset (data_root, pipeline, filter_cfg, backend_args, metainfo, ...).
 
     Raises:
         SampleError: Naming file, line or annotation, and what is wrong with it.
-        ValueError: For bad or contradicting arguments.
     """
 
     METAINFO = dict(

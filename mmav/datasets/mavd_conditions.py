@@ -16,17 +16,9 @@ def find_condition_list(
     motion: str | None,
     backend_args: dict | None = None,
 ) -> set[tuple[str, str]] | None:
-    """Frames of a split under a condition, from the published lists.
+    """Frames (drive, id) of a split by 'day', 'night', 'static', 'drive' (None: both) by published lists.
 
-    Args:
-        root: Root of the data set.
-        split: 'train', 'val' or 'test'.
-        time_of_day: 'day' or 'night'; None for both.
-        motion: 'static' or 'drive'; None for both.
-        backend_args: Of mmengine's file backends.
-
-    Returns:
-        set, optional: Frames (drive, id), or None where no published list tells.
+    None where no published list tells.
     """
     time = f'_{time_of_day}' if time_of_day else ''
     names = [f'{split}{time}_{motion}'] if motion else [f'{split}{time}_all', f'{split}{time}']
@@ -42,14 +34,7 @@ def find_condition_list(
 
 
 def fill_conditions(data_list: list[dict], root: str, split: str, backend_args: dict | None = None) -> None:
-    """Set ``time_of_day`` and ``motion`` of frames that lack them, as far as the published lists say them.
-
-    Args:
-        data_list: Frames with ``drive``, ``frame_id`` and both keys; changed in place.
-        root: Root of the data set.
-        split: 'train', 'val' or 'test'.
-        backend_args: Of mmengine's file backends.
-    """
+    """Set missing ``time_of_day`` and ``motion`` of frames, in place, as far as published lists say them."""
     for key, values in CONDITIONS.items():
         unknown = [info for info in data_list if info[key] is None]
         for value in values if unknown else ():
@@ -61,19 +46,10 @@ def fill_conditions(data_list: list[dict], root: str, split: str, backend_args: 
 
 
 def keep_condition(data_list: list[dict], key: str, value: str | None, source: str) -> list[dict]:
-    """Frames under a condition.
-
-    Args:
-        data_list: Frames with ``drive``, ``frame_id`` and ``key``.
-        key: 'time_of_day' or 'motion'.
-        value: Wanted value; None: any.
-        source: File of the frames, for the message.
-
-    Returns:
-        Those of the wanted value.
+    """Frames whose ``key`` ('time_of_day' or 'motion') has a value; None: any.
 
     Raises:
-        SampleError: If a frame's value is unknown.
+        SampleError: If a frame's value is unknown; the message names their ``source``.
     """
     if value is None:
         return data_list

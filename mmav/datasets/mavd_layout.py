@@ -1,8 +1,7 @@
 """The published layout of MAVD: names of frames, their files, and the lists beside them.
 
-A frame is named ``<drive>/<id>``; ``<id>`` is ``<seconds>_<nanoseconds>_<code>``. Ids whose
-nanosecond field is shorter than 9 digits are bogus (their leading zeros were lost, so they name
-another instant).
+A frame is named ``<drive>/<id>``; ``<id>`` is ``<seconds>_<nanoseconds>_<code>``. Ids whose nanosecond field
+is shorter than 9 digits are bogus (their leading zeros were lost, so they name another instant).
 """
 
 import csv
@@ -42,11 +41,7 @@ def timestamp_of(frame_id: str) -> float | None:
 
 
 def split_file_name(file_name: str) -> tuple[str, str]:
-    """Drive and frame id of ``<drive>/fl_rgb/fl_rgb_<id>.<ext>``.
-
-    Raises:
-        ValueError: If the name is of another form.
-    """
+    """Drive and frame id of ``<drive>/fl_rgb/fl_rgb_<id>.<ext>``; ValueError for names of another form."""
     parts = file_name.replace('\\', '/').rsplit('/', 2)
     stem = parts[-1].rsplit('.', 1)[0]
     if len(parts) != 3 or not stem.startswith('fl_rgb_'):
@@ -57,8 +52,7 @@ def split_file_name(file_name: str) -> tuple[str, str]:
 def read_split_list(path: str, backend_args: dict | None = None) -> list[tuple[str, str]]:
     """Frames (drive, id) of a split list, in its order; bogus ids included.
 
-    Raises:
-        SampleError: If the file is missing, a line is not ``<drive>/<id>``, or a frame comes twice.
+    SampleError if the file is missing, a line is not ``<drive>/<id>``, or a frame comes twice.
     """
     try:
         text = get_text(path, backend_args=backend_args)
@@ -81,8 +75,7 @@ def read_split_list(path: str, backend_args: dict | None = None) -> list[tuple[s
 def read_timestamps(path: str, backend_args: dict | None = None) -> dict[str, float]:
     """``timestamps.csv`` of a drive recorded in one file: frame id -> center of its clip in seconds.
 
-    Raises:
-        SampleError: If the file is missing, has another header, or a line is not an id and a number.
+    SampleError if the file is missing, has another header, or a line is not an id and a number.
     """
     try:
         text = get_text(path, backend_args=backend_args)
@@ -133,12 +126,7 @@ class FrameFiles:
         self._found: dict[tuple[str, str], str] = {}
 
     def pictures(self, drive: str, frame_id: str, modalities: Iterable[str]) -> dict[str, str]:
-        """File of each modality.
-
-        Raises:
-            ValueError: If a modality is unknown.
-            SampleError: If there is no file with any of the extensions.
-        """
+        """File of each modality; ValueError if one is unknown, SampleError if there is no such file."""
         paths = {}
         for name in modalities:
             if name not in self.modality_files:
@@ -149,11 +137,7 @@ class FrameFiles:
         return paths
 
     def sound(self, drive: str, frame_id: str) -> dict:
-        """``audio_paths`` (layout 'frame') or ``audio_path`` (layout 'drive').
-
-        Raises:
-            SampleError: If there is no file with any of the extensions.
-        """
+        """``audio_paths`` (layout 'frame') or ``audio_path`` ('drive'); SampleError if there is none."""
         folder = join_path(self.root, drive, 'audio')
         if self.audio_layout == 'drive':
             path = self._file(join_path(folder, 'drive'), self.audio_extensions, (drive, 'audio'))

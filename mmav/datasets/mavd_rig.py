@@ -9,15 +9,10 @@ from mmav.utils.errors import SampleError
 
 
 def read_rig(root: str, crop: Sequence[int] | None, backend_args: dict | None = None) -> dict | None:
-    """Plain values of ``rig.json``; None where there is none.
-
-    Args:
-        root: Folder of the drives.
-        crop: (x1, y1, x2, y2) of the data set, with which the rig must agree.
-        backend_args: Arguments of mmengine's file backends.
+    """Plain values of ``rig.json`` below a folder of drives; None where there is none.
 
     Raises:
-        SampleError: If the file describes no possible rig, or one of another crop.
+        SampleError: If the file describes no possible rig, or one of another crop than the data set's.
     """
     path = join_path(root, RIG_FILE)
     if not exists(path, backend_args=backend_args):

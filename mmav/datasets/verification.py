@@ -13,12 +13,7 @@ from mmav.utils.errors import SampleError
 def find_faults(data_list: Sequence[dict], read: Callable[[dict], object]) -> dict[int, str]:
     """Read every sample in threads; in distributed runs the first process does it for all.
 
-    Args:
-        data_list: The samples.
-        read: Reads the files of one of them; what it returns is not used.
-
-    Returns:
-        Number of each sample for which ``read`` raised SampleError, with the reason.
+    Number of each sample for which ``read`` raised SampleError, with the reason.
     """
 
     def fault(info: dict) -> str | None:

@@ -27,7 +27,6 @@ class VGGSoundDataset(ClipPairDataset):
 
     Raises:
         SampleError: Naming the file or clip, and what is wrong with it.
-        ValueError: For bad or contradicting arguments.
     """
 
     annotated = False

@@ -27,7 +27,6 @@ class VGGSSDataset(ClipPairDataset):
 
     Raises:
         SampleError: Naming the file or clip, and what is wrong with it.
-        ValueError: For bad or contradicting arguments.
     """
 
     def __init__(self, ann_file: str = 'vggss.json', **kwargs: Any) -> None:

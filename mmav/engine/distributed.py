@@ -17,14 +17,10 @@ _RANK_VARIABLES = {
 
 
 def open_gloo(launcher: str, timeout: timedelta | None = None) -> None:
-    """Open the process group that a launcher started, with gloo, unless it is open.
+    """Open the process group that 'pytorch', 'slurm' or 'mpi' started, with gloo, unless it is open.
 
-    Args:
-        launcher: 'pytorch', 'slurm' or 'mpi'.
-        timeout: How long processes wait for each other. None: PyTorch's 30 minutes.
-
-    Raises:
-        RuntimeError: The launcher's environment variables are missing.
+    ``timeout`` is how long processes wait for each other (None: PyTorch's 30 minutes). RuntimeError if the
+    launcher's environment variables are missing.
     """
     names = _RANK_VARIABLES[launcher]
     missing = [name for name in (*names, 'MASTER_ADDR') if name not in os.environ]
@@ -44,13 +40,7 @@ def open_gloo(launcher: str, timeout: timedelta | None = None) -> None:
 def join_launcher(launcher: str, device: str, timeout: timedelta | None = None) -> None:
     """Meet the launcher's other processes, with gloo, and choose this one's GPU; for tools without a runner.
 
-    Args:
-        launcher: 'none': nothing happens; 'pytorch', 'slurm' or 'mpi'.
-        device: Where this process computes; 'cuda': each process of a machine takes its own GPU.
-        timeout: How long processes wait for each other. None: PyTorch's 30 minutes.
-
-    Raises:
-        RuntimeError: The launcher's environment variables are missing.
+    As :func:`open_gloo`; 'none': nothing happens. 'cuda': each process of a machine takes its own GPU.
     """
     if launcher == 'none':
         return
@@ -63,14 +53,9 @@ def prepare_launcher(cfg: Config) -> None:
     """Make ``cfg.launcher`` work where there is no GPU: the same commands, with gloo on the CPU.
 
     MMEngine's launchers choose a CUDA device, and its wrapper of the model names one. On a machine without
-    CUDA this opens the process group with gloo before the runner is built, and lets the wrapper choose no
-    device. With CUDA, or without a launcher, nothing happens.
-
-    Args:
-        cfg: The run's config; ``model_wrapper_cfg`` is set in it unless it is there.
-
-    Raises:
-        RuntimeError: The launcher's environment variables are missing.
+    CUDA this opens the process group by :func:`open_gloo` before the runner is built, and sets
+    ``model_wrapper_cfg``, unless it is there, to choose no device. With CUDA, or without a launcher, nothing
+    happens.
     """
     launcher = cfg.get('launcher', 'none')
     if launcher == 'none' or torch.cuda.is_available():

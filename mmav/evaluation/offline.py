@@ -25,10 +25,7 @@ def evaluate_detections(
         predictions: An array (n, 6) for each image, in the file's order: x1, y1, x2,
             y2 in pixels, score, label (place of the category in the file's order of ids).
         backend_args: File backend of ``ann_file``. Defaults to None.
-        **kwargs: Arguments of :class:`MAVDMetric`.
-
-    Returns:
-        Metrics by name, see :class:`MAVDMetric`.
+        **kwargs: Arguments of :class:`MAVDMetric`, which says what the metrics are.
 
     Raises:
         ValueError: There are not as many predictions as images.

@@ -20,23 +20,14 @@ _NOTE = 'extraction.json'
 
 
 class ArrayFolder:
-    """A folder with an array for each clip, ``<name>.npy``, whole or absent.
-
-    Args:
-        folder: The folder.
-        parameters: What the arrays depend on, as json can hold it.
-    """
+    """A folder with an array for each clip, ``<name>.npy``, whole or absent; it depends on the parameters."""
 
     def __init__(self, folder: str | Path, parameters: Mapping) -> None:
         self.folder = Path(folder)
         self.parameters = dict(parameters)
 
     def record_parameters(self) -> None:
-        """Note the parameters in the folder, or see that the note in place says the same.
-
-        Raises:
-            FileExistsError: If the folder holds features that were made otherwise, or something else.
-        """
+        """Note the parameters in the folder; FileExistsError unless a note in place says the same."""
         record_parameters(
             self.folder / _NOTE,
             json.dumps(self.parameters, indent=1),
@@ -51,12 +42,7 @@ class ArrayFolder:
         return self.path(name).is_file()
 
     def write(self, name: str, array: np.ndarray) -> None:
-        """Write the array of a clip.
-
-        Args:
-            name: Of the clip.
-            array: Any shape.
-        """
+        """Write the array of a clip, of any shape."""
         content = io.BytesIO()
         np.save(content, array, allow_pickle=False)
         AtomicLocalBackend().put(content.getvalue(), self.path(name))

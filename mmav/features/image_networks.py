@@ -86,14 +86,9 @@ class PictureNetwork:
 
     @torch.inference_mode()
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        """Compute features.
+        """Compute float32 features (n / fps, ...), (n, ...) if each image has its own; channels last.
 
-        Args:
-            images: (n, H, W, 3) of uint8, RGB, prepared; n a multiple of ``feature.fps``.
-
-        Returns:
-            np.ndarray: float32, (n / fps, ...), or (n, ...) if each image has its own; maps have their
-            channels last.
+        Images are (n, H, W, 3) uint8 RGB, prepared; n is a multiple of ``feature.fps``.
         """
         batch = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2)
         batch = (batch.float() / 255 - self._mean) / self._std
@@ -109,17 +104,10 @@ class PictureNetwork:
 
 
 def read_keras_vgg19(path: str, net: nn.Module) -> dict[str, Tensor]:
-    """Weights of VGG-19's convolutions from a file of Keras, with or without the classifier.
+    """Weights of VGG-19's convolutions from a file of Keras, with or without the classifier, as a state dict.
 
-    Args:
-        path: ``vgg19_weights_tf_dim_ordering_tf_kernels[_notop].h5``.
-        net: ``torchvision.models.vgg19().features``, whose names the result has.
-
-    Returns:
-        State dict.
-
-    Raises:
-        ValueError: If the file cannot be read as HDF5 or holds other layers.
+    The names are those of ``net``, ``torchvision.models.vgg19().features``. ValueError if the file
+    (``vgg19_weights_tf_dim_ordering_tf_kernels[_notop].h5``) is no HDF5 or holds other layers.
     """
     layers: dict[str, dict[int, np.ndarray]] = {}
 

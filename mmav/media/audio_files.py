@@ -97,11 +97,7 @@ def read_audio_segment(
 
 
 def audio_length(path: str, backend_args: dict | None = None) -> tuple[int, int]:
-    """Samples and sample rate (hertz) of a sound file, from its header.
-
-    Raises:
-        SampleError: If the file is missing or damaged.
-    """
+    """Samples and sample rate (hertz) of a sound file from its header; SampleError if that cannot be read."""
     try:
         with get_local_path(path, backend_args=backend_args) as local, _open(local, path) as file:
             return len(file), file.samplerate

@@ -52,18 +52,10 @@ def write_h5_array(
 
 
 class H5Array:
-    """One array of an HDF5 file, whose rows are read when they are asked for.
+    """One array ``key`` of an HDF5 file, whose rows are read when they are asked for.
 
     The file is opened at the first row, once in each process: neither forks nor pickled copies share what is
     open. Files of other than local backends are fetched then, and removed when the array is closed.
-
-    Args:
-        path: The file.
-        key: Name of the array in it.
-        backend_args: Of mmengine's file backends.
-
-    Attributes:
-        shape (tuple[int]): Of the array.
 
     Raises:
         SampleError: If the file is missing, damaged or cut off, has no such array, or one that holds no
@@ -80,11 +72,7 @@ class H5Array:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        """Rows as an array; floats become float32.
-
-        Raises:
-            SampleError: If they cannot be read.
-        """
+        """Rows as an array; floats become float32. SampleError if they cannot be read."""
         array = self._opened()
         try:
             values = array[rows]

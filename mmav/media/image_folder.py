@@ -14,13 +14,7 @@ from .suffixes import IMAGE_SUFFIXES, has_suffix
 
 
 def list_pictures(folder: str | Path) -> list[Path]:
-    """Pictures of a folder, in the order of the numbers in their names: 10.jpg comes after 9.jpg.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        At least one.
+    """Images of a folder, in the order of the numbers in their names: 10.jpg comes after 9.jpg.
 
     Raises:
         SampleError: If there is no such folder, or no image in it.
@@ -39,19 +33,10 @@ def list_pictures(folder: str | Path) -> list[Path]:
 def iter_picture_files(
     files: Sequence[Path], files_fps: float, fps: float, end: float
 ) -> Iterator[np.ndarray]:
-    """Pictures of files at a steady rate, chosen as :func:`mmav.media.video.iter_video_frames` chooses them.
+    """Images (H, W, 3) uint8 RGB of files at a steady rate, as :func:`iter_video_frames` gives them.
 
-    Args:
-        files: The images.
-        files_fps: How many of them are a second.
-        fps: Images a second to give.
-        end: Seconds, itself left out; images stop earlier where the files do.
-
-    Yields:
-        (H, W, 3) of uint8, RGB; where an image is repeated, the same array again.
-
-    Raises:
-        SampleError: If a file cannot be read as an image.
+    ``files_fps`` of the files are a second, ``fps`` images a second are given, up to ``end`` seconds or the
+    last file. Where an image is repeated, it is the same array. SampleError if a file is no image.
     """
     now, shown = 0, -1
     while now / fps < end:

@@ -88,17 +88,9 @@ class _NumpyUnpickler(pickle.Unpickler):
 
 
 def load_numpy_pickle(data: bytes, source: str) -> np.ndarray:
-    """Read one numeric numpy array from a pickle; anything else is refused unexecuted.
+    """Read one numeric numpy array from a pickle of any protocol; anything else is refused unexecuted.
 
-    Args:
-        data: The pickle, of any protocol.
-        source: Name of the file, for the message.
-
-    Returns:
-        The array.
-
-    Raises:
-        SampleError: If the pickle is damaged or holds or refers to anything but one numeric array.
+    ``source`` is what messages call it. SampleError if it is damaged or refers to anything but such an array.
     """
     try:
         content = _NumpyUnpickler(io.BytesIO(data)).load()

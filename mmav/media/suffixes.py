@@ -17,11 +17,7 @@ VIDEO_SUFFIXES = ('.mp4', '.mkv', '.webm', '.avi', '.mov')
 
 
 def has_suffix(path: str | PurePath, suffixes: Collection[str]) -> bool:
-    """Whether a file name ends in one of the suffixes, in any case.
-
-    Args:
-        path: File.
-        suffixes: In lower case, with their dot.
+    """Whether a file name ends in one of the suffixes (in lower case, with their dot), in any case.
 
     Example:
         >>> has_suffix('street.WAV', AUDIO_SUFFIXES)

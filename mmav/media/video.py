@@ -43,13 +43,6 @@ class VideoInfo(NamedTuple):
 def read_video_info(path: str | Path, backend_args: dict | None = None) -> VideoInfo:
     """Read what the header of a video or sound file tells.
 
-    Args:
-        path: The file.
-        backend_args: Of mmengine's file backends.
-
-    Returns:
-        Duration, frame rate, size and sample rate.
-
     Raises:
         SampleError: If the file is missing or no video, or does not tell its duration.
     """
@@ -71,24 +64,15 @@ def iter_video_frames(
     end: float | None = None,
     backend_args: dict | None = None,
 ) -> Iterator[np.ndarray]:
-    """Pictures of a video at a steady rate, one after the other.
+    """Images (H, W, 3) uint8 RGB of a video at a steady rate, one after the other.
 
     Image k is what a player shows at ``start + k / fps``: the last image whose time is not later, or the
-    first one where the video begins later. A rotation that the file asks for (phones) is applied.
-
-    Args:
-        path: The video.
-        fps: Images a second to give.
-        start: Seconds. Defaults to 0.
-        end: Seconds, itself left out; images stop earlier where the video does. None: the
-            video's end.
-        backend_args: Of mmengine's file backends.
-
-    Yields:
-        (H, W, 3) of uint8, RGB; where an image is repeated, the same array again.
+    first one where the video begins later. A rotation that the file asks for (phones) is applied. Where an
+    image is repeated, it is the same array. ``end`` itself is left out; images stop earlier where the video
+    does.
 
     Raises:
-        ValueError: If ``fps`` is not above 0, or ``start`` negative or not before ``end``.
+        ValueError: If ``fps`` is not above 0, or ``start`` negative or not before ``end`` (seconds).
         SampleError: If the file is missing or damaged, has no images, or ends before ``start``.
     """
     if not fps > 0 or start < 0 or (end is not None and end <= start):
@@ -117,31 +101,16 @@ def read_video_frames(
     end: float | None = None,
     backend_args: dict | None = None,
 ) -> np.ndarray:
-    """Pictures of a video at a steady rate; see :func:`iter_video_frames`, which needs less memory.
-
-    Returns:
-        (n, H, W, 3) of uint8, RGB; n = ceil((end - start) fps), or fewer where the video ends
-        earlier.
-    """
+    """The images of :func:`iter_video_frames` as one array (n, H, W, 3), which needs more memory."""
     return np.stack(list(iter_video_frames(path, fps, start, end, backend_args)))
 
 
 def read_video_audio(path: str | Path, sample_rate: int, backend_args: dict | None = None) -> np.ndarray:
-    """The whole sound of a video or sound file, as one channel.
+    """The whole sound of a video or sound file as one channel (L,), float32 in -1..1 but for overshoot.
 
     Channels are averaged, then resampled by soxr. Sound that begins later than the file, or has a gap by its
-    time stamps, has zeros there, and so stays with the images.
-
-    Args:
-        path: The file.
-        sample_rate: Rate of the result in hertz.
-        backend_args: Of mmengine's file backends.
-
-    Returns:
-        (L,) of float32, in -1..1 but for overshoot of lossy codecs and of resampling.
-
-    Raises:
-        SampleError: If the file is missing or damaged, has no sound, or its sound holds NaN.
+    time stamps, has zeros there, and so stays with the images. SampleError if the file is missing or damaged,
+    has no sound, or holds NaN.
     """
     with _open(path, backend_args) as container:
         if not container.streams.audio:

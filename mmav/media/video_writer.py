@@ -76,11 +76,7 @@ class VideoWriter:
         return self._files.__exit__(*error)
 
     def write(self, image: np.ndarray) -> None:
-        """Append an image.
-
-        Args:
-            image: (H, W, 3) of uint8.
-        """
+        """Append an image (H, W, 3) of uint8."""
         image = np.asarray(image)
         shape = self._shape or image.shape
         if image.shape != shape or image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:

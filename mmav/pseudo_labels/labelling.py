@@ -40,16 +40,7 @@ class LabelRules:
 
 
 def cut_batches(todo: Sequence[int], done: Container[int], batch_size: int) -> list[list[int]]:
-    """Cut the positions of frames into batches and leave out what is done.
-
-    Args:
-        todo: Positions of all frames of the run, done or not.
-        done: Positions that have their labels.
-        batch_size: Frames of a batch.
-
-    Returns:
-        What is left of each batch, without those of which nothing is.
-    """
+    """Cut the positions of frames, ``todo``, into batches and leave out those that are done."""
     batches = (todo[start : start + batch_size] for start in range(0, len(todo), batch_size))
     left = ([position for position in batch if position not in done] for batch in batches)
     return [batch for batch in left if batch]
@@ -63,7 +54,7 @@ def label_batches(
     rules: LabelRules,
     num_workers: int = 0,
 ) -> Iterable[dict[int, dict]]:
-    """Label batches of frames, one after the other.
+    """Label batches of frames, one after the other; see :func:`fuse_predictions` and :func:`count_agreement`.
 
     Args:
         teachers: The teachers.
@@ -74,8 +65,7 @@ def label_batches(
         num_workers: Loading processes of each teacher.
 
     Yields:
-        Labels of a batch by position, as :func:`mmav.pseudo_labels.pseudo_labels.build_coco` takes them, with
-        ``agreement``.
+        Labels of a batch by position, as :func:`build_coco` takes them, with ``agreement``.
 
     Raises:
         ValueError: If the teachers see frames of different sizes.
@@ -118,14 +108,7 @@ def _label_frame(image: Mapping, found: Mapping[str, tuple], rules: LabelRules) 
 def write_shards(
     labelled: Iterable[Mapping[int, dict]], shards: ResultShards, shard_frames: int, progress: tqdm
 ) -> None:
-    """Keep labels as they come, in shards of whole batches.
-
-    Args:
-        labelled: Labels of one batch after the other.
-        shards: Where they are kept.
-        shard_frames: A shard is written as soon as it has this many frames.
-        progress: Told of every frame.
-    """
+    """Keep labels of one batch after the other, in shards of whole batches of at least ``shard_frames``."""
     fresh: dict[int, dict] = {}
     for batch in labelled:
         fresh.update(batch)

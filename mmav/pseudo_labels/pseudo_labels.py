@@ -16,15 +16,12 @@ from torchvision.ops import batched_nms, box_iou, clip_boxes_to_image
 
 
 def as_label_boxes(prediction: InstanceData, image_shape: tuple[int, int]) -> InstanceData:
-    """Bring a detector's boxes into the form in which labels are written.
+    """Bring a detector's boxes into the form in which labels are written: float32, inside the image.
 
     Args:
         prediction: ``bboxes`` (N, 4) x1 y1 x2 y2 in pixels of the image, a tensor or mmdet's box type,
-            ``scores`` (N,) and ``labels`` (N,).
+            ``scores`` (N,) and ``labels`` (N,), which the result has, too.
         image_shape: (height, width) of the image.
-
-    Returns:
-        ``bboxes`` (N, 4) float32 inside the image, ``scores`` (N,) float32 and ``labels`` (N,).
     """
     boxes = clip_boxes_to_image(get_box_tensor(prediction.bboxes).float(), tuple(image_shape[:2]))
     # files hold hundredths of a pixel: rounded here, no later rounding undercuts min_size
@@ -33,16 +30,9 @@ def as_label_boxes(prediction: InstanceData, image_shape: tuple[int, int]) -> In
 
 
 def select_confident(prediction: InstanceData, score_thr: float = 0.3, min_size: float = 1.0) -> InstanceData:
-    """Keep the boxes that may become labels.
+    """Boxes of one teacher in one frame that may become labels, in their order; see :func:`fuse_predictions`.
 
-    Args:
-        prediction: Boxes of one teacher in one frame: ``bboxes`` (N, 4) x1 y1 x2 y2 in pixels, ``scores``
-            (N,) in 0..1, ``labels`` (N,).
-        score_thr: Boxes with a score below it are left out; a score equal to it stays.
-        min_size: Boxes narrower or lower than this are left out, in pixels: training would drop them.
-
-    Returns:
-        The boxes that stay, in their order.
+    A score or size equal to the least one stays; training would drop boxes narrower or lower than a pixel.
 
     Raises:
         ValueError: If boxes or scores are not finite.
@@ -100,17 +90,11 @@ def count_agreement(
     iou_thr: float = 0.5,
     min_size: float = 1.0,
 ) -> Tensor:
-    """Count how many boxes of each teacher another teacher sees too.
-
-    Args:
-        predictions: As in :func:`fuse_predictions`.
-        score_thr: Least score of a box.
-        iou_thr: Two boxes of one class agree at this IoU or more.
-        min_size: Least width and height of a box, in pixels.
+    """Count how many boxes of each teacher another teacher sees too, at ``iou_thr`` or more.
 
     Returns:
-        (M, M) int64. Row i, column j: boxes of modality i that agree with a box of modality j. The diagonal
-        holds the number of boxes of modality i.
+        (M, M) int64. Row i, column j: boxes of modality i, of those that :func:`fuse_predictions` takes, that
+        agree with a box of modality j. The diagonal holds the number of boxes of modality i.
     """
     kept = [select_confident(prediction, score_thr, min_size) for prediction in predictions.values()]
     counts = torch.zeros((len(kept), len(kept)), dtype=torch.int64)
@@ -234,12 +218,9 @@ def map_labels(
     Args:
         prediction: Boxes of one teacher with ``labels`` (N,) that point into ``classes``.
         classes: The teacher's class names.
-        targets: Class names of the pseudo labels.
+        targets: Class names of the pseudo labels, which the result's labels point into.
         class_map: Teacher's class name to target's name. Empty: a class keeps its name. Boxes of classes
             that have no target are left out.
-
-    Returns:
-        The boxes with a target, ``labels`` pointing into ``targets``.
     """
     names = [class_map.get(name) if class_map else name for name in classes]
     table = torch.tensor(
@@ -255,8 +236,7 @@ def count_boxes(frames: Sequence[Mapping], modalities: Sequence[str]) -> dict:
     """Count what each modality found, what of it stayed, and what the others saw too.
 
     Args:
-        frames: Labelled frames as in :func:`build_coco`, each with ``agreement``, the M x M counts of
-            :func:`count_agreement`.
+        frames: Labelled frames as in :func:`build_coco`, each with ``agreement`` of :func:`count_agreement`.
         modalities: Modality names.
 
     Returns:
@@ -286,14 +266,7 @@ def count_boxes(frames: Sequence[Mapping], modalities: Sequence[str]) -> dict:
 
 
 def format_statistics(statistics: Mapping) -> str:
-    """Write the counts of :func:`count_boxes` as lines to read.
-
-    Args:
-        statistics: The counts, with ``human_frames`` where human labels were merged in.
-
-    Returns:
-        The lines, without a final line break.
-    """
+    """Counts of :func:`count_boxes`, and ``human_frames`` where such were merged in, as lines to read."""
     lines = [
         f'frames labelled by teachers {statistics["frames"]}, '
         f'of them without any box {statistics["frames_without_boxes"]}',

@@ -59,19 +59,10 @@ class Teacher:
 def build_frames(
     cfg: Config, data_root: str, ann_file: str | None = None, split_file: str | None = None
 ) -> BaseDataset:
-    """Build a config's test data set on the frames to label.
+    """Build a config's test data set on all frames to label, labelled or not.
 
-    Args:
-        cfg: A detector's config.
-        data_root: Root of the data set.
-        ann_file: COCO json whose images are the frames; or
-        split_file: list of the frames, lines ``<drive>/<id>``.
-
-    Returns:
-        Yields every frame, labelled or not.
-
-    Raises:
-        ValueError: If the config's data set cannot list them.
+    They are the images of a COCO json, or the lines ``<drive>/<id>`` of a split list. ValueError if the
+    config's data set cannot list them.
     """
     settings = dict(cfg.test_dataloader.dataset)
     if 'dataset' in settings or 'datasets' in settings:
@@ -102,16 +93,7 @@ def build_frames(
 
 
 def check_data_rig(dataset: BaseDataset, model: nn.Module, config: str) -> None:
-    """See that a model that makes acoustic images makes them with the rig of the data.
-
-    Args:
-        dataset: Its metainfo may hold a rig.
-        model: The detector.
-        config: What error messages call it.
-
-    Raises:
-        ValueError: If they differ; the message names the fields.
-    """
+    """ValueError, which names the fields, unless a model makes acoustic images with the rig of the data."""
     rig = rig_of_metainfo(getattr(dataset, 'metainfo', None))
     remedy = 'Give model.data_preprocessor.acoustic_image the rig of the data to hear with that'
     check_same_rig(rig, {f'model of {config}': rig_of_model(model)}, 'data', remedy)
@@ -127,13 +109,7 @@ def count_classes(detector: nn.Module) -> set[int]:
 
 
 def find_classes(meta: Mapping, dataset: BaseDataset, model: nn.Module, source: str) -> Sequence[str]:
-    """Class names of a teacher: its checkpoint's, of MMDetection 3 or 2, else those of its config's data.
-
-    Args:
-        meta: The checkpoint's ``meta``.
-        dataset: The config's data set.
-        model: The detector.
-        source: What error messages call the checkpoint.
+    """Class names of a teacher: those of its checkpoint's ``meta`` (MMDetection 3 or 2), else its config's.
 
     Raises:
         ValueError: If they are not as many as the classes that its head tells apart.
@@ -160,17 +136,7 @@ def build_teacher(
     device: str = 'cpu',
     cfg_options: Mapping | None = None,
 ) -> Teacher:
-    """Build a teacher from its config and load its checkpoint, strictly.
-
-    Args:
-        modality: Name of what it sees.
-        config: Path of its config.
-        checkpoint: Path of its checkpoint.
-        data_root: See :func:`build_frames`, as the next two.
-        ann_file: COCO json whose images are the frames; or
-        split_file: list of the frames.
-        device: Where it computes.
-        cfg_options: Changes to the config.
+    """Build a teacher from its config and load its checkpoint, strictly; frames as in :func:`build_frames`.
 
     Raises:
         RuntimeError: If the weights do not fit.
@@ -198,13 +164,7 @@ def build_teacher(
 
 
 def list_frames(teachers: Sequence[Teacher]) -> list[dict]:
-    """List the frames as COCO image entries, without size.
-
-    Args:
-        teachers: The teachers.
-
-    Returns:
-        ``file_name`` and what else is known of each frame.
+    """List the frames as COCO image entries, without size: ``file_name`` and what else is known of each.
 
     Raises:
         ValueError: If there are none, one comes twice, or the teachers' data sets list different ones.
@@ -237,12 +197,7 @@ def list_frames(teachers: Sequence[Teacher]) -> list[dict]:
 
 
 def choose_classes(teachers: Sequence[Teacher], class_map: Mapping, human: Mapping | None) -> list[str]:
-    """Class names of the labels: the human labels', else the map's, else the teachers'.
-
-    Args:
-        teachers: The teachers.
-        class_map: Teacher's class name to label's name; empty: names stay.
-        human: COCO dictionary of human labels, if there are any.
+    """Class names of the labels: the human labels' (COCO), else the map's, else the teachers'.
 
     Raises:
         ValueError: If a teacher's classes do not fit.

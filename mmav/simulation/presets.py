@@ -16,10 +16,7 @@ class SimulatorConfig:
     """Base of a simulator's frozen dataclass of parameters."""
 
     def check(self, **within: bool) -> None:
-        """Refuse values out of their range; to be called in ``__post_init__``.
-
-        Args:
-            **within: For each parameter, whether its value is within its range.
+        """Refuse values out of their range, in ``__post_init__``: whether each parameter's is within it.
 
         Raises:
             ValueError: One is not; the message names it.
@@ -45,11 +42,6 @@ class SimulatorConfig:
 
 def config_of(presets: Mapping[str, Config], preset: str, overrides: Mapping[str, Any]) -> Config:
     """A preset with some of its values replaced.
-
-    Args:
-        presets: Configurations by name.
-        preset: Name of one.
-        overrides: Fields of the configuration.
 
     Raises:
         ValueError: Unknown preset or field, or a value is out of its range.

@@ -21,15 +21,7 @@ Config = TypeVar('Config')
 
 
 def record_manifest(root: str | os.PathLike, manifest: dict[str, Any], sort_keys: bool = False) -> Path:
-    """Note in the folder of a data set what it is made with, or see that it is made with the same.
-
-    Args:
-        root: Folder of the data set.
-        manifest: Everything that tells how it is made, for ``manifest.json``.
-        sort_keys: Whether its keys are sorted. Defaults to False.
-
-    Returns:
-        The folder.
+    """Note in a data set's ``manifest.json`` what it is made with, or see that it says the same.
 
     Raises:
         FileExistsError: The folder holds something else, or a set made with other parameters.
@@ -43,14 +35,7 @@ def record_manifest(root: str | os.PathLike, manifest: dict[str, Any], sort_keys
 def sample_splits(
     sample: Callable[[Config, str, int], Item], config: Config, splits: Sequence[str], counts: Sequence[int]
 ) -> dict[str, list[Item]]:
-    """What ``sample`` draws for each number of each split.
-
-    Args:
-        sample: Takes the configuration, a split's name and a number.
-        config: Parameters.
-        splits: Names.
-        counts: How many of each.
-    """
+    """What ``sample`` draws of a configuration for each number below the count of each split."""
     return {
         split: [sample(config, split, index) for index in range(count)]
         for split, count in zip(splits, counts)

@@ -56,17 +56,11 @@ class Directivity:
 
     @classmethod
     def from_value(cls, value: Any) -> Directivity | None:
-        """Make it of what a file or config may hold.
+        """Make it of what a file or config may hold; None for omnidirectional microphones.
 
         Args:
             value: None or 'omni' (omnidirectional), a number (``alpha``), a dict of the constructor's
-                arguments, or a :class:`Directivity`.
-
-        Returns:
-            None for omnidirectional microphones.
-
-        Raises:
-            ValueError: If it is none of these.
+                arguments, or a :class:`Directivity`; else there is a ValueError.
         """
         if value is None or value == 'omni' or isinstance(value, cls):
             return None if value == 'omni' else value
@@ -85,14 +79,7 @@ class Directivity:
         return dict(alpha=alpha, frequencies=list(self.frequencies)) if self.frequencies else alpha[0]
 
     def alpha_at(self, frequencies: ArrayLike) -> np.ndarray:
-        """``alpha`` at some frequencies.
-
-        Args:
-            frequencies: (F,) hertz.
-
-        Returns:
-            (F,)
-        """
+        """``alpha`` at some frequencies (F,) in hertz."""
         frequencies = np.asarray(frequencies, dtype=np.float64)
         if not self.frequencies:
             return np.full(frequencies.shape, self.alpha)

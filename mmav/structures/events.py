@@ -32,7 +32,7 @@ def find_events(
     segment_duration: float = 1.0,
     flags: np.ndarray | None = None,
 ) -> list[Event]:
-    """Longest runs of segments with an event of a class.
+    """Longest runs of segments with an event of a class, by class, then by time.
 
     Args:
         probs: Probabilities, or 0 and 1, (T, C).
@@ -40,9 +40,6 @@ def find_events(
         threshold: A segment has an event where its probability is at least this.
         segment_duration: Seconds.
         flags: Which segments have an event, (T, C) bool, where it is not the threshold that says so.
-
-    Returns:
-        By class, then by time.
 
     Raises:
         ValueError: If the shapes do not fit.

@@ -48,11 +48,7 @@ class GroundPlane:
 
     @classmethod
     def from_value(cls, value: Any) -> GroundPlane | None:
-        """Make it of None (no ground), of ``{'reflection': 0.7}``, or of a :class:`GroundPlane`.
-
-        Raises:
-            ValueError: If it is none of these.
-        """
+        """Make it of None (none), ``{'reflection': 0.7}``, or a :class:`GroundPlane`; or ValueError."""
         if value is None or isinstance(value, cls):
             return value
         if isinstance(value, Mapping) and set(value) <= {'reflection'}:
@@ -163,11 +159,7 @@ class Rig:
 
     @classmethod
     def from_value(cls, value: Rig | Mapping[str, Any] | str | PathLike) -> Rig:
-        """Make it of a rig (itself), of plain values, or of the path of a ``rig.json``.
-
-        Raises:
-            ValueError: As :meth:`from_dict` and :meth:`from_file`.
-        """
+        """Make it of a rig (itself), of plain values, or of the path of a ``rig.json``."""
         if isinstance(value, Rig):
             return value
         return cls.from_dict(value) if isinstance(value, Mapping) else cls.from_file(value)

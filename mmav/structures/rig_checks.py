@@ -19,13 +19,7 @@ OPENCV_DISTORTION_LENGTHS = (0, 4, 5, 8, 12, 14)
 
 
 def array_of(key: str, value: Any, shape: str, *sizes: int | None) -> np.ndarray:
-    """Read-only float64 array of a value.
-
-    Args:
-        key: Name for messages.
-        value: Nested sequences of numbers.
-        shape: The expected shape in words.
-        *sizes: Expected size of each axis, None for any.
+    """Read-only float64 array of nested sequences; ``shape`` says the ``sizes`` (None: any) in words.
 
     Raises:
         ValueError: If it holds something else than finite numbers, or has another shape.

@@ -23,10 +23,7 @@ def check_same_rig(
         known: The rigs that it must equal, by the names of their owners.
         owner: Owner of ``rig``, for messages.
         remedy: Sentence that the error ends with: what to do.
-        warn: Is called with each message instead of raising an error.
-
-    Raises:
-        ValueError: If a rig differs and ``warn`` is None; the message names the fields.
+        warn: Is called with each message instead of raising a ValueError, which names the fields.
 
     Example:
         >>> from dataclasses import replace
@@ -46,21 +43,13 @@ def check_same_rig(
 
 
 def rig_of_metainfo(metainfo: Mapping | None) -> Rig | None:
-    """The rig in a data set's metainfo.
-
-    Args:
-        metainfo: With ``rig``, as :class:`MAVDDataset` and checkpoints hold it, or without.
-    """
+    """The rig in a metainfo, as :class:`MAVDDataset` and checkpoints hold it; None if there is none."""
     rig = (metainfo or {}).get('rig')
     return None if rig is None else Rig.from_dict(rig)
 
 
 def rig_of_model(model: nn.Module) -> Rig | None:
-    """The rig that a model's acoustic images are made with; None for other models.
-
-    Args:
-        model: A model, in a wrapper or not.
-    """
+    """The rig that a model's acoustic images are made with; None for other models. It may be in a wrapper."""
     inner: Any = model.module if is_model_wrapper(model) else model
     if isinstance(inner, BaseTTAModel):
         inner = inner.module

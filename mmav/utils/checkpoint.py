@@ -60,9 +60,6 @@ def admit(objects: Sequence[Any]) -> Iterator[None]:
     """Let ``torch.load(weights_only=True)`` read some more classes and functions for a while.
 
     What ``torch.serialization.safe_globals`` does, which torch 2.4 does not have.
-
-    Args:
-        objects: Classes and functions.
     """
     before = torch.serialization.get_safe_globals()
     torch.serialization.add_safe_globals(list(objects))
@@ -81,9 +78,6 @@ def read_checkpoint(path: str, map_location: str | Callable = 'cpu') -> dict[str
             ``torchvision://<model>.<weights>``, e.g. ``resnet50.imagenet1k_v2``), ``http(s)://...``, or
             whatever mmengine's file backends read.
         map_location: Device of the tensors.
-
-    Returns:
-        The checkpoint.
 
     Raises:
         FileNotFoundError: If a local file is missing.
@@ -147,16 +141,10 @@ def _download(url: str, map_location: str | Callable) -> dict[str, Any]:
 def select_state_dict(
     checkpoint: Mapping[str, Any], prefix: str = '', source: str = 'checkpoint'
 ) -> 'OrderedDict':
-    """Parameters and buffers of a checkpoint, or of one submodule in it.
+    """Parameters and buffers of a checkpoint, or of its submodule ``prefix``, whose names lose that.
 
-    Args:
-        checkpoint: A checkpoint of mmengine (under ``state_dict``), of others (``model``), or a bare
-            state dict. A ``module.`` before all names, which data parallel wrappers leave, is removed.
-        prefix: Name of the submodule, e.g. 'backbone'; '' for everything.
-        source: What error messages call the checkpoint.
-
-    Returns:
-        Names without the prefix, with tensors.
+    The checkpoint is mmengine's (under ``state_dict``), another's (``model``), or a bare state dict. A
+    ``module.`` before all names, which data parallel wrappers leave, is removed.
 
     Raises:
         KeyError: If nothing has that prefix.
@@ -190,14 +178,9 @@ def load_strict(
 ) -> None:
     """Load a state dict, every name and shape of it, or none.
 
-    Batch counters (``num_batches_tracked``) may be missing: old checkpoints have none.
-
-    Args:
-        module: Receives the values; left as it was on an error.
-        state_dict: Names and tensors.
-        source: What error messages call the state dict.
-        allow_missing: Starts of names that may be missing.
-        allow_unexpected: Starts of names that are left out if the module has none of that name.
+    Batch counters (``num_batches_tracked``) may be missing: old checkpoints have none; so may names that
+    begin as ``allow_missing`` says. Those of ``allow_unexpected`` are left out if the module has none of that
+    name.
 
     Raises:
         RuntimeError: If a name is missing or unexpected, or a shape differs; the message lists them.

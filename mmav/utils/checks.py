@@ -7,16 +7,7 @@ PROTOCOLS = ('paper', 'official')
 
 
 def check_choice(owner: str, name: str, value: object, choices: Collection) -> None:
-    """An argument is one of the values that there are.
-
-    Args:
-        owner: Function or class that has the argument, for the message.
-        name: The argument.
-        value: What it is.
-        choices: What it may be.
-
-    Raises:
-        ValueError: It is none of them.
+    """ValueError unless an argument of the function or class ``owner`` has one of the values that there are.
 
     Example:
         >>> check_choice('MTALoss', 'protocol', 'paper', ('official', 'paper'))
@@ -28,17 +19,7 @@ def check_choice(owner: str, name: str, value: object, choices: Collection) -> N
 def check_range(
     owner: str, name: str, value: float, least: float | None = None, greatest: float | None = None
 ) -> None:
-    """A number is not below the least and not above the greatest value; NaN is neither.
-
-    Args:
-        owner: Function or class that has the argument, for the message.
-        name: The argument.
-        value: What it is.
-        least: It may be this or more; None: anything below ``greatest``.
-        greatest: It may be this or less; None: anything above ``least``.
-
-    Raises:
-        ValueError: It is not in this range.
+    """ValueError unless ``least`` <= a number <= ``greatest`` (None: no limit); NaN is in no range.
 
     Example:
         >>> check_range('SpecAugment', 'prob', 0.5, 0, 1)
@@ -50,14 +31,7 @@ def check_range(
 
 
 def check_positive(owner: str, **values: float) -> None:
-    """Numbers are above 0.
-
-    Args:
-        owner: Function or class that has the arguments, for the message.
-        **values: Arguments by name.
-
-    Raises:
-        ValueError: One is not, or is no number; the message names it.
+    """ValueError, which names the argument, unless all numbers are above 0.
 
     Example:
         >>> check_positive('AVDLoss', temperature=0.1)

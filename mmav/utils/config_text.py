@@ -12,16 +12,10 @@ from .config_types import check_config_types, check_imports
 
 
 def without_layout(cfg: Config) -> Config:
-    """The same config, whose text (``pretty_text``) has one item a line as it is, not laid out by yapf.
+    """A copy of a config whose text (``pretty_text``) has one item a line as it is, not laid out by yapf.
 
     yapf takes a second or so for a detector, and a run asks for the text several times when it starts and at
     every checkpoint. ``Config.fromfile(format_python_code=False)`` forgets what it was asked for.
-
-    Args:
-        cfg: A config.
-
-    Returns:
-        A copy; values are shared.
     """
     plain = copy.copy(cfg)
     object.__setattr__(plain, '_format_python_code', False)  # past Config's own, which sets a value
@@ -34,16 +28,9 @@ def parse_config_text(text: str, source: str = 'config', trusted_packages: Seque
     What it would build must be registered by mmav, by the packages that mmav stands on, or by
     ``trusted_packages``, whose modules alone ``custom_imports`` may name, too.
 
-    Args:
-        text: Assignments of names to literals, ``dict(key=value)`` among them.
-        source: What error messages call the text.
-        trusted_packages: Top-level packages whose code may be imported and run.
-
-    Returns:
-        The config.
-
     Raises:
-        ValueError: The text holds anything else, or names what is not registered; see
+        ValueError: The text, which the message calls ``source``, holds anything but assignments of names to
+            literals and ``dict(key=value)``, or names what is not registered; see
             :func:`mmav.utils.config_types.check_config_types`.
     """
     try:

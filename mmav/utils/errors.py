@@ -27,7 +27,9 @@ class SampleError(ValueError):
 
 
 @contextmanager
-def one_line_errors(kinds: tuple[type[Exception], ...] = (ValueError, OSError)) -> Iterator[None]:
+def one_line_errors(
+    kinds: tuple[type[Exception], ...] = (ValueError, OSError), resumable: bool = False
+) -> Iterator[None]:
     """End a command with ``<tool>: <message>`` and exit status 2 instead of a traceback; also a decorator.
 
     ``--debug`` on the command line, which is taken out of ``sys.argv``, leaves the traceback.
@@ -35,11 +37,12 @@ def one_line_errors(kinds: tuple[type[Exception], ...] = (ValueError, OSError)) 
     Args:
         kinds: Exceptions that tell of bad input. Defaults to ``ValueError``, which ``SampleError`` is, and
             ``OSError``.
+        resumable: Whether the command goes on where it was interrupted; Control-C then says so.
 
     Raises:
         SystemExit: In the place of those.
     """
-    debug = '--debug' in sys.argv[1:]
+    tool, debug = Path(sys.argv[0]).stem, '--debug' in sys.argv[1:]
     if debug:
         sys.argv.remove('--debug')
     try:
@@ -47,7 +50,11 @@ def one_line_errors(kinds: tuple[type[Exception], ...] = (ValueError, OSError)) 
     except kinds as error:
         if debug:
             raise
-        raise _ending(f'{Path(sys.argv[0]).stem}: {error} (--debug shows the traceback)') from error
+        raise _ending(f'{tool}: {error} (--debug shows the traceback)') from error
+    except KeyboardInterrupt:
+        if not resumable:
+            raise
+        raise _ending(f'{tool}: interrupted; the same command goes on where it stopped') from None
     except SystemExit as error:
         if isinstance(error.code, str):
             raise _ending(error.code) from error

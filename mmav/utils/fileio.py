@@ -79,15 +79,9 @@ def whole_file(path: str | Path, flush: bool = True, keep_suffix: bool = False) 
 
 @contextmanager
 def whole_folder(path: str | Path) -> Iterator[Path]:
-    """Write a folder whole or not at all; see :func:`whole_file`.
+    """Write a folder whole or not at all: yields an empty one beside it, which replaces it at the end.
 
     What a killed process left of an earlier try is removed first, so one process at a time may write it.
-
-    Args:
-        path: The folder.
-
-    Yields:
-        An empty folder beside it, which replaces it at the end.
     """
     path = Path(path)
     temporary = path.with_name(f'.{path.name}{TEMPORARY_SUFFIX}')
@@ -113,11 +107,7 @@ class AtomicLocalBackend(LocalBackend):
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write bytes to a file.
-
-        Args:
-            obj: The content.
-            filepath: The file; its folder is made if missing.
+        """Write bytes to a file, whose folder is made if missing.
 
         Raises:
             OSError: The disk is full, or the folder cannot be written. The previous file stays.
@@ -126,25 +116,12 @@ class AtomicLocalBackend(LocalBackend):
             temporary.write_bytes(obj)
 
     def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
-        """Write a text file; see :meth:`put`.
-
-        Args:
-            obj: The content.
-            filepath: The file.
-            encoding: Encoding of the text. Defaults to 'utf-8'.
-        """
+        """Write a text file; see :meth:`put`."""
         self.put(obj.encode(encoding), filepath)
 
     @staticmethod
     def remove_leftovers(folder: str | Path) -> list[str]:
-        """Delete temporary files and folders that a killed process left in a folder.
-
-        Args:
-            folder: The folder; subfolders are not searched. It may be missing.
-
-        Returns:
-            Names of what was deleted.
-        """
+        """Delete what a killed process left in a folder, not below it, if it is there; return names."""
         patterns = f'.*{TEMPORARY_SUFFIX}', f'.*{TEMPORARY_SUFFIX}.*'  # the second of `keep_suffix`
         leftovers = sorted(path for pattern in patterns for path in Path(folder).glob(pattern))
         for path in leftovers:
@@ -160,11 +137,5 @@ register_backend('atomic_local', AtomicLocalBackend, force=True)
 
 
 def write_json(path: str | Path, content: object, indent: int | None = None) -> None:
-    """Write a json file whole or not at all.
-
-    Args:
-        path: File to write; its folder is made if missing.
-        content: What json can hold.
-        indent: As in :func:`json.dumps`.
-    """
+    """Write what json can hold to a file, whole or not at all; its folder is made if missing."""
     AtomicLocalBackend().put_text(json.dumps(content, indent=indent), path)

@@ -12,14 +12,7 @@ _INT16_SCALE = 32768
 
 
 def as_float(audio: Samples) -> Samples:
-    """Audio samples as float32 in -1..1.
-
-    Args:
-        audio: Array or tensor of any shape: int16, which is divided by 32768, or floating point, which keeps
-            its values.
-
-    Returns:
-        The same kind and shape, of float32.
+    """Samples of int16, divided by 32768, or of floating point, as they are, as float32 in -1..1.
 
     Example:
         >>> as_float(np.array([-32768, 16384], np.int16)).tolist()
@@ -33,11 +26,7 @@ def as_float(audio: Samples) -> Samples:
 
 
 def full_precision(tensor: Tensor) -> Tensor:
-    """The tensor in float32, or in float64 if it is of that: what autocast made half precision is not.
-
-    Args:
-        tensor: Floating point, any shape.
-    """
+    """The tensor in float32, or in float64 if it is of that: what autocast made half precision is not."""
     return tensor.to(full_precision_dtype(tensor))
 
 

@@ -54,18 +54,10 @@ def refuse_other_parameters(
     error: type[Exception] = ValueError,
     show_values: bool = False,
 ) -> None:
-    """Refuse to go on with results that were made otherwise.
+    """Raise ``error`` unless results were made with the parameters that are wanted.
 
-    Args:
-        found: Parameters that the results were made with, as read from json.
-        wanted: Parameters of this run.
-        what: Start of the message: 'results.json was written with other parameters'.
-        advice: End of the message: what to do.
-        error: What is raised.
-        show_values: Whether the message tells short values beside the names.
-
-    Raises:
-        ValueError: If any differ; the message names them. Or ``error``.
+    The message begins with ``what`` ('results.json was written with other parameters'), names those that
+    differ (with short values if ``show_values``), and ends with ``advice``.
     """
     wanted = json.loads(json.dumps(wanted))  # tuples become lists, as they did in the file
     differing = ', '.join(_differences(found, wanted, show_values))
@@ -117,11 +109,7 @@ class ResultShards:
         return dict(sorted(items.items()))
 
     def write(self, items: Mapping[int, dict]) -> None:
-        """Keep finished items, none of them kept before.
-
-        Args:
-            items: Results by position. The file is named after the first of them: no two processes share one.
-        """
+        """Keep finished items by position, none of them kept before; the first of them names the file."""
         if items:
             write_json(self.folder / f'shard_{min(items):09d}.json', items)
 

@@ -29,9 +29,9 @@ def draw_acoustic_image(
     window: tuple[float, float] | None = None,
     alpha: float = 0.5,
 ) -> np.ndarray:
-    """Lay the acoustic image of all bands over the camera image.
+    """Lay the acoustic image of all bands over the camera image, (H, W, 3) uint8.
 
-    Blue: the least share of the power comes from there, red: the most.
+    Blue: the least share of the power comes from there, red: the most; RGB if the image is.
 
     Args:
         image: (H, W, 3) uint8, the camera image in the rig's crop.
@@ -39,9 +39,6 @@ def draw_acoustic_image(
         layer: Where and how to steer; its own channels and windows do not matter.
         window: (center, half width) in seconds of the sound that counts; None: the whole clip.
         alpha: Weight of the colors, 0..1.
-
-    Returns:
-        (H, W, 3) uint8, RGB if ``image`` is.
 
     Example:
         >>> from mmav.models.layers import AcousticImage

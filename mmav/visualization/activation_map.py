@@ -91,10 +91,6 @@ class DetectorGradCAM(GradCAM):
     """The library's ``GradCAM`` for layers that the boxes of an image may not depend on: their map is 0.
 
     Gradients are asked for at the input, before any layer, so that frozen networks have them, too.
-
-    Args:
-        model: Network.
-        target_layers: Layers.
     """
 
     def __init__(self, model: nn.Module, target_layers: list[nn.Module]) -> None:
@@ -120,9 +116,6 @@ def undetached(detector: nn.Module) -> Iterator[None]:
     """Let the predictions of a one-stage detector keep their gradients, which mmdet's dense heads cut off.
 
     Two-stage detectors keep those of their RoI head anyway; proposals are taken as given, as in training.
-
-    Args:
-        detector: mmdet detector.
     """
 
     def select(tensors: list[Tensor], index: int, detach: bool = True) -> list[Tensor]:
@@ -207,14 +200,8 @@ class TappedDetector(nn.Module):
     def forward(self, inputs: Tensor) -> list[dict[str, Tensor]]:
         """Detect in preprocessed inputs (B, C, H, W).
 
-        Args:
-            inputs: Inputs.
-
-        Returns:
-            For each, ``boxes`` (N, 4) in pixels of the input, ``scores`` and ``labels`` (N,).
-
-        Raises:
-            ValueError: If the layer does not run, or gradients are wanted and the scores have none.
+        For each there are ``boxes`` (N, 4) in pixels of the input, ``scores`` and ``labels`` (N,). ValueError
+        if the layer does not run, or gradients are wanted and the scores have none.
         """
         self.runs = 0
         samples = [DetDataSample(metainfo=self.metainfo) for _ in inputs]
@@ -287,15 +274,10 @@ def activation_map(
 
 
 def to_camera_image(found: ActivationMap, data_sample: DetDataSample) -> ActivationMap:
-    """Bring a map and its boxes from the network's input to the camera image.
+    """Bring a map and its boxes from the network's input to the camera image (H_o, W_o).
 
-    Args:
-        found: Over the network's input.
-        data_sample: Its metainfo ``img_shape`` (the part of the input that is not padding), ``ori_shape`` and
-            ``scale_factor``.
-
-    Returns:
-        ``values`` (H_o, W_o), boxes in pixels of the camera image.
+    The sample's metainfo says ``img_shape`` (the part of the input that is not padding), ``ori_shape`` and
+    ``scale_factor``.
     """
     height, width = (int(value) for value in data_sample.img_shape[:2])
     original = (int(data_sample.ori_shape[1]), int(data_sample.ori_shape[0]))

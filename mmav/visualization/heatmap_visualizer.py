@@ -91,18 +91,8 @@ class HeatmapLocalVisualizer(MAVDLocalVisualizer):
     ) -> None:
         """Draw a sample; see ``DetLocalVisualizer.add_datasample``.
 
-        Args:
-            name: Identifier of the image.
-            image: RGB image of shape (H, W, 3) as in the file, of which the model's is a resized
-                copy.
-            data_sample: Prediction and metainfo.
-            draw_gt: Whether to draw the true boxes. Defaults to True.
-            draw_pred: Whether to draw the map. Defaults to True.
-            show: Whether to open a window. Defaults to False.
-            wait_time: Seconds that it stays. Defaults to 0.
-            out_file: File to write. Defaults to None.
-            pred_score_thr: Of detections. Defaults to 0.3.
-            step: Step to record. Defaults to 0.
+        The image is (H, W, 3) RGB as in the file, of which the model's is a resized copy; ``draw_pred`` draws
+        the map.
         """
         if data_sample is None or 'pred_map' not in data_sample:
             super().add_datasample(

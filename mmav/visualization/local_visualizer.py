@@ -9,19 +9,10 @@ from mmdet.visualization import DetLocalVisualizer
 
 
 def crop_to_sample(image: np.ndarray, data_sample: DetDataSample | None) -> np.ndarray:
-    """Cut a camera image as read from its file to the region that a sample's boxes refer to.
+    """Cut a camera image (H, W, 3) as read from its file to the region that a sample's boxes refer to.
 
-    Args:
-        image: Image of shape (H, W, 3).
-        data_sample: Its metainfo ``crop`` is (x1, y1, x2, y2) in pixels of the
-            file's image. Without it, or when the image has the cropped size ``ori_shape`` already, nothing is
-            cut.
-
-    Returns:
-        The region, of shape (y2 - y1, x2 - x1, 3).
-
-    Raises:
-        ValueError: The image is smaller than the crop.
+    Its metainfo ``crop`` is (x1, y1, x2, y2) in pixels of the file's image. Without it, or when the image has
+    the cropped size ``ori_shape`` already, nothing is cut. ValueError if the image is smaller than the crop.
     """
     if data_sample is None or (crop := data_sample.get('crop')) is None:
         return image
@@ -53,16 +44,8 @@ class MAVDLocalVisualizer(DetLocalVisualizer):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        """Crop the image and draw; see ``DetLocalVisualizer.add_datasample``.
+        """Crop the image, (H, W, 3) RGB as in the file, and draw; see ``DetLocalVisualizer.add_datasample``.
 
-        Args:
-            name: Identifier of the image.
-            image: RGB image of shape (H, W, 3) as in the file, or already cropped.
-            data_sample: Ground truth, predictions and metainfo.
-            *args: Passed on.
-            **kwargs: Passed on.
-
-        Raises:
-            ValueError: The image is smaller than the crop.
+        A cropped one stays; ValueError if it is smaller than the crop.
         """
         super().add_datasample(name, crop_to_sample(image, data_sample), data_sample, *args, **kwargs)

@@ -22,15 +22,9 @@ _BOX_COLOR = (60, 20, 220)
 
 
 def draw_rig(rig: Rig, grid: tuple[int, int] = (24, 48), max_distance: float = 40.0) -> np.ndarray:
-    """The array from above and from the side, and the places on the ground that are steered at.
+    """The array from above and from the side, and the steered places on the ground: (H, W, 3) uint8 BGR.
 
-    Args:
-        rig: The rig.
-        grid: (rows, columns) of the acoustic image.
-        max_distance: Metres of the farthest places.
-
-    Returns:
-        (H, W, 3) uint8, BGR.
+    The acoustic image has ``grid`` (rows, columns) and places up to ``max_distance`` metres.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -99,17 +93,9 @@ def _draw_field(axes: Axes, rig: Rig, grid: tuple[int, int], max_distance: float
 def draw_heard(
     rig: Rig, waveform: np.ndarray, sample_rate: int, image: np.ndarray, bboxes: np.ndarray
 ) -> np.ndarray:
-    """The acoustic image of a clip over its camera image, with boxes.
+    """The acoustic image of a clip over its camera image (H, W, 3) BGR, with boxes (N, 4) in pixels.
 
-    Args:
-        rig: The rig.
-        waveform: (M, L) in -1..1; the image was taken at its middle.
-        sample_rate: Hertz.
-        image: (H, W, 3) uint8, BGR, cropped as the rig says.
-        bboxes: (N, 4) pixels of that image.
-
-    Returns:
-        (H, W, 3) uint8, BGR.
+    The image, cropped as the rig says, was taken at the middle of the waveform (M, L) in -1..1.
     """
     middle = waveform.shape[1] / sample_rate / 2 + 0.03  # and the sound's way
     layer = AcousticImage(rig, sample_rate, channels=('broadband',), windows=((middle, 0.12),), max_bins=16)

@@ -9,14 +9,7 @@ _GOLDEN = 0.6180339887498949  # steps of the hue that keep any number of consecu
 
 
 def track_color(identity: int) -> tuple[int, int, int]:
-    """The color of a track: the same for the same id, always.
-
-    Args:
-        identity: The track's id.
-
-    Returns:
-        Blue, green, red, each 0..255.
-    """
+    """The color of a track (blue, green, red, each 0..255): the same for the same id, always."""
     red, green, blue = colorsys.hsv_to_rgb(identity * _GOLDEN % 1, 0.75, 1.0)
     return round(255 * blue), round(255 * green), round(255 * red)
 

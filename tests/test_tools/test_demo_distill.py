@@ -48,7 +48,7 @@ def test_demo_runs_through(tmp_path, run_demo):
 
     page = (tmp_path / 'report.html').read_text()
     assert page.count('the 8 microphones</figcaption>') == 8
-    assert page.count('<audio') == 8 + 2 and page.count('middle of the box, pixels</text>') == 2
+    assert page.count('<audio') == 8 + 2 and page.count('alt="middle of the box, pixels against seconds') == 2
     assert 'http://' not in page and 'https://' not in page
     assert 'loss_mta' in page
     maps = cv2.imread(outcome['maps'])

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import soundfile
 from mmengine.visualization import LocalVisBackend
-from scipy.signal import lfilter
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'tools' / 'demos'))
 
@@ -32,16 +31,10 @@ from report import (
     Sound,
     Table,
     Text,
-    image_data_uri,
     read_scalars,
     render_report,
-    smooth,
-    stereo_from_array,
-    svg_curves,
-    wav_data_uri,
     write_report,
 )
-from report.curves import nice_ticks
 
 VOID = {'meta', 'link', 'img', 'br'}
 CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
@@ -77,7 +70,7 @@ class Page(HTMLParser):
 
 
 def decode(uri):
-    kind, content = re.fullmatch(r'data:([a-z]+/[a-z]+);base64,(.+)', uri).groups()
+    kind, content = re.fullmatch(r'data:([a-z]+/[a-z+]+);base64,(.+)', uri).groups()
     return kind, base64.b64decode(content, validate=True)
 
 
@@ -97,7 +90,7 @@ def a_report():
     card = Card(
         HOSTILE,
         [Picture(a_picture(), HOSTILE, boxes), Picture(a_picture(40, 80), image_format='png')],
-        [Sound(stereo_from_array(waveform), 8000, HOSTILE)],
+        [Sound(waveform[:2], 8000, HOSTILE)],
         {HOSTILE: HOSTILE},
         HOSTILE,
     )
@@ -124,8 +117,9 @@ def test_report_holds_all_it_shows(tmp_path):
     assert {source[1:] for source in sources if source.startswith('#')} <= ids
 
     kinds = [decode(attributes['src']) for attributes in page.find('img')]
-    assert [kind for kind, _ in kinds] == ['image/jpeg', 'image/png']
-    shapes = [cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR).shape for _, content in kinds]
+    assert [kind for kind, _ in kinds] == ['image/svg+xml', 'image/jpeg', 'image/png']
+    images = [np.frombuffer(content, np.uint8) for _, content in kinds[1:]]
+    shapes = [cv2.imdecode(image, cv2.IMREAD_COLOR).shape for image in images]
     assert shapes == [(65, 152, 3), (40, 80, 3)]
     (audio,) = page.find('audio')
     sound, sample_rate = soundfile.read(io.BytesIO(decode(audio['src'])[1]))
@@ -135,8 +129,8 @@ def test_report_holds_all_it_shows(tmp_path):
 def test_texts_are_escaped():
     page = Page(render_report(HOSTILE, a_report(), HOSTILE))
     assert not page.find('script')
-    assert sum(HOSTILE in text for text in page.texts) >= 18
-    assert page.find('img')[0]['alt'] == HOSTILE
+    assert sum(HOSTILE in text for text in page.texts) >= 15
+    assert page.find('img')[1]['alt'] == HOSTILE
 
 
 def test_report_opens_in_a_browser(tmp_path):
@@ -144,14 +138,14 @@ def test_report_opens_in_a_browser(tmp_path):
     sections = a_report()
     html = render_report('A report', sections)
     page = Page(html)
-    assert len(page.find('img')) == 2 and len(page.find('audio')) == 1 and len(page.find('svg')) == 2
+    assert len(page.find('img')) == 3 and len(page.find('audio')) == 1 and len(page.find('svg')) == 1
     if CHROMIUM is None:
         return
     # a copy that may run a script tells what the browser made of the images
     probe = """<script>addEventListener('load', () => {
       const rects = [...document.querySelectorAll('.picture rect.found')].map(r => r.getBoundingClientRect());
       document.title = JSON.stringify({
-        images: [...document.images].map(i => [i.naturalWidth, i.naturalHeight]),
+        images: [...document.images].slice(1).map(i => [i.naturalWidth, i.naturalHeight]),
         sounds: [...document.querySelectorAll('audio')].map(a => a.error === null),
         boxes: rects.map(r => r.width > 0), fits: document.body.scrollWidth <= innerWidth,
       })})</script>"""
@@ -169,14 +163,14 @@ def test_report_opens_in_a_browser(tmp_path):
     title = re.search(r'<title>(\{.*?\})</title>', result.stdout)
     assert title, result.stdout[-500:]
     seen = json.loads(title.group(1))
-    assert seen == dict(pictures=[[152, 65], [80, 40]], sounds=[True], boxes=[True, True], fits=True)
+    assert seen == dict(images=[[152, 65], [80, 40]], sounds=[True], boxes=[True, True], fits=True)
 
 
 def test_table_marks_the_best_as_printed():
     columns = [Column('AP'), Column('CD', 'lower', 2), Column('it', None, 0)]
     rows = [
         Row('floor', [99.0, 0.01, 1], reference=True),
-        Row('a', [12.34, (3.0, 0.25), 450]),
+        Row('a', [12.34, 3.0, 450]),
         Row('b', [12.31, 2.0, 450]),
         Row('c', [11.0, None, float('nan')]),
     ]
@@ -184,15 +178,8 @@ def test_table_marks_the_best_as_printed():
     assert [table.best_rows(i) for i in range(3)] == [{1, 2}, {2}, set()]
     html = table.to_html()
     assert html.count('class=best') == 3
-    assert '3.00 <small>± 0.25</small>' in html and '<td>–</td>' in html
+    assert '<td>3.00</td>' in html and '<td>–</td>' in html
     Page(html)
-
-
-def test_table_says_what_does_not_fit():
-    with pytest.raises(ValueError, match="row 'a' has 1 values for 2 columns"):
-        Table('t', [Column('x'), Column('y')], [Row('a', [1])])
-    with pytest.raises(ValueError, match='higher'):
-        Column('x', 'more')
 
 
 def test_pictures_keep_colors_and_boxes_keep_their_pixels():
@@ -208,111 +195,58 @@ def test_pictures_keep_colors_and_boxes_keep_their_pixels():
     assert [rect[key] for key in ('x', 'y', 'width', 'height')] == ['10.0', '20.0', '30.0', '40.0']
 
 
-@pytest.mark.parametrize('image', [np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8)])
-def test_bad_pictures_are_refused(image):
-    with pytest.raises(ValueError, match='an image is'):
-        image_data_uri(image)
-
-
-def test_bad_boxes_are_refused():
-    with pytest.raises(ValueError, match='1 labels for 2 boxes'):
-        Boxes(np.zeros((2, 4)), labels=['a'])
-    with pytest.raises(ValueError, match='kind'):
-        Boxes(np.zeros((2, 4)), 'wrong')
-    assert Boxes([]).to_svg(10) == ''
-
-
 @pytest.mark.parametrize('dtype', [np.int16, np.float32])
 def test_sounds_keep_the_difference_of_the_ears(dtype):
     waveform = np.stack([np.linspace(-1, 1, 100) * (k + 1) for k in range(8)])
     waveform = (waveform * 1000).astype(np.int16) if dtype == np.int16 else (waveform / 50).astype(dtype)
-    kind, content = decode(wav_data_uri(stereo_from_array(waveform), 44100))
+    (player,) = Page(Sound(waveform[[6, 1]], 44100).to_html()).find('audio')
+    kind, content = decode(player['src'])
     sound, sample_rate = soundfile.read(io.BytesIO(content))
     assert (kind, sample_rate) == ('audio/wav', 44100)
     assert soundfile.info(io.BytesIO(content)).subtype == 'PCM_16'
     assert np.abs(sound).max() == pytest.approx(0.7, abs=1e-3)
-    # left is microphone 6 (7 times the ramp), right is microphone 1 (twice)
+    # seven times the ramp and twice
     assert np.abs(sound[:, 0]).max() / np.abs(sound[:, 1]).max() == pytest.approx(3.5, rel=1e-3)
 
 
-def test_sounds_can_keep_their_level_and_silence_stays():
-    sound, _ = soundfile.read(io.BytesIO(decode(wav_data_uri(np.full(50, 0.25), 8000, peak=None))[1]))
-    np.testing.assert_allclose(sound, 0.25, atol=1e-4)
-    silence, _ = soundfile.read(io.BytesIO(decode(wav_data_uri(np.zeros(50), 8000))[1]))
-    assert not silence.any()
+def test_silence_stays():
+    (player,) = Page(Sound(np.zeros(50), 8000).to_html()).find('audio')
+    silence, _ = soundfile.read(io.BytesIO(decode(player['src'])[1]))
+    assert len(silence) == 50 and not silence.any()
 
 
-@pytest.mark.parametrize(
-    'waveform, message',
-    [
-        (np.zeros((2, 0)), 'with samples'),
-        (np.array([0.1, np.nan]), 'not finite'),
-        (np.array([1, 2], dtype=np.int64), 'int64'),
-        (np.array([0.1, 3.0]), 'beyond'),
-    ],
-)
-def test_bad_sounds_are_refused(waveform, message):
-    with pytest.raises(ValueError, match=message):
-        wav_data_uri(waveform, 8000, peak=None)
-
-
-def test_missing_microphones_are_refused():
-    with pytest.raises(ValueError, match='channels 6 and 1'):
-        stereo_from_array(np.zeros((2, 100)))
-
-
-@pytest.mark.parametrize(
-    'low, high, ticks',
-    [
-        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1.0]),
-        (0.3, 9.4, [0, 2, 4, 6, 8, 10]),
-        (-30, 20, [-30, -20, -10, 0, 10, 20]),
-        (5, 5, [4.4, 4.6, 4.8, 5.0, 5.2, 5.4, 5.6]),
-    ],
-)
-def test_ticks_are_round_and_cover_the_range(low, high, ticks):
-    found = nice_ticks(low, high)
-    assert found[0] <= low and found[-1] >= high
-    np.testing.assert_allclose(found, ticks)
+def line_of(chart: Chart) -> list[list[tuple[float, float]]]:
+    """Points of a chart's last line, of which there are two without and three with an average, by stretch."""
+    (image,) = Page(chart.to_html()).find('img')
+    svg = ElementTree.fromstring(decode(image['src'])[1])
+    (lines,) = [e for e in svg.iter() if e.get('id') == 'axes_1']
+    paths = [e.get('d') for e in lines.iter('{http://www.w3.org/2000/svg}path') if 'clip-path' in e.keys()]
+    points = re.findall(r'([ML]) ([0-9.]+) ([0-9.]+)', paths[-1])
+    stretches = []
+    for command, x, y in points:
+        if command == 'M':
+            stretches.append([])
+        stretches[-1].append((float(x), float(y)))
+    return stretches
 
 
 def test_curves_are_where_their_values_are():
-    svg = svg_curves({'a': (np.array([0.0, 50.0, 100.0]), np.array([0.0, np.nan, 10.0]))}, smoothing=0)
-    chart = ElementTree.fromstring(svg.split('</svg>')[0] + '</svg>')
-    (line,) = (path for path in chart.iter('path') if path.get('class') == 'line c0')
-    assert line.get('d') == 'M56.0 258.0M628.0 12.0'  # the corners of the axes, and a gap between
-    titles = [title.text for title in chart.iter('title')]
-    assert titles == ['a: 0 at iteration 0', 'a: 10 at iteration 100']
-    labels = [text.text for text in chart.iter('text')]
-    assert {'0', '2', '10', '100', 'iteration', 'loss'} <= set(labels)
+    steps, values = np.arange(5.0), np.array([0.0, 10.0, np.nan, 5.0, 0.0])
+    first, second = line_of(Chart('', {'a': (steps, values)}, smooth=False))
+    (x0, y0), (x1, y1), (x3, y3), (x4, y4) = first + second
+    assert [x1 - x0, (x3 - x0) / 3, (x4 - x0) / 4] == pytest.approx([x1 - x0] * 3, rel=1e-4)
+    assert y0 == y4 > y3 > y1  # down the page
+    assert y0 - y1 == pytest.approx(2 * (y0 - y3), rel=1e-4)
 
 
-def test_long_curves_stay_light_and_reach_their_end():
-    steps = np.arange(1.0, 50_001.0)
-    svg = svg_curves({'a': (steps, np.sin(steps)), 'b': (steps, np.cos(steps))}, colors=[3, 4])
-    assert len(svg) < 40_000
-    assert 'at iteration 50000' in svg
-    assert 'line c3' in svg and 'line c4' in svg
-
-
-def test_curves_that_cannot_be_drawn_are_refused():
-    with pytest.raises(ValueError, match='no finite value'):
-        svg_curves({'a': (np.array([1.0]), np.array([np.nan]))})
-    with pytest.raises(ValueError, match="curve 'a'"):
-        svg_curves({'a': (np.array([1.0, 2.0]), np.array([1.0]))})
-    assert 'mark' in svg_curves({'a': (np.array([1.0]), np.array([1.0]))})
-
-
-def test_smoothing_equals_a_filter_over_its_own_mass():
-    values = np.random.default_rng(0).standard_normal(60)
-    expected = lfilter([0.1], [1, -0.9], values) / lfilter([0.1], [1, -0.9], np.ones(60))
-    np.testing.assert_allclose(smooth(values, 0.9), expected)
-    np.testing.assert_allclose(smooth(np.full(5, 3.0), 0.8), 3.0)
-    np.testing.assert_allclose(smooth(values, 0.0), values)
-    gapped = smooth(np.array([1.0, np.nan, 1.0]), 0.5)
-    assert np.isnan(gapped[1]) and gapped[2] == pytest.approx(1.0)
-    with pytest.raises(ValueError, match='weight'):
-        smooth(values, 1.0)
+def test_averages_start_at_the_first_value_and_settle():
+    steps, values = np.arange(60.0), np.r_[1.0, np.zeros(59)]
+    (raw,) = line_of(Chart('', {'a': (steps, values)}, smooth=False))
+    (smooth,) = line_of(Chart('', {'a': (steps, values)}))
+    assert smooth[0] == pytest.approx(raw[0], abs=0.1)
+    # the first of two values weighs 0.8 x 0.2, the second 0.2
+    height = (smooth[1][1] - raw[1][1]) / (raw[0][1] - raw[1][1])
+    assert height == pytest.approx(0.16 / 0.36, abs=1e-3)
 
 
 def write_scalars(folder, steps, scale):
@@ -331,19 +265,15 @@ def test_scalars_of_mmengine_come_back_and_a_resumed_run_goes_on(tmp_path):
     assert steps.tolist() == [10, 20, 30, 40]
     np.testing.assert_allclose(values, [0.1, 0.05, 2 / 30, 0.05])
     assert curves['coco/bbox_mAP'][1].tolist() == [0.5]
-    file = tmp_path / '20240101_000000' / 'vis_data' / 'scalars.json'
-    assert read_scalars(file)['loss'][0].tolist() == [10, 20, 30]
 
 
-def test_a_half_written_last_line_is_left_out_and_a_broken_one_named(tmp_path):
-    file = tmp_path / 'scalars.json'
+def test_a_half_written_last_line_is_left_out_and_a_broken_one_is_an_error(tmp_path):
+    file = tmp_path / 'start' / 'vis_data' / 'scalars.json'
+    file.parent.mkdir(parents=True)
     file.write_text('{"loss": 1.0, "step": 1}\n{"loss": 0.5, "st')
-    assert read_scalars(file)['loss'][0].tolist() == [1]
+    assert read_scalars(tmp_path)['loss'][0].tolist() == [1]
     file.write_text('{"loss": 1.0, "st\n{"loss": 0.5, "step": 2}\n')
-    with pytest.raises(ValueError, match='line 1, is no json'):
-        read_scalars(file)
-    file.write_text('{"loss": 1.0}\n')
-    with pytest.raises(ValueError, match='has no step'):
-        read_scalars(file)
+    with pytest.raises(json.JSONDecodeError):
+        read_scalars(tmp_path)
     with pytest.raises(FileNotFoundError, match='vis_data'):
         read_scalars(tmp_path / 'nothing')

@@ -37,6 +37,7 @@ import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.pseudo_labels.visual_teachers import build_frames, check_data_rig
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
+from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend
 from mmav.utils.precision import as_float
@@ -80,9 +81,7 @@ class Network:
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('out', type=Path, help='picture to write, .png')
     parser.add_argument(
         '--network',
@@ -122,17 +121,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def build_detector(cfg: Config, checkpoint: str) -> tuple[nn.Module, str]:
-    """Build the detector of a config, or the student of a distiller, and load its weights strictly.
+    """Build the detector of a config, or the student of a distiller, with its weights, strictly.
 
-    Args:
-        cfg: Config; not changed.
-        checkpoint: Of the config's model. For a distiller also its student's own one.
-
-    Returns:
-        The detector and the modality of its inputs.
-
-    Raises:
-        RuntimeError: If the checkpoint does not fit.
+    Of a distiller the checkpoint may also be its student's own one. With it comes the modality of its inputs.
     """
     state_dict = select_state_dict(read_checkpoint(checkpoint), source=checkpoint)
     settings, modality = copy.deepcopy(cfg.model), None
@@ -171,15 +162,7 @@ def name_frames(dataset: Dataset) -> dict[str, int]:
 
 
 def choose_frames(positions: dict[str, dict[str, int]], args: argparse.Namespace) -> list[str]:
-    """Names of the frames to show.
-
-    Args:
-        positions: Of each network, :func:`name_frames`.
-        args: ``frames`` or ``number``.
-
-    Raises:
-        ValueError: If there are none, or a data set has no such frame.
-    """
+    """Names of the frames to show, of :func:`name_frames` of each network; ValueError without such."""
     names = list(next(iter(positions.values())))
     if not args.frames:
         if not names:
@@ -197,17 +180,7 @@ def choose_frames(positions: dict[str, dict[str, int]], args: argparse.Namespace
 
 
 def draw_map(found: ActivationMap, sample: DetDataSample, visualizer, width: int) -> np.ndarray:
-    """Heat map and boxes over the camera image.
-
-    Args:
-        found: Over the network's input.
-        sample: Its data sample.
-        visualizer: Draws boxes.
-        width: Of the image in pixels.
-
-    Returns:
-        (H, ``width``, 3) uint8, RGB.
-    """
+    """Heat map over the network's input and boxes over the camera image, (H, width, 3) uint8 RGB."""
     found = to_camera_image(found, sample)
     image = cv2.cvtColor(crop_to_sample(read_image(sample.img_path), sample), cv2.COLOR_BGR2RGB)
     heat = show_cam_on_image(image.astype(np.float32) / 255, found.values, use_rgb=True)
@@ -225,16 +198,9 @@ def draw_map(found: ActivationMap, sample: DetDataSample, visualizer, width: int
 def draw_sound(
     network: Network, inputs: dict, sample: DetDataSample, size: tuple[int, int]
 ) -> tuple[np.ndarray, str] | None:
-    """What a network hears, and its caption: spectrograms, or the acoustic image over the camera image.
+    """What a network hears, (height, width, 3) uint8 RGB, and its caption; None if it hears nothing.
 
-    Args:
-        network: The network.
-        inputs: What its pipeline gave.
-        sample: Its data sample.
-        size: (width, height) of the image in pixels.
-
-    Returns:
-        (height, width, 3) uint8, RGB, and its caption; None if the network hears nothing.
+    Spectrograms, or the acoustic image over the camera image.
     """
     preprocessor = network.detector.data_preprocessor
     if not isinstance(inputs, dict) or network.modality != 'audio':
@@ -267,11 +233,7 @@ def caption(text: str, width: int) -> np.ndarray:
 
 
 def draw_row(networks: Sequence[Network], positions: dict, frame: str, visualizer, args) -> np.ndarray:
-    """One frame: an image of each network, then the spectrograms.
-
-    Returns:
-        (H, W, 3) uint8, RGB.
-    """
+    """One frame, (H, W, 3) uint8 RGB: an image of each network, then the spectrograms."""
     cells, sound, sample = [], None, None
     for network in networks:
         inputs, sample, raw = network.read(positions[network.name][frame])

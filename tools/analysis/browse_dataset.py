@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from mmdet.registry import DATASETS
 from mmdet.utils import register_all_modules
-from mmengine.config import Config, DictAction
 from tqdm import tqdm
 
 import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
+from mmav.utils.command_line import ToolParser, read_config
 from mmav.utils.errors import one_line_errors
 from mmav.utils.precision import as_float
 from mmav.visualization.acoustic_overlay import draw_stored_acoustic_image
@@ -35,15 +35,12 @@ _BOX_COLOR = (60, 20, 220)
 
 def parse_args() -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config file')
+    parser = ToolParser(__doc__)
+    parser.add_config(checkpoint=False)
     parser.add_argument('--phase', choices=['train', 'val', 'test'], default='train', help='which dataloader')
     parser.add_argument('--output-dir', help='folder for PNG files; without it windows are opened')
     parser.add_argument('--number', type=int, default=20, help='samples; 0: all')
     parser.add_argument('--start', type=int, default=0, help='first sample')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
     return parser.parse_args()
 
 
@@ -62,16 +59,7 @@ def to_picture(values: torch.Tensor) -> np.ndarray:
 
 
 def draw_sample(sample: dict, log_mel: LogMelSpectrogram, value_range: tuple[float, float]) -> np.ndarray:
-    """Picture of a packed sample.
-
-    Args:
-        sample: ``inputs`` and ``data_samples`` of PackAudioVisualInputs.
-        log_mel: Makes spectrograms of waveforms.
-        value_range: Decibels drawn darkest and brightest.
-
-    Returns:
-        (H, W, 3) uint8, BGR.
-    """
+    """Picture (H, W, 3) uint8 BGR of a sample of PackAudioVisualInputs; ``value_range`` in decibels."""
     inputs, meta = sample['inputs'], sample['data_samples']
     boxes = meta.gt_instances.get('bboxes', torch.zeros(0, 4))
     boxes = getattr(boxes, 'tensor', boxes).numpy()
@@ -114,9 +102,7 @@ def main() -> None:
     """Draw the samples."""
     args = parse_args()
     register_all_modules()
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args)
     dataset = DATASETS.build(cfg[f'{args.phase}_dataloader'].dataset)
     preprocessor = cfg.model.get('data_preprocessor', {})
     log_mel = LogMelSpectrogram(

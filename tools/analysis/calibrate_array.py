@@ -20,15 +20,14 @@ from mmav.calibration import ArrayPrior, PlacePrior, calibrate, collect_frames, 
 from mmav.datasets.labeled_sound import boxes_of_frames, labeled_sound_dataset, labeled_sounds
 from mmav.structures import Rig
 from mmav.structures.rig import RIG_FILE
+from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('data_root', help='root of the data set')
     parser.add_argument('--ann-file', default='annotations/train.json', help='COCO json of the frames')
     parser.add_argument('--rig', help=f'the rough rig; default: {RIG_FILE} of the data set')

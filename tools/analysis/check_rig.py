@@ -24,6 +24,7 @@ from mmav.calibration.array_checks import channel_findings, geometry_findings, l
 from mmav.datasets.labeled_sound import boxes_of_frames, labeled_sound_dataset, labeled_sounds
 from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.structures import Rig
+from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend
 from mmav.visualization.rig_drawing import draw_heard, draw_rig
@@ -31,9 +32,7 @@ from mmav.visualization.rig_drawing import draw_heard, draw_rig
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('rig', help='rig.json')
     parser.add_argument('--output-dir', type=Path, required=True, help='folder for PNG files and findings')
     parser.add_argument('--data-root', help='root of a data set that was recorded with it')

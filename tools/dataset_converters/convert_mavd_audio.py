@@ -6,7 +6,6 @@ Every ``<drive>/audio/*.pkl`` gets an npy file of the same values beside it (MAV
 Files that are there already are left alone; ``--remove`` deletes each pkl once its npy has been read back.
 """
 
-import argparse
 import io
 from functools import partial
 from pathlib import Path
@@ -15,21 +14,14 @@ import numpy as np
 from tqdm import tqdm
 
 from mmav.media.numpy_pickle import load_numpy_pickle
+from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import SampleError, one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend
 from mmav.utils.processes import run_in_processes
 
 
 def convert(path: Path, remove: bool = False) -> str | None:
-    """Convert one file.
-
-    Args:
-        path: The pkl file.
-        remove: Delete it afterwards. Defaults to False.
-
-    Returns:
-        str, optional: Why it could not be converted; None if it was.
-    """
+    """Convert one pkl file, and ``remove`` it; return why it could not be converted, None if it was."""
     target = path.with_suffix('.npy')
     try:
         array = load_numpy_pickle(path.read_bytes(), str(path))
@@ -51,9 +43,7 @@ def convert(path: Path, remove: bool = False) -> str | None:
 
 def main() -> None:
     """Convert every file below a root."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('data_root', type=Path, help='root of the data set')
     parser.add_argument('--workers', type=int, default=1, help='processes')
     parser.add_argument(

@@ -11,7 +11,6 @@ carries on where it was when started again with the same arguments, by any numbe
 
 import argparse
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from datetime import timedelta
@@ -27,6 +26,7 @@ from mmav.engine import close_launcher, join_launcher
 from mmav.pseudo_labels.labelling import LabelRules, cut_batches, label_batches, write_shards
 from mmav.pseudo_labels.pseudo_labels import build_coco, count_boxes, format_statistics, merge_labels
 from mmav.pseudo_labels.visual_teachers import build_teacher, choose_classes, list_frames
+from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import write_json
 from mmav.utils.run_parameters import ResultShards, hash_json, refuse_other_parameters
@@ -37,7 +37,7 @@ PATIENCE = timedelta(days=7)
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = ToolParser(__doc__)
     parser.add_argument('out', type=Path, help='COCO json to write')
     parser.add_argument(
         '--teacher',
@@ -73,9 +73,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--shard-frames', type=int, default=256, help='frames between two savings')
     parser.add_argument('--overwrite', action='store_true', help='begin anew, whatever is there')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='changes to all configs')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    # torch.distributed.launch passes --local-rank
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    parser.add_launcher()
     args = parser.parse_args(argv)
     if any(pair.count('=') != 1 for pair in args.class_map):
         parser.error('--class-map takes pairs like car=vehicle')
@@ -87,18 +85,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error('--min-size must be at least 1 pixel: data sets refuse smaller boxes')
     if args.batch_size < 1 or args.shard_frames < 1:
         parser.error('--batch-size and --shard-frames must be at least 1')
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
 
 def main(argv: Sequence[str] | None = None) -> dict:
-    """Label this process's share of the frames; the first process writes the COCO json.
-
-    Args:
-        argv: Command line, without the program's name.
-
-    Returns:
-        The statistics, in every process.
+    """Label this process's share of the frames; the first one writes the COCO json. Return the statistics.
 
     Raises:
         ValueError: If what is there was made with other parameters.

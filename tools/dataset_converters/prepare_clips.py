@@ -14,14 +14,13 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
     os.environ[_name] = '1'
 
 from mmav.datasets.clip_preparation import FAILED_FILE, ClipSettings, prepare_clips  # noqa: E402
+from mmav.utils.command_line import ToolParser  # noqa: E402
 from mmav.utils.errors import one_line_errors  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     defaults = ClipSettings()
     parser.add_argument('videos', help='folder of mp4, mkv, webm, mov or avi files')
     parser.add_argument('out', help='folder to write to; an interrupted run into it is continued')
@@ -43,22 +42,17 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+@one_line_errors(resumable=True)
 def main() -> None:
     """Prepare what the command line asks for."""
     args = parse_args()
     settings = ClipSettings(
         args.duration, args.sample_rate, args.audio_ext, args.short_side, args.jpeg_quality
     )
-    try:
-        failed = prepare_clips(args.videos, args.out, settings, args.workers, not args.quiet)
-    except (ValueError, FileExistsError) as error:
-        raise SystemExit(f'prepare_clips: {error}') from error
-    except KeyboardInterrupt:
-        raise SystemExit('prepare_clips: interrupted; the same command goes on where it stopped') from None
+    failed = prepare_clips(args.videos, args.out, settings, args.workers, not args.quiet)
     if failed:
         print(f'{len(failed)} videos could not be prepared: {args.out}/{FAILED_FILE}')
 
 
 if __name__ == '__main__':
-    with one_line_errors():
-        main()
+    main()

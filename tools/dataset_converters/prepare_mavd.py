@@ -14,14 +14,13 @@ from mmengine.fileio import join_path
 import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.stores.prepared_store import PreparedStore
 from mmav.datasets.stores.prepared_store_writer import StoreWriter
+from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('data_root', help='root of the data set')
     parser.add_argument('out', help='folder of the store')
     parser.add_argument(
@@ -74,15 +73,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def sound_of_config(path: str, kind: str) -> dict:
-    """What a config's data preprocessor makes of the sound.
-
-    Args:
-        path: Config file.
-        kind: 'log_mel' or 'acoustic_image'.
-
-    Returns:
-        Arguments of the layer, without the rig: that is the data set's.
-    """
+    """Arguments of a config's layer 'log_mel' or 'acoustic_image' but the rig, which is the data set's."""
     options = Config.fromfile(path).model.data_preprocessor.get(kind)
     if options is None:
         raise SystemExit(f'prepare_mavd: the data preprocessor of {path} has no {kind}')
@@ -115,10 +106,8 @@ def main() -> None:
         shard_size=args.shard_size,
         on_error=args.on_error,
     )
-    try:
+    with one_line_errors((), resumable=True):
         writer.write(args.workers)
-    except KeyboardInterrupt:
-        raise SystemExit('interrupted; the same call carries on') from None
     store = PreparedStore(args.out)
     if args.verify:
         store.verify()

@@ -11,7 +11,7 @@ import runpy
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from mmav.utils.config_text import without_layout
+from mmav.utils.fileio import write_json
 from mmav.utils.processes import multiprocessing_context
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,13 +40,15 @@ class Steps:
 
     Args:
         work_dir: Folder of the demo; results lie in ``steps/<name>.json``.
+        **settings: What the results of all steps depend on, ``seed`` among it.
     """
 
-    def __init__(self, work_dir: Path) -> None:
+    def __init__(self, work_dir: Path, **settings: object) -> None:
+        self.work_dir, self.settings = work_dir, settings
         self.folder = work_dir / 'steps'
         self.folder.mkdir(parents=True, exist_ok=True)
         self.seconds: dict[str, float] = {}
-        self.started: dict[str, float | None] = {}
+        self.started: dict[str, float] = {}
 
     def run(self, name: str, title: str, function: Callable[[], object], **settings: object) -> object:
         """Do a step, or return its kept result if it was done with the same settings.
@@ -54,40 +57,45 @@ class Steps:
             name: Name of the step, used as a file name.
             title: What the user reads.
             function: Does the step; returns something json can hold.
-            **settings: All that the result depends on.
+            **settings: What else its result depends on.
 
         Returns:
             What ``function`` returned.
         """
-        key = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
+        content = json.dumps(self.settings | settings, sort_keys=True, default=str)
+        key = hashlib.sha256(content.encode()).hexdigest()
         file = self.folder / f'{name}.json'
-        kept = load(file) if file.exists() else None
-        if kept is not None and kept['key'] == key:
-            print(f'\n=== {title}: done before', flush=True)
-            self.seconds[name], self.started[name] = kept['seconds'], kept.get('started')
-            return kept['result']
-        print(f'\n=== {title}', flush=True)
-        started = time.time()
-        result = function()
-        self.seconds[name], self.started[name] = time.time() - started, started
-        part = self.folder / f'{name}.part.json'
-        dump(dict(key=key, started=started, seconds=self.seconds[name], result=result), part)
-        part.replace(file)
-        return result
+        kept = load(file) if file.exists() else {}
+        done = kept.get('key') == key
+        print(f'\n=== {title}{": done before" if done else ""}', flush=True)
+        if not done:
+            kept = dict(key=key, started=time.time(), result=function())
+            kept['seconds'] = time.time() - kept['started']
+            write_json(file, kept)
+        self.seconds[name], self.started[name] = kept['seconds'], kept['started']
+        return kept['result']
 
-    def total_seconds(self) -> float:
-        """Time that the steps took, where several ran at once counted once."""
-        total, end = 0.0, 0.0
-        # Without its start a step stands for itself.
-        for start, seconds in sorted(
-            (self.started[name] or 0.0, self.seconds[name]) for name in self.seconds
-        ):
-            if start == 0:
-                total += seconds
-                continue
-            total += max(0.0, start + seconds - max(start, end))
-            end = max(end, start + seconds)
-        return total
+    def tool(self, name: str, title: str, tool: str, *arguments: object, threads: int | None = None) -> None:
+        """Do a step by :func:`run_tool`."""
+        self.run(name, title, lambda: run_tool(tool, *arguments, threads=threads))
+
+    def train(self, key: str, title: str, config: str, options: dict, **lane: object) -> str:
+        """Do a step by :func:`train`, in the folder ``key``; ``lane``: see :meth:`Lanes.submit`."""
+        folder = self.work_dir / key
+        return self.run(f'train_{key}', title, lambda: train(config, key, folder, options, **lane))
+
+    def test(self, key: str, title: str, config: str, checkpoint: str, options: dict) -> dict[str, float]:
+        """Do a step by :func:`test`, in the folder ``key``."""
+        folder = self.work_dir / key
+        return self.run(f'test_{key}', title, lambda: test(config, key, checkpoint, folder, options))
+
+    def outcome(self, **more: object) -> dict:
+        """What reports need to know of the run, beside ``more``: its seed, and the time that it took."""
+        total, end = 0.0, 0.0  # where several steps ran at once, time counts once
+        for name, start in sorted(self.started.items(), key=lambda item: item[1]):
+            total += max(0.0, start + self.seconds[name] - max(start, end))
+            end = max(end, start + self.seconds[name])
+        return dict(seed=self.settings['seed'], seconds=self.seconds, total_seconds=total, **more)
 
 
 class Lanes:
@@ -113,18 +121,12 @@ class Lanes:
     def __exit__(self, *error) -> None:
         self._pool.shutdown(cancel_futures=error[0] is not None)
 
-    def submit(self, function: Callable[..., object], *args: object) -> Future:
-        """Hand a job in.
-
-        Args:
-            function: Called with ``args`` and the keywords ``threads`` and ``position`` (line of the
-                terminal), as :func:`train` takes them.
-            *args: Its arguments.
-
-        Returns:
-            Its result, once it is there.
-        """
-        return self._pool.submit(lambda: function(*args, threads=self.threads, position=self._lane.position))
+    def submit(self, function: Callable[..., object], *args: object, **options: object) -> Future:
+        """Hand in a job with ``args``, ``options``, and ``threads`` and ``position`` of :func:`train`."""
+        lane = self._lane
+        return self._pool.submit(
+            lambda: function(*args, **options, threads=self.threads, position=lane.position)
+        )
 
 
 def _be_the_tool(tool: Path, arguments: tuple[str, ...], threads: int | None, patient: bool) -> None:
@@ -145,7 +147,7 @@ def _be_the_tool(tool: Path, arguments: tuple[str, ...], threads: int | None, pa
 
 
 def run_tool(tool: str, *arguments: object, threads: int | None = None, patient: bool = False) -> None:
-    """Run one of the project's tools in a process of its own, its output on the terminal.
+    """Run one of ``tools/`` in a process of its own, its output on the terminal.
 
     Args:
         tool: Path below ``tools/``.
@@ -183,7 +185,7 @@ def train(
     position: int = 0,
     patient: bool = False,
 ) -> str:
-    """Train a config by ``tools/train.py``; carries on from a checkpoint of an earlier try.
+    """Train a config by ``tools/train.py``, where an earlier try stopped; return the last checkpoint.
 
     Args:
         config: Path below ``configs/``.
@@ -193,9 +195,6 @@ def train(
         threads: See :func:`run_tool`.
         position: Line of the progress bar, where several are shown.
         patient: See :func:`run_tool`.
-
-    Returns:
-        Path of the last checkpoint.
     """
     work_dir.mkdir(parents=True, exist_ok=True)
     adapted = work_dir / 'config.py'
@@ -205,39 +204,35 @@ def train(
 
 
 def test(config: str, name: str, checkpoint: str, work_dir: Path, overrides: dict) -> dict[str, float]:
-    """Test a checkpoint with the stock runner.
-
-    Args:
-        config: Path below ``configs/``.
-        name: Text before the progress bar.
-        checkpoint: File to load.
-        work_dir: Folder of the run.
-        overrides: Dotted keys and values.
-
-    Returns:
-        The metrics, by name.
-    """
+    """Test a checkpoint with the stock runner; arguments as of :func:`train`. Return the metrics."""
     cfg = _adapt_config(config, name, dict(overrides, work_dir=str(work_dir), load_from=checkpoint))
     # Visualizers of one name are one object, which keeps the first run's folder.
     cfg.visualizer.name = f'{work_dir} {time.time()}'
     return {key: float(value) for key, value in RUNNERS.build(cfg).test().items()}
 
 
-def run_side_by_side(*lanes: Callable[[], dict]) -> dict:
-    """Run functions at the same time, each in a thread that waits for a process of its own.
+def epoch_options(
+    data: Path, seed: int, epochs: int, splits: Sequence[str] = ('train', 'val', 'test'), loaders: int = 0
+) -> dict:
+    """Overrides for a demo's data and seed, and for a length of training without validation.
 
-    Args:
-        *lanes: Functions that return a dict.
-
-    Returns:
-        All their results.
+    ``splits`` are those that the config has, ``loaders`` processes load for each network; 0: it does that
+    itself.
     """
-    with ThreadPoolExecutor(len(lanes)) as pool:
-        return {
-            key: value
-            for future in [pool.submit(lane) for lane in lanes]
-            for key, value in future.result().items()
+    options = {
+        'randomness.seed': seed,
+        'train_cfg.max_epochs': epochs,
+        'default_hooks.checkpoint.interval': epochs,
+    }
+    if 'val' in splits:
+        options['train_cfg.val_interval'] = epochs + 1
+    for split in splits:
+        options |= {
+            f'{split}_dataloader.dataset.data_root': str(data),
+            f'{split}_dataloader.num_workers': loaders,
+            f'{split}_dataloader.persistent_workers': loaders > 0,
         }
+    return options
 
 
 def run_from_command_line(

@@ -1,97 +1,115 @@
-"""What the demos share: simulated data, few labels and many, and the overrides that point configs at them."""
+"""What the demos of vehicles share: simulated data, few labels and many, trainings and tests on them."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from common import Steps, run_tool
+from common import ROOT, Steps, run_tool
 from mmengine.fileio import dump, load
-
-SPECTROGRAMS = ('log_mel', '--log-mel', 'reference=clip')
-"""Options of ``prepare_mavd.py``: what the store holds of the sound."""
 
 
 def make_data(
     steps: Steps,
-    data: Path,
-    store: Path,
+    root: Path,
     simulator: Sequence[str],
     modalities: Sequence[str],
-    seed: int,
     workers: int,
-    titles: tuple[str, str],
-    settings: dict,
+    acoustic: str,
+    what: str,
     name: str = '',
-    sound: Sequence[str] = SPECTROGRAMS,
 ) -> None:
-    """Simulate drives and prepare a store of them at the small networks' size.
+    """Simulate drives, and prepare stores of their acoustic images and of their spectrograms.
+
+    The steps' names are ``simulate<name>``, ``prepare<name>`` and ``prepare_log_mel<name>``.
 
     Args:
-        steps: The demo's steps; ``simulate<name>`` and ``prepare<name>`` are added.
-        data: Root of the data set.
-        store: Folder of the store.
+        steps: The demo's steps.
+        root: Root of the data set.
         simulator: Options of ``simulate_mavd.py``.
-        modalities: Images.
-        seed: Of the simulation.
+        modalities: Images, which are brought to the size of the small networks.
         workers: Processes.
-        titles: What the user reads of both steps.
-        settings: See :meth:`Steps.run`.
+        acoustic: Config below ``configs/`` that says how acoustic images are made.
+        what: What the user reads of the drives.
         name: Distinguishes several data sets of a demo.
-        sound: Options of ``prepare_mavd.py``: what the store holds of the sound.
     """
-    shared = ('--modalities', *modalities, '--workers', workers)
-    steps.run(
-        f'simulate{name}',
-        titles[0],
-        lambda: run_tool(
-            'dataset_converters/simulate_mavd.py', data, '--seed', seed, *shared, *simulator, threads=1
-        ),
-        **settings,
+    converters, workers = 'dataset_converters', ('--workers', workers)
+    options = ('--seed', steps.settings['seed'], '--modalities', *modalities, *workers, *simulator)
+    steps.tool(
+        f'simulate{name}', f'1/7 simulate {what}', f'{converters}/simulate_mavd.py', root, *options, threads=1
     )
-    prepare = ('--scale', 96, 96, *shared, '--audio', *sound)
-    steps.run(
-        f'prepare{name}',
-        titles[1],
-        lambda: run_tool('dataset_converters/prepare_mavd.py', data, store, *prepare),
-        **settings,
-    )
+    for step, kind, images, sound in (
+        ('prepare', 'acoustic', modalities, ('acoustic_image', '--config', ROOT / 'configs' / acoustic)),
+        ('prepare_log_mel', 'log_mel', (), ('log_mel', '--log-mel', 'reference=clip')),
+    ):
+        options = ('--scale', 96, 96, '--modalities', *images, *workers, '--audio', *sound)
+        title = f'2/7 prepare {what}: {kind}'
+        steps.tool(
+            f'{step}{name}', title, f'{converters}/prepare_mavd.py', root, store_of(root, kind), *options
+        )
 
 
-def prepare_spectrograms(
-    steps: Steps, data: Path, store: Path, workers: int, title: str, settings: dict, name: str = ''
-) -> None:
-    """Prepare a store of spectrograms alone, for detectors that are compared with those on acoustic images.
+def store_of(root: Path, key: str) -> Path:
+    """Folder of a data set's prepared store: ``log_mel`` holds spectrograms, others hold acoustic images."""
+    return root.with_name(f'{root.name}_{"log_mel" if key == "log_mel" else "acoustic"}')
+
+
+class Detectors:
+    """Small detectors of a demo's drives, of whose training frames few keep their labels.
 
     Args:
-        steps: The demo's steps; ``prepare_log_mel<name>`` is added.
-        data: Root of the data set.
-        store: Folder of the store.
-        workers: Processes.
-        title: What the user reads.
-        settings: See :meth:`Steps.run`.
-        name: Distinguishes several data sets of a demo.
+        steps: The demo's steps.
+        configs: Config of each detector, below ``configs/``. ``log_mel`` takes spectrograms, others take
+            acoustic images.
+        plan: Sizes: ``few``, ``iterations``, ``score_thr``, ``nms_iou``.
     """
-    options = ('--scale', 96, 96, '--modalities', '--workers', workers, '--audio', *SPECTROGRAMS)
-    steps.run(
-        f'prepare_log_mel{name}',
-        title,
-        lambda: run_tool('dataset_converters/prepare_mavd.py', data, store, *options),
-        **settings,
-    )
+
+    def __init__(self, steps: Steps, configs: dict[str, str], plan: object) -> None:
+        self.steps, self.configs, self.plan = steps, configs, plan
+        self.data = steps.work_dir / 'data'
+        self.few, self.taught = (steps.work_dir / f'{name}.json' for name in ('few', 'few_and_pseudo'))
+        self.train_file, self.test_file = (
+            self.data / f'annotations/{split}.json' for split in ('train', 'test')
+        )
+
+    def options(self, key: str, labels: Path) -> dict:
+        """Overrides that point a detector's config at the data and at the labels to train with."""
+        return data_options(self.data, store_of(self.data, key), labels, self.steps.settings['seed'])
+
+    def pick_few(self) -> dict:
+        """Do the step of :func:`pick_few`."""
+        title = f'3/7 keep the labels of about {self.plan.few} frames, forget the others'
+        arguments = (self.train_file, self.plan.few, self.steps.settings['seed'], self.few)
+        counts = self.steps.run('few', title, lambda: pick_few(*arguments))
+        print(f'    {counts["frames"]} of {counts["of_frames"]} frames keep their {counts["boxes"]} boxes')
+        return counts
+
+    def train(
+        self, key: str, title: str, labels: Path, iterations: int, extra: dict | None = None, **lane
+    ) -> str:
+        """Train a detector; see :meth:`common.Steps.train`."""
+        options = self.options(key, labels) | schedule_options(iterations) | (extra or {})
+        return self.steps.train(key, title, self.configs[key], options, **lane)
+
+    def label_others(self, title: str, teachers: dict[str, str], threads: int) -> dict:
+        """Do the step of :func:`label_others` with the checkpoints of the teachers of each modality."""
+        pairs = {name: (self.steps.work_dir / name / 'config.py', file) for name, file in teachers.items()}
+        limits = (self.plan.score_thr, self.plan.nms_iou, threads)
+        labelled = self.steps.run(
+            'label', title, lambda: label_others(self.taught, pairs, self.data, self.few, *limits)
+        )
+        print(f'    {labelled["boxes"]} boxes on {labelled["frames"]} frames, labels of the few among them')
+        return labelled
+
+    def test(self, key: str, sense: str, checkpoint: str) -> dict[str, float]:
+        """Test a detector on held-out drives; its boxes go to ``<key>/test.bbox.json``."""
+        options = self.options(key, self.few)
+        options['test_evaluator.0.outfile_prefix'] = str(self.steps.work_dir / key / 'test')
+        title = f'7/7 test {key} by {sense} on held-out drives'
+        return self.steps.test(key, title, self.configs[key], checkpoint, options)
 
 
 def pick_few(ann_file: Path, count: int, seed: int, out: Path) -> dict:
-    """Keep the labels of some drives and forget the others.
-
-    Args:
-        ann_file: COCO json of all training frames.
-        count: Frames to keep; whole drives are taken until there are as many.
-        seed: Which drives.
-        out: COCO json to write.
-
-    Returns:
-        Numbers of frames and boxes kept, and of all frames.
-    """
+    """Keep the labels of ``count`` frames, in whole drives; return numbers of frames and boxes."""
     truth = load(ann_file)
     drives = sorted({image['drive'] for image in truth['images']})
     np.random.default_rng(seed).shuffle(drives)
@@ -114,19 +132,10 @@ def label_others(
     nms_iou: float,
     threads: int | None = None,
 ) -> dict:
-    """Let teachers label the training frames whose labels were forgotten.
+    """Let teachers label the training frames whose labels were forgotten; return numbers of frames and boxes.
 
-    Args:
-        out: COCO json to write, with the kept labels and the new ones.
-        teachers: Config and checkpoint by modality.
-        data: Root of the data set.
-        few: COCO json of the kept labels.
-        score_thr: Least score of a box that becomes a label.
-        nms_iou: Overlap of two boxes above which the weaker one is no label.
-        threads: See :func:`run_tool`.
-
-    Returns:
-        Numbers of frames and boxes.
+    ``out`` gets the labels of ``few`` and the new ones: boxes scored ``score_thr`` or more, of two that
+    overlap by more than ``nms_iou`` the better. ``teachers`` are configs and checkpoints by modality.
     """
     named = [part for modality, pair in teachers.items() for part in ('--teacher', modality, *pair)]
     frames = ('--ann-file', 'annotations/train.json', '--keep-ann-file', few, '--data-root', data)
@@ -137,17 +146,7 @@ def label_others(
 
 
 def data_options(data: Path, store: Path, train_ann: Path, seed: int) -> dict:
-    """Overrides that point a config at the demo's data.
-
-    Args:
-        data: Root of the simulated data.
-        store: Prepared store of it.
-        train_ann: COCO json to train with.
-        seed: Of the runner.
-
-    Returns:
-        Dotted keys and values.
-    """
+    """Overrides for a demo's data, its prepared store, a COCO json to train with, and a seed."""
     options = {'randomness.seed': seed, 'train_dataloader.dataset.ann_file': str(train_ann.resolve())}
     for stage, split in (('train', None), ('val', 'val'), ('test', 'test')):
         loader = f'{stage}_dataloader'

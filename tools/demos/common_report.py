@@ -17,11 +17,12 @@ from report import (
     Curves,
     Picture,
     Row,
+    Section,
     Sound,
     Table,
     Text,
     read_scalars,
-    stereo_from_array,
+    write_report,
 )
 
 from mmav.datasets import MAVDDataset
@@ -65,23 +66,15 @@ def results_table(
     notes: str,
     columns: Mapping[str, Column] = COLUMNS,
 ) -> Table:
-    """All detectors, one below the other.
-
-    Args:
-        title: Title of the section.
-        metrics: Of each detector.
-        names: Of the detectors to show.
-        references: Those that stand beside the contest.
-        notes: Text under the table.
-        columns: By key in the metrics.
-
-    Returns:
-        The table.
-    """
+    """All detectors of ``names``, one below the other; printed, too. ``references`` are never the best."""
     rows = [
         Row(name, [cell(metrics[key], column) for column in columns], note, key in references)
         for key, (name, note) in names.items()
     ]
+    print(f'\n{title:<36}' + ''.join(f'{column.name:>10}' for column in columns.values()))
+    for row in rows:
+        cells = (column.to_text(value) for column, value in zip(columns.values(), row.values))
+        print(f'{row.name:<36}' + ''.join(f'{text:>10}' for text in cells))
     return Table(title, list(columns.values()), rows, notes)
 
 
@@ -134,26 +127,32 @@ def camera_image(sample: dict, crop: Sequence[int]) -> np.ndarray:
     return mmcv.bgr2rgb(mmcv.imread(sample['img_path']))[y1:y2, x1:x2]
 
 
-def clips(data: str, detections: Path, finder: str, acoustic: bool = False) -> Cards:
+def spread(length: int, count: int) -> np.ndarray:
+    """``count`` places evenly spread over ``length``, or fewer."""
+    return np.unique(np.linspace(0, length - 1, count).round().astype(int))
+
+
+def array_sound(waveform: np.ndarray) -> Sound:
+    """Sound of an (8, L) array to listen to: channels 6 and 1 of the octagon point to the left and right.
+
+    One microphone a side: the sum of several at different places would comb the sound.
+    """
+    return Sound(waveform[[6, 1]], 44100, 'left and right microphone')
+
+
+def clips(data: str, detections: Path, finder: str) -> Cards:
     """A dozen test clips, evenly spread over the test drives in the order of their conditions.
 
-    Args:
-        data: Root of the simulated data.
-        detections: COCO results of one detector on its test frames.
-        finder: What the legend calls that detector.
-        acoustic: Whether to show the acoustic images, too.
-
-    Returns:
-        Camera image, acoustic image, spectrograms, sound.
+    Camera image, acoustic image, spectrograms, sound; with the boxes of a detector's COCO results, which the
+    legend calls ``finder``.
     """
     dataset, found = open_frames(data), read_detections(detections)
     log_mel = LogMelSpectrogram(reference='clip')
-    if acoustic:
-        layer = AcousticImage(dataset.metainfo['rig'], beamformer='mvdr')
+    layer = AcousticImage(dataset.metainfo['rig'], beamformer='mvdr')
     cards = []
     # so that rare conditions such as fog are shown as often as they occur
     order = sorted(range(len(dataset)), key=lambda index: dataset.get_data_info(index)['condition'])
-    for index in np.unique(np.linspace(0, len(order) - 1, NUM_CLIPS).round().astype(int)):
+    for index in spread(len(order), NUM_CLIPS):
         sample = dataset[order[index]]
         boxes = found.get(sample['img_id'], [])
         waveform = torch.from_numpy(as_float(np.asarray(sample['audio'])))[None]
@@ -167,18 +166,15 @@ def clips(data: str, detections: Path, finder: str, acoustic: bool = False) -> C
                 Boxes([box['bbox'] for box in boxes], 'found', [f'{box["score"]:.2f}' for box in boxes]),
             ],
         )
-        pictures = [camera, Picture(cv2.cvtColor(strip, cv2.COLOR_BGR2RGB), 'the 8 microphones')]
-        if acoustic:
-            overlay = draw_acoustic_image(image, waveform[0], layer, layer.windows[0])
-            pictures.insert(1, Picture(overlay, 'acoustic image: where the sound comes from'))
-        cards.append(
-            Card(
-                f'Drive {sample["drive"]}, {sample["condition"]}',
-                pictures,
-                [Sound(stereo_from_array(np.asarray(sample['audio'])), 44100, 'left and right microphone')],
-                {'true boxes': len(sample['gt_bboxes']), 'found': len(boxes)},
-            )
-        )
+        overlay = draw_acoustic_image(image, waveform[0], layer, layer.windows[0])
+        pictures = [
+            camera,
+            Picture(overlay, 'acoustic image: where the sound comes from'),
+            Picture(cv2.cvtColor(strip, cv2.COLOR_BGR2RGB), 'the 8 microphones'),
+        ]
+        facts = {'true boxes': len(sample['gt_bboxes']), 'found': len(boxes)}
+        title = f'Drive {sample["drive"]}, {sample["condition"]}'
+        cards.append(Card(title, pictures, [array_sound(np.asarray(sample['audio']))], facts))
     legend = {'truth': 'true', 'found': f'found by {finder} from sound, score {SCORE_THR} or more'}
     return Cards(
         'Test clips',
@@ -188,19 +184,10 @@ def clips(data: str, detections: Path, finder: str, acoustic: bool = False) -> C
     )
 
 
-def times(outcome: Mapping) -> Text:
-    """What each step took."""
+def finish(work_dir: Path, outcome: Mapping, title: str, sections: Sequence[Section], lead: str) -> None:
+    """Write ``report.html`` with the sections and what each step took."""
     steps = '\n'.join(f'- {name}: {value / 60:.1f} minutes' for name, value in outcome['seconds'].items())
-    total = (
-        f'{outcome["total_seconds"] / 60:.1f} minutes in all, seed {outcome["seed"]}; two at a time train.'
-    )
-    return Text('Time', f'{total}\n\n{steps}')
-
-
-def print_table(metrics: Mapping[str, Mapping[str, float]], names: Names, columns=COLUMNS) -> None:
-    """Print what :func:`results_table` shows."""
-    print('\n' + ' ' * 36 + ''.join(f'{column.name:>10}' for column in columns.values()))
-    for key, (name, _) in names.items():
-        values = [(cell(metrics[key], k), column.digits) for k, column in columns.items()]
-        cells = ('-' if value is None else f'{value:.{digits}f}' for value, digits in values)
-        print(f'{name:<36}' + ''.join(f'{text:>10}' for text in cells))
+    total = f'{outcome["total_seconds"] / 60:.1f} minutes'
+    times = Text('Time', f'{total} in all, seed {outcome["seed"]}; two at a time train.\n\n{steps}')
+    path = write_report(work_dir / 'report.html', title, [*sections, times], lead)
+    print(f'\n{total}. The report: {path}')

@@ -2,16 +2,7 @@
 
 from pathlib import Path
 
-from common_report import (
-    COLUMN_NOTES,
-    clips,
-    conditions_table,
-    loss_curves,
-    print_table,
-    results_table,
-    times,
-)
-from report import write_report
+from common_report import COLUMN_NOTES, clips, conditions_table, finish, loss_curves, results_table
 
 NAMES = {
     'floor': ('Always the mean box', 'has not listened'),
@@ -27,12 +18,7 @@ NAMES = {
 
 
 def write_demo_report(work_dir: Path, outcome: dict) -> None:
-    """Write ``report.html`` and print the table.
-
-    Args:
-        work_dir: Folder of the demo.
-        outcome: What ``run_demo`` returned.
-    """
+    """Write ``report.html`` of what ``run_demo`` returned, and print the table."""
     few, labelled, metrics = outcome['few'], outcome['labelled'], outcome['metrics']
     lead = (
         f'{few["frames"]} of {few["of_frames"]} simulated frames kept their labels. An RGB detector trained '
@@ -43,17 +29,10 @@ def write_demo_report(work_dir: Path, outcome: dict) -> None:
         'Classification and box loss of the detector by sound (of the RGB detector in the last chart).'
     )
     trained = {key: name for key, name in NAMES.items() if key != 'floor'}
-    path = write_report(
-        work_dir / 'report.html',
-        'Pictures teach sound',
-        [
-            results_table('Results', metrics, NAMES, ('floor', 'rgb'), COLUMN_NOTES),
-            conditions_table(metrics, trained),
-            clips(outcome['data'], work_dir / 'taught' / 'test.bbox.json', '(b)', acoustic=True),
-            loss_curves(work_dir, trained, ('loss_cls', 'loss_bbox'), curve_notes),
-            times(outcome),
-        ],
-        lead,
-    )
-    print_table(metrics, NAMES)
-    print(f'\n{outcome["total_seconds"] / 60:.1f} minutes. The report: {path}')
+    sections = [
+        results_table('Results', metrics, NAMES, ('floor', 'rgb'), COLUMN_NOTES),
+        conditions_table(metrics, trained),
+        clips(outcome['data'], work_dir / 'taught' / 'test.bbox.json', '(b)'),
+        loss_curves(work_dir, trained, ('loss_cls', 'loss_bbox'), curve_notes),
+    ]
+    finish(work_dir, outcome, 'Pictures teach sound', sections, lead)

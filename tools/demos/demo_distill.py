@@ -14,22 +14,14 @@ images; one more is trained like (b) on spectrograms. Leaves ``report.html``,
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common import ROOT, Lanes, Steps, run_from_command_line, run_tool, test, train
-from common_data import (
-    data_options,
-    label_others,
-    make_data,
-    pick_few,
-    prepare_spectrograms,
-    schedule_options,
-)
+from common import ROOT, Lanes, Steps, run_from_command_line, test
+from common_data import Detectors, make_data, store_of
 from demo_distill_report import write_distill_report
 from mmengine.config import Config
 
 from mmav.evaluation import evaluate_mean_box
 
 TEACHERS = ('rgb', 'thermal', 'depth')
-# Configs by network; which labels they learn is an option (data_options).
 CONFIGS = {
     'few': 'avd/faster_rcnn_r18_sim_acoustic.py',
     'no_mta': 'avd/faster_rcnn_r18_sim_acoustic.py',
@@ -95,194 +87,88 @@ PLANS = {
 }
 
 
-def tracking_options(data: Path, store: Path, tracker: dict, out: Path) -> dict:
-    """Overrides that test a config on the drives to track in.
+def track(detectors: Detectors, key: str, sense: str, checkpoint: str, drives: Path, tracker: dict) -> dict:
+    """Test a detector as a tracker on the longer drives; its boxes go to ``<key>/drives.bbox.json``.
 
-    Args:
-        data: Root of these drives.
-        store: Prepared store of them.
-        tracker: Config of the tracker.
-        out: Start of the names of the files with the detections.
-
-    Returns:
-        Keys and values.
+    The metrics are of the tracks alone: the frames of the drives are much alike.
     """
-    truth = str(data / 'annotations/test.json')
-    return {
-        'test_dataloader.dataset.data_root': str(data),
-        'test_dataloader.dataset.prepared': str(store),
+    truth, folder = str(drives / 'annotations/test.json'), detectors.steps.work_dir / key
+    boxes = dict(type='MAVDMetric', ann_file=truth, metric='bbox', outfile_prefix=str(folder / 'drives'))
+    options = {
+        'randomness.seed': detectors.steps.settings['seed'],
+        'test_dataloader.dataset.data_root': str(drives),
+        'test_dataloader.dataset.prepared': str(
+            store_of(drives, 'log_mel' if key == 'log_mel' else 'acoustic')
+        ),
         'test_dataloader.dataset.ann_file': 'annotations/test.json',
-        'test_evaluator': [
-            dict(type='MAVDMetric', ann_file=truth, metric='bbox', outfile_prefix=str(out)),
-            dict(type='TrackingMetric', ann_file=truth, tracker=tracker),
-        ],
+        'test_evaluator': [boxes, dict(type='TrackingMetric', ann_file=truth, tracker=tracker)],
     }
-
-
-def deploy_and_look(
-    steps: Steps, work_dir: Path, checkpoints: dict[str, str], data: Path, maps: Path, base: dict
-) -> None:
-    """Strip the teachers from the student's checkpoint, and draw activation maps of all.
-
-    Args:
-        steps: The demo's steps.
-        work_dir: Folder of the demo.
-        checkpoints: Of each network.
-        data: Root of the simulated data.
-        maps: Image to write.
-        base: All that the results depend on.
-    """
-    student = work_dir / 'mta' / 'student.pth'
-    steps.run(
-        'strip',
-        '7/7 strip the teachers: the checkpoint that is deployed',
-        lambda: run_tool(
-            'model_converters/strip_visual.py',
-            *(checkpoints['mta'], student, '--config', work_dir / 'mta/config.py', '--force'),
-        ),
-        **base,
+    metrics = detectors.steps.run(
+        f'track_{key}',
+        f'7/7 test {key} by {sense} as a tracker on longer drives',
+        lambda: test(detectors.configs[key], key, checkpoint, folder, options),
+        tracker=tracker,
     )
-    networks = [
-        part
-        for name, key in (('RGB', 'rgb'), ('Thermal', 'thermal'), ('Depth', 'depth'), ('Student', 'mta'))
-        for part in ('--network', name, work_dir / key / 'config.py', checkpoints[key])
-    ]
-    frames = ('--data-root', data, '--ann-file', 'annotations/test.json', '--number', base['maps'])
-    steps.run(
-        'maps',
-        '7/7 see where teachers and student look',
-        # one level above P5, which has 3 x 3 cells here
-        lambda: run_tool(
-            'analysis/activation_map.py', maps, *networks, *frames, '--layer', 'backbone:1', '--force'
-        ),
-        **base,
-    )
+    return {name: value for name, value in metrics.items() if name.startswith('tracking/')}
 
 
 def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
-    """Go through all steps.
-
-    Args:
-        work_dir: Folder of everything the demo writes.
-        plan: Sizes.
-        seed: Of the simulation, of the choice of labelled frames, and of all trainings.
-        workers: Processes that simulate and prepare.
-
-    Returns:
-        Metrics by detector, and what the report needs to know about the run.
-    """
-    steps = Steps(work_dir)
-    data, store = work_dir / 'data', work_dir / 'data_acoustic'
-    drives, drives_store = work_dir / 'drives', work_dir / 'drives_acoustic'
-    spectrograms, drives_spectrograms = work_dir / 'data_log_mel', work_dir / 'drives_log_mel'
-    few, taught = work_dir / 'few.json', work_dir / 'few_and_pseudo.json'
-    truth, test_truth = data / 'annotations/train.json', data / 'annotations/test.json'
-    base = dict(seed=seed, **asdict(plan))
-
-    sound = ('acoustic_image', '--config', ROOT / 'configs' / CONFIGS['few'])
+    """Go through all steps; see :func:`common.run_from_command_line`."""
+    steps = Steps(work_dir, seed=seed, **asdict(plan))
+    detectors = Detectors(steps, CONFIGS, plan)
+    data, drives, few, taught = detectors.data, work_dir / 'drives', detectors.few, detectors.taught
     short = 'drives: sound of 8 microphones, images of 3 kinds, boxes'
-    for name, root, prepared, log_mel, simulator, what in (
-        ('', data, store, spectrograms, plan.simulator, short),
-        ('_tracks', drives, drives_store, drives_spectrograms, plan.tracks, 'longer drives, to track in'),
-    ):
-        titles = (f'1/7 simulate {what}', '2/7 prepare: images at the size of the network, acoustic images')
-        make_data(steps, root, prepared, simulator, TEACHERS, seed, workers, titles, base, name, sound)
-        prepare_spectrograms(steps, root, log_mel, workers, '2/7 prepare: spectrograms', base, name)
-    counts = steps.run(
-        'few',
-        f'3/7 keep the labels of about {plan.few} frames, forget the others',
-        lambda: pick_few(truth, plan.few, seed, few),
-        **base,
-    )
-    print(f'    {counts["frames"]} of {counts["of_frames"]} frames keep their {counts["boxes"]} boxes')
-
-    def train_step(
-        key: str, title: str, ann: Path, iterations: int, extra: dict | None = None, **lane
-    ) -> str:
-        lane['patient'] = key in ('few', 'no_mta', 'log_mel')  # all wait for the student with the MTA loss
-        prepared = spectrograms if key == 'log_mel' else store
-        options = data_options(data, prepared, ann, seed) | schedule_options(iterations) | (extra or {})
-        return steps.run(
-            f'train_{key}', title, lambda: train(CONFIGS[key], key, work_dir / key, options, **lane), **base
-        )
-
-    results = {'floor': evaluate_mean_box(str(few), str(test_truth))}
+    make_data(steps, data, plan.simulator, TEACHERS, workers, CONFIGS['few'], short)
+    longer = 'longer drives, to track in'
+    make_data(steps, drives, plan.tracks, TEACHERS, workers, CONFIGS['few'], longer, '_tracks')
+    counts = detectors.pick_few()
+    metrics = {'floor': evaluate_mean_box(str(few), str(detectors.test_file))}
     tracker = Config.fromfile(ROOT / 'configs' / TRACKING).tracker.to_dict()
-
-    def examine(key: str, checkpoint: str) -> None:
-        sense = 'pictures' if key in TEACHERS else 'sound'
-        prepared = (spectrograms, drives_spectrograms) if key == 'log_mel' else (store, drives_store)
-        options = data_options(data, prepared[0], few, seed)
-        options['test_evaluator.0.outfile_prefix'] = str(work_dir / key / 'test')
-        results[key] = steps.run(
-            f'test_{key}',
-            f'7/7 test {key} by {sense} on held-out drives',
-            lambda: test(CONFIGS[key], key, checkpoint, work_dir / key, options),
-            **base,
-        )
-        longer = tracking_options(drives, prepared[1], tracker, work_dir / key / 'drives')
-        tracked = steps.run(
-            f'track_{key}',
-            f'7/7 test {key} by {sense} as a tracker on longer drives',
-            lambda: test(CONFIGS[key], key, checkpoint, work_dir / key, {'randomness.seed': seed, **longer}),
-            tracker=tracker,
-            **base,
-        )
-        # of the longer drives the tracks alone: their frames are much alike
-        results[key] |= {name: value for name, value in tracked.items() if name.startswith('tracking/')}
 
     # The jobs start in this order: (a) needs no teacher, and fills the time in which one lane is left over.
     with Lanes() as lanes:
-        futures = {
-            name: lanes.submit(
-                train_step,
-                name,
-                f'4/7 train the {name} teacher on the few labels',
-                few,
-                plan.teacher_iterations,
-            )
-            for name in TEACHERS
-        }
-        title = '6/7 train by sound (a) from the few labels'
-        futures['few'] = lanes.submit(train_step, 'few', title, few, plan.iterations)
+
+        def start(key: str, title: str, labels: Path, iterations: int, extra: dict | None = None) -> None:
+            patient = key in ('few', 'no_mta', 'log_mel')  # all wait for the student with the MTA loss
+            arguments = (key, title, labels, iterations, extra)
+            futures[key] = lanes.submit(detectors.train, *arguments, patient=patient)
+
+        futures = {}
+        for name in TEACHERS:
+            start(name, f'4/7 train the {name} teacher on the few labels', few, plan.teacher_iterations)
+        start('few', '6/7 train by sound (a) from the few labels', few, plan.iterations)
         teachers = {name: futures[name].result() for name in TEACHERS}
-        labelled = steps.run(
-            'label',
-            '5/7 let the teachers label the other frames, together',
-            lambda: label_others(
-                taught,
-                {name: (work_dir / name / 'config.py', checkpoint) for name, checkpoint in teachers.items()},
-                data,
-                few,
-                plan.score_thr,
-                plan.nms_iou,
-                lanes.threads,
-            ),
-            **base,
-        )
-        print(f'    {labelled["boxes"]} boxes on {labelled["frames"]} frames, labels of the few among them')
+        title = '5/7 let the teachers label the other frames, together'
+        labelled = detectors.label_others(title, teachers, lanes.threads)
         extra = {f'model.teachers.{name}.checkpoint': checkpoint for name, checkpoint in teachers.items()}
         for key, title, more in (
             ('mta', '(c) from all labels, with the MTA loss', extra),
             ('no_mta', '(b) from all labels', None),
             ('log_mel', '(d) from all labels, on spectrograms', None),
         ):
-            futures[key] = lanes.submit(
-                train_step, key, f'6/7 train by sound {title}', taught, plan.iterations, more
-            )
+            start(key, f'6/7 train by sound {title}', taught, plan.iterations, more)
         # tested while the student with the MTA loss still trains
         for key in ('no_mta', 'few', *TEACHERS, 'log_mel', 'mta'):
-            examine(key, futures[key].result())
+            tested = (key, 'images' if key in TEACHERS else 'sound', futures[key].result())
+            metrics[key] = detectors.test(*tested) | track(detectors, *tested, drives, tracker)
     checkpoints = {key: future.result() for key, future in futures.items()}
+    student = (checkpoints['mta'], work_dir / 'mta/student.pth', '--config', work_dir / 'mta/config.py')
+    title = '7/7 strip the teachers: the checkpoint that is deployed'
+    steps.tool('strip', title, 'model_converters/strip_visual.py', *student, '--force')
     maps = work_dir / 'maps.png'
-    deploy_and_look(steps, work_dir, checkpoints, data, maps, base)
-    return dict(
-        seed=seed,
+    networks = [
+        part
+        for name, key in (('RGB', 'rgb'), ('Thermal', 'thermal'), ('Depth', 'depth'), ('Student', 'mta'))
+        for part in ('--network', name, work_dir / key / 'config.py', checkpoints[key])
+    ]
+    frames = ('--data-root', data, '--ann-file', 'annotations/test.json', '--number', plan.maps)
+    # one level above P5, which has 3 x 3 cells here
+    drawing = (maps, *networks, *frames, '--layer', 'backbone:1', '--force')
+    steps.tool('maps', '7/7 see where teachers and student look', 'analysis/activation_map.py', *drawing)
+    return steps.outcome(
         few=counts,
         labelled=labelled,
-        seconds=steps.seconds,
-        total_seconds=steps.total_seconds(),
-        metrics=results,
+        metrics=metrics,
         checkpoints=checkpoints,
         data=str(data),
         drives=str(drives),

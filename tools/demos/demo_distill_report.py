@@ -7,29 +7,19 @@ import mmcv
 import numpy as np
 from common_report import (
     COLUMN_NOTES,
+    array_sound,
     camera_image,
     clips,
     conditions_table,
+    finish,
     loss_curves,
     open_frames,
-    print_table,
     read_detections,
     results_table,
-    times,
+    spread,
 )
 from mmdet.registry import MODELS
-from report import (
-    Boxes,
-    Card,
-    Cards,
-    Chart,
-    Column,
-    Curves,
-    Picture,
-    Sound,
-    stereo_from_array,
-    write_report,
-)
+from report import Boxes, Card, Cards, Chart, Column, Curves, Picture, Sound
 
 NAMES = {
     'floor': ('Always the mean box', 'has not listened'),
@@ -68,11 +58,7 @@ MAX_TRACKS = 6
 
 
 def track_drives(outcome: dict, detections: Path) -> tuple[object, dict[str, list[dict]]]:
-    """Run the tracker over a detector's boxes.
-
-    Args:
-        outcome: What ``run_demo`` returned.
-        detections: COCO results on the longer drives.
+    """Run the tracker over a detector's COCO results on the longer drives.
 
     Returns:
         The data set, and by drive its frames in order of time: ``index`` in the data set, ``seconds`` since
@@ -115,18 +101,18 @@ def path_chart(drive: str, frames: list[dict]) -> Chart:
         for i in ids[:MAX_TRACKS] if kind == 'found' else ids:
             middles = [(f[kind][i][0] + f[kind][i][2]) / 2 if i in f[kind] else np.nan for f in frames]
             curves[name.format(i)] = (seconds, np.array(middles, dtype=float))
-    return Chart(f'Drive {drive}', curves, 'seconds', 'middle of the box, pixels', smoothing=0)
+    return Chart(f'Drive {drive}', curves, 'seconds', 'middle of the box, pixels', smooth=False)
 
 
-def drive_sound(dataset, frames: list[dict]) -> np.ndarray:
-    """Sound of a drive of both sides, (2, L), put together of the middles of its pictures' seconds."""
+def drive_sound(dataset, frames: list[dict]) -> Sound:
+    """Sound of a drive, put together of the middles of its images' seconds."""
     step = round((frames[1]['seconds'] - frames[0]['seconds']) * 44100) if len(frames) > 1 else 44100
     parts = []
     for frame in frames:
         audio = np.asarray(dataset[frame['index']]['audio'])
         start = (audio.shape[1] - step) // 2
         parts.append(audio[:, start : start + step])
-    return stereo_from_array(np.concatenate(parts, axis=1))
+    return array_sound(np.concatenate(parts, axis=1))
 
 
 def tracks(outcome: dict, detections: Path) -> tuple[Cards, Curves]:
@@ -134,11 +120,11 @@ def tracks(outcome: dict, detections: Path) -> tuple[Cards, Curves]:
     dataset, tracked = track_drives(outcome, detections)
     cards, charts = [], []
     names = list(tracked)
-    for place in np.unique(np.linspace(0, len(names) - 1, NUM_DRIVES).round().astype(int)):
+    for place in spread(len(names), NUM_DRIVES):
         drive = names[place]
         frames = tracked[drive]
         pictures = []
-        for number in np.unique(np.linspace(0, len(frames) - 1, NUM_PICTURES).round().astype(int)):
+        for number in spread(len(frames), NUM_PICTURES):
             frame = frames[number]
             boxes = [
                 Boxes(list(frame[kind].values()), drawn, [str(i) for i in frame[kind]])
@@ -150,8 +136,7 @@ def tracks(outcome: dict, detections: Path) -> tuple[Cards, Curves]:
             'true tracks': len({i for frame in frames for i in frame['true']}),
             'found tracks': len({i for frame in frames for i in frame['found']}),
         }
-        sound = Sound(drive_sound(dataset, frames), 44100, 'left and right microphone')
-        cards.append(Card(f'Drive {drive}', pictures, [sound], facts))
+        cards.append(Card(f'Drive {drive}', pictures, [drive_sound(dataset, frames)], facts))
         charts.append(path_chart(drive, frames))
     legend = {
         'truth': 'true, with its number',
@@ -163,12 +148,7 @@ def tracks(outcome: dict, detections: Path) -> tuple[Cards, Curves]:
 
 
 def write_distill_report(work_dir: Path, outcome: dict) -> None:
-    """Write ``report.html`` and print the tables.
-
-    Args:
-        work_dir: Folder of the demo.
-        outcome: What ``run_demo`` returned.
-    """
+    """Write ``report.html`` of what ``run_demo`` returned, and print the tables."""
     few, labelled, metrics = outcome['few'], outcome['labelled'], outcome['metrics']
     lead = (
         f'{few["frames"]} of {few["of_frames"]} simulated frames kept their labels. Three teachers, that see '
@@ -188,22 +168,14 @@ def write_distill_report(work_dir: Path, outcome: dict) -> None:
     trained = {key: name for key, name in NAMES.items() if key != 'floor'}
     tracking_notes = TRACKING_NOTES.format(**outcome['tracker'])
     cards, paths = tracks(outcome, work_dir / 'mta' / 'drives.bbox.json')
-    path = write_report(
-        work_dir / 'report.html',
-        'Three teachers that see, a student that hears',
-        [
-            results_table('Results', metrics, NAMES, REFERENCES, COLUMN_NOTES),
-            conditions_table(metrics, trained),
-            results_table('Tracking', metrics, trained, REFERENCES, tracking_notes, TRACKING),
-            clips(outcome['data'], work_dir / 'mta' / 'test.bbox.json', '(c)', acoustic=True),
-            cards,
-            paths,
-            Cards('Where they look', [maps]),
-            loss_curves(work_dir, trained, ('loss_cls', 'loss_bbox', 'loss_mta'), curve_notes),
-            times(outcome),
-        ],
-        lead,
-    )
-    print_table(metrics, NAMES)
-    print_table(metrics, trained, TRACKING)
-    print(f'\n{outcome["total_seconds"] / 60:.1f} minutes. The report: {path}')
+    sections = [
+        results_table('Results', metrics, NAMES, REFERENCES, COLUMN_NOTES),
+        conditions_table(metrics, trained),
+        results_table('Tracking', metrics, trained, REFERENCES, tracking_notes, TRACKING),
+        clips(outcome['data'], work_dir / 'mta' / 'test.bbox.json', '(c)'),
+        cards,
+        paths,
+        Cards('Where they look', [maps]),
+        loss_curves(work_dir, trained, ('loss_cls', 'loss_bbox', 'loss_mta'), curve_notes),
+    ]
+    finish(work_dir, outcome, 'Three teachers that see, a student that hears', sections, lead)

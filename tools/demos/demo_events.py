@@ -13,7 +13,7 @@ checkpoints in the work folder. A stopped run carries on when called again.
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common import Lanes, Steps, run_from_command_line, run_tool, test, train
+from common import Lanes, Steps, epoch_options, run_from_command_line
 from demo_events_report import EVENTS, SEARCHES, write_events_report
 from mmengine.fileio import load
 
@@ -58,90 +58,37 @@ PLANS = {
 
 
 def config_options(data: Path, seed: int, plan: Plan) -> dict:
-    """Overrides that point a config at the demo's data; its small files need no processes to load them.
-
-    Args:
-        data: Root of the simulated data.
-        seed: Of the runner.
-        plan: Sizes.
-
-    Returns:
-        Dotted keys and values.
-    """
+    """Overrides that point a config at the demo's data."""
     simulated = load(data / 'manifest.json')['parameters']
     epochs = plan.epochs
-    options = {
-        'randomness.seed': seed,
+    return {
         'model.visual_channels': simulated['visual_channels'],
         'model.audio_channels': simulated['audio_channels'],
         'optim_wrapper.optimizer.lr': plan.learning_rate,
-        'train_cfg.max_epochs': epochs,
-        'train_cfg.val_interval': epochs + 1,
         'param_scheduler.0.milestones': [max(1, epochs // 2), max(2, epochs * 4 // 5)],
-        'default_hooks.checkpoint.interval': epochs,
-    }
-    for split in ('train', 'val', 'test'):
-        loader = f'{split}_dataloader'
-        options |= {
-            f'{loader}.dataset.data_root': str(data),
-            f'{loader}.num_workers': 0,
-            f'{loader}.persistent_workers': False,
-        }
-    return options
+    } | epoch_options(data, seed, epochs)
 
 
 def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
-    """Go through all steps.
-
-    Args:
-        work_dir: Folder of everything the demo writes.
-        plan: Sizes.
-        seed: Of the simulation and of all trainings.
-        workers: Not needed: the simulation takes seconds.
-
-    Returns:
-        Metrics by network, and what the report needs to know about the run.
-    """
-    steps = Steps(work_dir)
+    """Go through all steps; see :func:`common.run_from_command_line`. The simulation takes seconds."""
+    steps = Steps(work_dir, seed=seed, **asdict(plan))
     data = work_dir / 'data'
-    base = dict(seed=seed, **asdict(plan))
-    steps.run(
-        'simulate',
-        '1/3 simulate videos: features of their sound and image, labels',
-        lambda: run_tool(
-            'dataset_converters/simulate_ave.py', data, '--seed', seed, *plan.simulator, threads=1
-        ),
-        **base,
-    )
+    title = '1/3 simulate videos: features of their sound and image, labels'
+    simulate = ('dataset_converters/simulate_ave.py', data, '--seed', seed, *plan.simulator)
+    steps.tool('simulate', title, *simulate, threads=1)
     options = config_options(data, seed, plan)
     names = EVENTS | SEARCHES
-
-    def learn(key: str, **lane) -> str:
-        config, changes = CONFIGS[key]
-        return steps.run(
-            f'train_{key}',
-            f'2/3 train {names[key][0]}',
-            lambda: train(config, key, work_dir / key, options | changes, **lane),
-            **base,
-        )
-
     metrics = {}
     with Lanes() as lanes:
         # the long ones first
-        futures = {key: lanes.submit(learn, key) for key in CONFIGS}
-        for key, future in futures.items():
-            config, changes = CONFIGS[key]
-            checkpoint = future.result()
-            metrics[key] = steps.run(
-                f'test_{key}',
-                f'3/3 test {names[key][0]}',
-                lambda: test(config, key, checkpoint, work_dir / key, options | changes),  # noqa: B023
-                **base,
-            )
-    return dict(
-        seed=seed,
-        seconds=steps.seconds,
-        total_seconds=steps.total_seconds(),
+        futures = {
+            key: lanes.submit(steps.train, key, f'2/3 train {names[key][0]}', config, options | changes)
+            for key, (config, changes) in CONFIGS.items()
+        }
+        for key, (config, changes) in CONFIGS.items():
+            title, checkpoint = f'3/3 test {names[key][0]}', futures[key].result()
+            metrics[key] = steps.test(key, title, config, checkpoint, options | changes)
+    return steps.outcome(
         metrics=metrics,
         checkpoints={key: future.result() for key, future in futures.items()},
         data=str(data),

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from common_report import loss_curves, print_table, results_table, times
+from common_report import finish, loss_curves, results_table, spread
 from mmengine.config import Config
-from report import Card, Cards, Column, Picture, write_report
+from report import Card, Cards, Column, Picture
 
 from mmav.apis import EventInferencer
 from mmav.apis.event_inferencer import event_bands
@@ -100,7 +100,7 @@ def timelines(work_dir: Path, outcome: dict) -> Cards:
     classes = dataset.metainfo['classes']
     short = {searched.get_data_info(index)['video_id']: index for index in range(len(searched))}
     cards = []
-    for index in np.unique(np.linspace(0, len(dataset) - 1, outcome['timelines']).round().astype(int)):
+    for index in spread(len(dataset), outcome['timelines']):
         sample = dataset[int(index)]
         features = dict(visual=sample['visual'], audio=sample['audio'], name=sample['video_id'])
         events = find_events(sample['gt_segments'][:, :-1], classes)
@@ -127,36 +127,22 @@ def timelines(work_dir: Path, outcome: dict) -> Cards:
 
 
 def write_events_report(work_dir: Path, outcome: dict) -> None:
-    """Write ``report.html`` and print the tables.
-
-    Args:
-        work_dir: Folder of the demo.
-        outcome: What ``run_demo`` returned.
-    """
+    """Write ``report.html`` of what ``run_demo`` returned, and print the tables."""
     found = outcome['metrics']
     events = reference_metrics(outcome['data']) | {key: found[key] for key in EVENTS}
     searches = {key: {'cross_modality/acc': found['a2v'][f'cross_modality/{key}']} for key in CHANCE} | {
         key: found[key] for key in SEARCHES
     }
-    tables = (
-        ('Events', events, REFERENCES | EVENTS, tuple(REFERENCES), EVENT_NOTES, EVENT_COLUMNS),
-        ('Across modalities', searches, CHANCE | SEARCHES, tuple(CHANCE), SEARCH_NOTES, SEARCH_COLUMNS),
-    )
     lead = (
         'Each simulated video has a thing that for some seconds is seen and heard at once. It may be seen or '
         'heard alone before and after, other things stand by silently, and another may be heard unseen.'
     )
-    path = write_report(
-        work_dir / 'report.html',
-        'What is seen and heard at once, and when',
-        [
-            *(results_table(*table) for table in tables),
-            timelines(work_dir, outcome),
-            loss_curves(work_dir, EVENTS | SEARCHES, LOSSES, 'Losses, each with its weight.'),
-            times(outcome),
-        ],
-        lead,
-    )
-    for _, metrics, names, _, _, columns in tables:
-        print_table(metrics, names, columns)
-    print(f'\n{outcome["total_seconds"] / 60:.1f} minutes. The report: {path}')
+    sections = [
+        results_table('Events', events, REFERENCES | EVENTS, tuple(REFERENCES), EVENT_NOTES, EVENT_COLUMNS),
+        results_table(
+            'Across modalities', searches, CHANCE | SEARCHES, tuple(CHANCE), SEARCH_NOTES, SEARCH_COLUMNS
+        ),
+        timelines(work_dir, outcome),
+        loss_curves(work_dir, EVENTS | SEARCHES, LOSSES, 'Losses, each with its weight.'),
+    ]
+    finish(work_dir, outcome, 'What is seen and heard at once, and when', sections, lead)

@@ -16,7 +16,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common import ROOT, Lanes, Steps, run_from_command_line, run_tool, test, train
+from common import ROOT, Lanes, Steps, epoch_options, run_from_command_line
 from demo_localize_report import YARDSTICKS, write_localize_report
 from mmengine.config import Config
 from mmengine.fileio import list_from_file, load
@@ -73,14 +73,7 @@ PLANS = {
 
 
 def list_by_things(data: Path) -> dict[str, int]:
-    """Sort the test clips by what they show: ``alone.txt`` one thing, ``distracted.txt`` a silent one, too.
-
-    Args:
-        data: Root of the clips.
-
-    Returns:
-        Number of clips in each list.
-    """
+    """List the test clips with one thing, ``alone.txt``, and with a silent one, too, ``distracted.txt``."""
     tested = set(list_from_file(data / 'test.txt'))
     lists = defaultdict(list)
     for clip in load(data / 'truth.json'):
@@ -94,54 +87,23 @@ def list_by_things(data: Path) -> dict[str, int]:
     return {name: len(stems) for name, stems in lists.items()}
 
 
-def data_options(config: str, data: Path, store: Path, seed: int, loaders: int) -> dict:
-    """Overrides that point a config at the demo's clips and embeddings.
-
-    Args:
-        config: Path below ``configs/``.
-        data: Root of the clips.
-        store: The teachers' embeddings.
-        seed: Of the runner.
-        loaders: See :class:`Plan`.
-
-    Returns:
-        Dotted keys and values.
-    """
-    options = {'randomness.seed': seed}
-    for stage in ('train', 'val', 'test'):
-        options |= {
-            f'{stage}_dataloader.dataset.data_root': str(data),
-            f'{stage}_dataloader.num_workers': loaders,
-            f'{stage}_dataloader.persistent_workers': loaders > 0,
-        }
+def config_options(config: str, data: Path, store: Path, seed: int, epochs: int, loaders: int) -> dict:
+    """Overrides that point a config at the demo's clips and at the store of the teachers' embeddings."""
     pipeline = Config.fromfile(ROOT / 'configs' / config).train_dataloader.dataset.pipeline
-    return options | {
+    stores = {
         f'train_dataloader.dataset.pipeline.{place}.store': str(store)
         for place, step in enumerate(pipeline)
         if step['type'] == 'LoadTeacherEmbeddings'
     }
-
-
-def schedule_options(epochs: int) -> dict:
-    """Overrides for a length of training; nothing is validated on the way."""
-    return {
-        'train_cfg.max_epochs': epochs,
-        'train_cfg.val_interval': epochs + 1,
+    options = epoch_options(data, seed, epochs, loaders=loaders) | stores
+    return options | {
         'param_scheduler.1.T_max': epochs,
         'default_hooks.checkpoint.interval': max(1, epochs // 3),
     }
 
 
 def test_options(config: str, data: Path) -> dict:
-    """Overrides that test with own and wrong sounds, and with clips that do not show what sounds.
-
-    Args:
-        config: Path below ``configs/``.
-        data: Root of the clips.
-
-    Returns:
-        Dotted keys and values.
-    """
+    """Overrides that test with own and wrong sounds, and with clips that do not show what sounds."""
     own = Config.fromfile(ROOT / 'configs' / config).test_dataloader.dataset.to_dict()
     own.update(data_root=str(data), split_file='test.txt')
     offscreen = dict(
@@ -157,105 +119,69 @@ def test_options(config: str, data: Path) -> dict:
 
 
 def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
-    """Go through all steps.
-
-    Args:
-        work_dir: Folder of everything the demo writes.
-        plan: Sizes.
-        seed: Of the simulation and of all trainings.
-        workers: Processes that simulate.
-
-    Returns:
-        Metrics by model, and what the report needs to know about the run.
-    """
-    steps = Steps(work_dir)
+    """Go through all steps; see :func:`common.run_from_command_line`."""
+    steps = Steps(work_dir, seed=seed, **asdict(plan))
     data, store = (work_dir / 'data').resolve(), (work_dir / 'teachers').resolve()
-    base = dict(seed=seed, **asdict(plan))
-    steps.run(
-        'simulate',
-        '1/6 simulate clips: images, sounds, boxes of what sounds',
-        lambda: run_tool(
-            'dataset_converters/simulate_clips.py',
-            *(data, '--preset', 'small', '--seed', seed, '--workers', workers, '--clips', *plan.clips),
-        ),
-        **base,
-    )
-    counts = steps.run('lists', '1/6 list what the test clips show', lambda: list_by_things(data), **base)
+    simulate = (data, '--preset', 'small', '--seed', seed, '--workers', workers, '--clips', *plan.clips)
+    title = '1/6 simulate clips: images, sounds, boxes of what sounds'
+    steps.tool('simulate', title, 'dataset_converters/simulate_clips.py', *simulate)
+    counts = steps.run('lists', '1/6 list what the test clips show', lambda: list_by_things(data))
+    metrics = {}
 
-    def train_step(key: str, title: str, config: str, epochs: int, **lane) -> str:
-        options = data_options(config, data, store, seed, plan.loaders) | schedule_options(epochs)
-        return steps.run(
-            f'train_{key}', title, lambda: train(config, key, work_dir / key, options, **lane), **base
-        )
+    def options_of(config: str, epochs: int = plan.epochs) -> dict:
+        return config_options(config, data, store, seed, epochs, plan.loaders)
 
-    def extract() -> None:
+    def test_localizer(key: str, config: str, checkpoint: str, extra: dict) -> None:
+        title, options = f'5/6 test {key}: with own sounds and wrong ones', options_of(config)
+        options |= test_options(config, data) | extra
+        metrics[key] = steps.test(key, title, config, checkpoint, options)
+        arguments = (config, checkpoint, extra, data, work_dir / key / 'maps.npz', plan.shown)
+        title = f'6/6 let {key} hear the thing that is silent'
+        metrics[key] |= steps.run(f'switch_{key}', title, lambda: switch_sounds(*arguments))
+
+    with Lanes() as lanes:
+
+        def start(key: str, title: str, config: str, epochs: int = plan.epochs) -> None:
+            futures[key] = lanes.submit(steps.train, key, title, config, options_of(config, epochs))
+
+        futures, title = {}, '4/6 train the localizer with {}'
+        for name, config in TEACHERS.items():
+            start(name, f'2/6 train {name} on the labelled list', config, plan.teacher_epochs[name])
+        start('none', title.format('no teacher'), CONFIGS['none'])
+        teachers = {name: futures[name].result() for name in TEACHERS}
         weights = (f'teachers.{name[8:]}.init_cfg.checkpoint={teachers[name]}' for name in TEACHERS)
-        run_tool(
+        steps.tool(
+            'extract',
+            '3/6 store what the teachers say of the clips to learn from',
             'extract_teacher_embeddings.py',
             *(ROOT / 'configs' / CONFIGS['both'], store, '--num-workers', plan.loaders),
             *('--cfg-options', *weights, f'train_dataloader.dataset.data_root={data}'),
             threads=lanes.threads,
         )
-
-    results = {}
-
-    def examine(key: str, config: str, checkpoint: str, options: dict, title: str) -> None:
-        options = data_options(config, data, store, seed, plan.loaders) | options
-        results[key] = steps.run(
-            f'test_{key}', title, lambda: test(config, key, checkpoint, work_dir / key, options), **base
-        )
-
-    def examine_localizer(key: str, config: str, checkpoint: str, options: dict) -> None:
-        title = f'5/6 test {key}: with own sounds and wrong ones'
-        examine(key, config, checkpoint, test_options(config, data) | options, title)
-        title = f'6/6 let {key} hear the thing that is silent'
-        switched = steps.run(
-            f'switch_{key}',
-            title,
-            lambda: switch_sounds(config, checkpoint, options, data, work_dir / key / 'maps.npz', plan.shown),
-            **base,
-        )
-        results[key] = results[key] | switched
-
-    with Lanes() as lanes:
-        futures = {
-            name: lanes.submit(
-                train_step, name, f'2/6 train {name} on the labelled list', config, plan.teacher_epochs[name]
-            )
-            for name, config in TEACHERS.items()
-        }
-        title = '4/6 train the localizer with {} teacher'
-        futures['none'] = lanes.submit(train_step, 'none', title.format('no'), CONFIGS['none'], plan.epochs)
-        teachers = {name: futures[name].result() for name in TEACHERS}
-        steps.run('extract', '3/6 store what the teachers say of the clips to learn from', extract, **base)
         for key in ('audio', 'visual', 'both'):
-            words = title.format('the audio' if key == 'audio' else 'the visual')
-            words = '4/6 train the localizer with both teachers' if key == 'both' else words
-            futures[key] = lanes.submit(train_step, key, words, CONFIGS[key], plan.epochs)
+            start(key, title.format('both teachers' if key == 'both' else f'the {key} teacher'), CONFIGS[key])
         # tested while others still train
         for name, shown in (('teacher_audio', 'test.txt'), ('teacher_visual', 'alone.txt')):
-            options = {'test_dataloader.dataset.split_file': shown}
-            examine(name, TEACHERS[name], teachers[name], options, f'5/6 test {name} on {shown}')
+            options = options_of(TEACHERS[name]) | {'test_dataloader.dataset.split_file': shown}
+            title = f'5/6 test {name} on {shown}'
+            metrics[name] = steps.test(name, title, TEACHERS[name], teachers[name], options)
         for key, config in CONFIGS.items():
-            examine_localizer(key, config, futures[key].result(), {})
+            test_localizer(key, config, futures[key].result(), {})
     checkpoints = {key: future.result() for key, future in futures.items()}
-    options = {'model.object_model.checkpoint': teachers['teacher_visual']}
-    examine_localizer('guided', GUIDED, checkpoints['both'], options)
+    guide = {'model.object_model.checkpoint': teachers['teacher_visual']}
+    test_localizer('guided', GUIDED, checkpoints['both'], guide)
     for name in YARDSTICKS:  # the metric makes them beside each model's figures
-        start = f'ciou/{name}/'
-        results[name] = {
-            key.replace(start, 'ciou/'): value
-            for key, value in results['none'].items()
-            if key.startswith(start)
+        start_of = f'ciou/{name}/'
+        metrics[name] = {
+            key.replace(start_of, 'ciou/'): value
+            for key, value in metrics['none'].items()
+            if key.startswith(start_of)
         }
-    return dict(
-        seed=seed,
+    return steps.outcome(
         clips=plan.clips,
         shown=plan.shown,
         counts=counts,
-        seconds=steps.seconds,
-        total_seconds=steps.total_seconds(),
-        metrics=results,
+        metrics=metrics,
         checkpoints=checkpoints,
         data=str(data),
     )

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import mmcv
 import numpy as np
-from common_report import loss_curves, print_table, results_table, times
-from report import Boxes, Card, Cards, Column, Picture, Row, Sound, Table, write_report
-from sound_switching import spread, switched_pairs
+from common_report import finish, loss_curves, results_table, spread
+from report import Boxes, Card, Cards, Column, Picture, Row, Sound, Table
+from sound_switching import switched_pairs
 
 from mmav.media.audio_files import read_audio
 from mmav.visualization import blend_heatmap
@@ -144,12 +144,7 @@ def examples(outcome: dict, work_dir: Path) -> Cards:
 
 
 def write_localize_report(work_dir: Path, outcome: dict) -> None:
-    """Write ``report.html`` and print the tables.
-
-    Args:
-        work_dir: Folder of the demo.
-        outcome: What ``run_demo`` returned.
-    """
+    """Write ``report.html`` of what ``run_demo`` returned, and print the tables."""
     metrics = outcome['metrics']
     train, _, test, labelled = outcome['clips']
     lead = (
@@ -162,24 +157,13 @@ def write_localize_report(work_dir: Path, outcome: dict) -> None:
     switch_notes = SWITCH_NOTES.format(clips=metrics['none']['switch/clips'])
     curve_notes = 'Contrastive loss, and those of the hints times their weights.'
     losses = ('loss_similarity', 'loss_audio_hint', 'loss_visual_hint')
-    path = write_report(
-        work_dir / 'report.html',
-        'Which pixels make the sound',
-        [
-            results_table('Results', metrics, NAMES, (*YARDSTICKS, 'guided'), NOTES, COLUMNS),
-            beside_the_paper(metrics),
-            results_table('Does it listen?', metrics, trained, (), ON_NOTES, ON_COLUMNS),
-            results_table(
-                'Two things, two sounds', metrics, models, ('guided',), switch_notes, SWITCH_COLUMNS
-            ),
-            examples(outcome, work_dir),
-            teachers_table(metrics),
-            loss_curves(work_dir, trained, losses, curve_notes),
-            times(outcome),
-        ],
-        lead,
-    )
-    print_table(metrics, NAMES, COLUMNS)
-    print_table(metrics, trained, ON_COLUMNS)
-    print_table(metrics, models, SWITCH_COLUMNS)
-    print(f'\n{outcome["total_seconds"] / 60:.1f} minutes. The report: {path}')
+    sections = [
+        results_table('Results', metrics, NAMES, (*YARDSTICKS, 'guided'), NOTES, COLUMNS),
+        beside_the_paper(metrics),
+        results_table('Does it listen?', metrics, trained, (), ON_NOTES, ON_COLUMNS),
+        results_table('Two things, two sounds', metrics, models, ('guided',), switch_notes, SWITCH_COLUMNS),
+        examples(outcome, work_dir),
+        teachers_table(metrics),
+        loss_curves(work_dir, trained, losses, curve_notes),
+    ]
+    finish(work_dir, outcome, 'Which pixels make the sound', sections, lead)

@@ -10,10 +10,11 @@ draws what they find. Leaves ``report.html``, ``results.json`` and the checkpoin
 stopped run carries on when called again.
 """
 
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common import Lanes, Steps, run_from_command_line, run_tool, test, train
+from common import Lanes, Steps, epoch_options, run_from_command_line
 from demo_parse_report import write_parse_report
 
 VARIANTS = {
@@ -78,128 +79,64 @@ def config_of(key: str) -> tuple[str, dict]:
     return f'avvp/{name}', changes
 
 
-def loader_options(data: Path, seed: int, splits: tuple[str, ...]) -> dict:
-    """Overrides that point a config at the demo's data; its small files need no processes to load them."""
-    options = {'randomness.seed': seed}
-    for split in splits:
-        loader = f'{split}_dataloader'
-        options |= {
-            f'{loader}.dataset.data_root': str(data),
-            f'{loader}.num_workers': 0,
-            f'{loader}.persistent_workers': False,
-        }
-    return options
-
-
 def parser_options(data: Path, seed: int, epochs: int) -> dict:
-    """Overrides for a parser: data, and a schedule without validation."""
-    return loader_options(data, seed, ('train', 'val', 'test')) | {
-        'train_cfg.max_epochs': epochs,
-        'train_cfg.val_interval': epochs + 1,
+    """Overrides for a parser."""
+    return epoch_options(data, seed, epochs) | {
         'param_scheduler.0.step_size': max(1, epochs // 4),
-        'default_hooks.checkpoint.interval': epochs,
         'default_hooks.logger.interval': 5 if epochs > 1 else 1,
     }
 
 
-def pretrain_options(data: Path, seed: int, epochs: int, clips: int) -> dict:
+def pretrain_options(data: Path, seed: int, epochs: int) -> dict:
     """Overrides for a grounding model."""
-    return loader_options(data, seed, ('train',)) | {
-        'train_cfg.max_epochs': epochs,
+    clips = len((data / 'pretrain.csv').read_text().splitlines()) - 1
+    return epoch_options(data, seed, epochs, ('train',)) | {
         'train_dataloader.batch_size': min(32, clips),
         'param_scheduler.1.end': epochs,
         'param_scheduler.1.T_max': epochs,
-        'default_hooks.checkpoint.interval': epochs,
         'default_hooks.logger.interval': 5 if epochs > 1 else 1,
     }
 
 
 def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
-    """Go through all steps.
-
-    Args:
-        work_dir: Folder of everything the demo writes.
-        plan: Sizes.
-        seed: Of the simulation and of all trainings.
-        workers: Processes that simulate.
-
-    Returns:
-        Metrics by parser, and what the report needs to know about the run.
-    """
-    steps = Steps(work_dir)
+    """Go through all steps; see :func:`common.run_from_command_line`."""
+    steps = Steps(work_dir, seed=seed, **asdict(plan))
     data = work_dir / 'data'
-    base = dict(seed=seed, **asdict(plan))
+    title = '1/4 simulate videos: features of their sound and image, sets of events'
     simulate = ('--seed', seed, '--workers', workers, *plan.simulator)
-    steps.run(
-        'simulate',
-        '1/4 simulate videos: features of their sound and image, sets of events',
-        lambda: run_tool('dataset_converters/simulate_llp.py', data, *simulate, threads=1),
-        **base,
-    )
-    clips = len((data / 'pretrain.csv').read_text().splitlines()) - 1
-
-    def train_parser(key: str, title: str, **lane) -> str:
-        config, changes = config_of(key)
-        options = parser_options(data, seed, plan.epochs) | changes
-        return steps.run(
-            f'train_{key}',
-            f'3/4 train {title}',
-            lambda: train(config, key, work_dir / key, options, **lane),
-            **base,
-        )
-
-    def pretrain(objective: str, **lane) -> str:
-        key = f'avg_{objective}'
-        config, changes = config_of(key)
-        options = pretrain_options(data, seed, plan.pretrain_epochs, clips) | changes
-        return steps.run(
-            f'train_{key}',
-            f'2/4 pretrain by audio-visual grounding, {OBJECTIVES[objective]}, without labels',
-            lambda: train(config, key, work_dir / key, options, **lane),
-            **base,
-        )
-
-    def represent(objective: str, checkpoint: str, threads: int) -> None:
-        key = f'avg_{objective}'
-        folders = (data / 'feats', data / f'feats_{key}')
-        steps.run(
-            f'represent_{objective}',
-            f'2/4 write the representations of {key}',
-            lambda: run_tool(
-                'write_avg_representations.py',
-                *(work_dir / key / 'config.py', checkpoint, *folders),
-                threads=threads,
-            ),
-            **base,
-        )
-
+    steps.tool('simulate', title, 'dataset_converters/simulate_llp.py', data, *simulate, threads=1)
     metrics = {}
-
-    def examine(key: str, checkpoint: str) -> None:
-        config, changes = config_of(key)
-        options = parser_options(data, seed, plan.epochs) | changes
-        metrics[key] = steps.run(
-            f'test_{key}',
-            f'4/4 test {key}',
-            lambda: test(config, key, checkpoint, work_dir / key, options),
-            **base,
-        )
-
     names = {key: VARIANTS[key] for key in plan.variants}
     names |= {f'pretrain_{key}': f'Pretrain ({key})' for key in plan.objectives}
+
     with Lanes() as lanes:
-        pretrained = {objective: lanes.submit(pretrain, objective) for objective in plan.objectives}
-        futures = {key: lanes.submit(train_parser, key, names[key]) for key in plan.variants}
+
+        def start(key: str, title: str, options: dict) -> Future:
+            config, changes = config_of(key)
+            return lanes.submit(steps.train, key, title, config, options | changes)
+
+        def start_parser(key: str) -> None:
+            options = parser_options(data, seed, plan.epochs)
+            futures[key] = start(key, f'3/4 train {names[key]}', options)
+
+        title, futures = '2/4 pretrain by audio-visual grounding, {}, without labels', {}
+        options = pretrain_options(data, seed, plan.pretrain_epochs)
+        pretrained = {
+            key: start(f'avg_{key}', title.format(OBJECTIVES[key]), options) for key in plan.objectives
+        }
+        for key in plan.variants:
+            start_parser(key)
         for objective, future in pretrained.items():
-            represent(objective, future.result(), lanes.threads)
-            key = f'pretrain_{objective}'
-            futures[key] = lanes.submit(train_parser, key, names[key])
+            key = f'avg_{objective}'
+            files = (work_dir / key / 'config.py', future.result(), data / 'feats', data / f'feats_{key}')
+            title, tool = f'2/4 write the representations of {key}', 'write_avg_representations.py'
+            steps.tool(f'represent_{objective}', title, tool, *files, threads=lanes.threads)
+            start_parser(f'pretrain_{objective}')
         for key, future in futures.items():
-            examine(key, future.result())
-    return dict(
-        seed=seed,
-        seconds=steps.seconds,
-        total_seconds=steps.total_seconds(),
+            config, changes = config_of(key)
+            options = parser_options(data, seed, plan.epochs) | changes
+            metrics[key] = steps.test(key, f'4/4 test {key}', config, future.result(), options)
+    return steps.outcome(
         metrics={key: metrics[key] for key in names},
         names=names,
         checkpoints={key: future.result() for key, future in futures.items()}

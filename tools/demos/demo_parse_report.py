@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from common_report import loss_curves, results_table, times
+from common_report import finish, loss_curves, results_table, spread
 from mmengine.config import Config
-from report import Card, Cards, Column, Picture, write_report
+from report import Card, Cards, Column, Picture
 
 from mmav.apis import VideoParsingInferencer
 from mmav.apis.video_parsing_inferencer import timeline_bands
@@ -44,8 +44,7 @@ def always_all(data: str) -> dict[str, float]:
 def timelines(work_dir: Path, outcome: dict) -> Cards:
     """Some test videos: the truth, and what some of the parsers find."""
     dataset = open_videos(outcome['data'])
-    chosen = np.unique(np.linspace(0, len(dataset) - 1, outcome['timelines']).round().astype(int))
-    samples = [dataset[int(index)] for index in chosen]
+    samples = [dataset[int(index)] for index in spread(len(dataset), outcome['timelines'])]
     classes = dataset.metainfo['classes']
     found = {}
     shown = [key for key in SHOWN if key in outcome['names']]
@@ -79,12 +78,7 @@ def _picture(bands: list[EventBand], duration: float, caption: str) -> Picture:
 
 
 def write_parse_report(work_dir: Path, outcome: dict) -> None:
-    """Write ``report.html`` and print the tables.
-
-    Args:
-        work_dir: Folder of the demo.
-        outcome: What ``run_demo`` returned.
-    """
+    """Write ``report.html`` of what ``run_demo`` returned, and print the tables."""
     names = {'always': ('Its events everywhere', 'knows what happens in each video, not when or where')}
     names |= {key: (name, '') for key, name in outcome['names'].items()}
     metrics = dict(always=always_all(outcome['data']), **outcome['metrics'])
@@ -106,25 +100,10 @@ def write_parse_report(work_dir: Path, outcome: dict) -> None:
         'Of each training video only the set of its events is known: not when they happen, nor whether they '
         'are heard, seen, or both. Parsers learn this by themselves; the features are simulated.'
     )
-    path = write_report(
-        work_dir / 'report.html',
-        'What happens when, to be heard and to be seen',
-        [
-            *tables,
-            timelines(work_dir, outcome),
-            loss_curves(work_dir, trained, losses, 'Losses of the parsers, each with its weight.'),
-            replace(pretraining, title='Pretraining'),
-            times(outcome),
-        ],
-        lead,
-    )
-    for level in LEVELS:
-        _print_table(level, metrics, names)
-    print(f'\n{outcome["total_seconds"] / 60:.1f} minutes. The report: {path}')
-
-
-def _print_table(level: str, metrics: dict, names: dict) -> None:
-    print(f'\n{f"F1 by {level}":<30}' + ''.join(f'{name:>10}' for name in COLUMNS.values()))
-    for key, (name, _) in names.items():
-        cells = ''.join(f'{metrics[key][f"llp/{level}_{column}"]:>10.1f}' for column in COLUMNS)
-        print(f'{name:<30}' + cells)
+    sections = [
+        *tables,
+        timelines(work_dir, outcome),
+        loss_curves(work_dir, trained, losses, 'Losses of the parsers, each with its weight.'),
+        replace(pretraining, title='Pretraining'),
+    ]
+    finish(work_dir, outcome, 'What happens when, to be heard and to be seen', sections, lead)

@@ -10,14 +10,13 @@ frame, which they cannot have heard. (Always giving the mean box reaches less: a
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import numpy as np
-from common import Steps, run_side_by_side, run_tool, test, train
+from common import Lanes, Steps
 from common_data import data_options, schedule_options
 from common_report import read_detections
-from demo_avd import LOG_MEL
+from demo_avd import CONFIGS
 from mmengine.fileio import dump, load
 from mmengine.registry import init_default_scope
 
@@ -30,76 +29,43 @@ WORLDS = {
 
 
 def run_control(work_dir: Path, drives: int, iterations: int, seed: int) -> dict:
-    """Simulate, train and test both worlds.
-
-    Args:
-        work_dir: Folder of everything that is written.
-        drives: Training drives of 4 frames.
-        iterations: Of each detector.
-        seed: Of the simulation and the trainings.
-
-    Returns:
-        Metrics of the floor and of both detectors.
-    """
-    steps = Steps(work_dir)
-    threads = max(1, (os.cpu_count() or 2) // 2)
+    """Simulate ``drives`` of 4 frames, train and test in both worlds; metrics of floor and detectors."""
+    steps = Steps(work_dir, drives=drives, iterations=iterations, seed=seed)
     test_drives = max(2, drives // 4)
 
-    def world(name: str, position: int) -> dict:
-        data, store, run = (work_dir / name / part for part in ('data', 'data_96', 'run'))
-        settings = dict(drives=drives, iterations=iterations, seed=seed, **WORLDS[name])
-        reference = WORLDS[name]['reference']
-
-        def prepare() -> None:
-            simulate = ('--preset', 'demo', '--seed', seed, '--modalities', 'rgb', '--workers', threads)
-            counts = ('--drives-per-split', drives, 1, test_drives)
-            run_tool(
-                'dataset_converters/simulate_mavd.py',
-                *(data, *simulate, *counts, *WORLDS[name]['simulator']),
-                threads=1,
-            )
-            store_options = ('--scale', 96, 96, '--modalities', '--audio', 'log_mel', '--workers', threads)
-            run_tool(
-                'dataset_converters/prepare_mavd.py',
-                *(data, store, *store_options, '--log-mel', f'reference={reference}'),
-            )
-
-        steps.run(f'{name}_data', f'{name}: simulate and prepare', prepare, **settings)
+    def world(name: str, threads: int, position: int) -> tuple[str, dict]:
+        data, store = work_dir / name / 'data', work_dir / name / 'data_96'
+        simulator, reference = WORLDS[name]['simulator'], WORLDS[name]['reference']
+        simulate = ('--preset', 'demo', '--seed', seed, '--modalities', 'rgb', '--workers', threads)
+        counts = ('--drives-per-split', drives, 1, test_drives)
+        arguments = (data, *simulate, *counts, *simulator)
+        tool = 'dataset_converters/simulate_mavd.py'
+        steps.tool(f'{name}_data', f'{name}: simulate', tool, *arguments, threads=1)
+        options = ('--scale', 96, 96, '--modalities', '--audio', 'log_mel', '--workers', threads)
+        arguments = (data, store, *options, '--log-mel', f'reference={reference}')
+        tool = 'dataset_converters/prepare_mavd.py'
+        steps.tool(f'{name}_store', f'{name}: prepare', tool, *arguments)
         options = data_options(data, store, data / 'annotations/train.json', seed)
         options['model.data_preprocessor.log_mel.reference'] = reference
-        checkpoint = steps.run(
-            f'{name}_train',
-            f'{name}: train by sound',
-            lambda: train(LOG_MEL, name, run, options | schedule_options(iterations), threads, position),
-            **settings,
-        )
-        return {name: (checkpoint, run, options, settings)}
+        options['test_evaluator.0.outfile_prefix'] = str(work_dir / name / 'test')
+        options |= schedule_options(iterations)
+        lane = dict(threads=threads, position=position)
+        return steps.train(name, f'{name}: train by sound', CONFIGS['log_mel'], options, **lane), options
 
-    trained = run_side_by_side(lambda: world('directed', 0), lambda: world('control', 1))
+    with Lanes() as lanes:
+        trained = {name: lanes.submit(world, name) for name in WORLDS}
     annotations = work_dir / 'control/data/annotations'
     results = {'floor': evaluate_mean_box(str(annotations / 'train.json'), str(annotations / 'test.json'))}
-    for name, (checkpoint, run, options, settings) in trained.items():
-        options['test_evaluator.0.outfile_prefix'] = str(run / 'test')
-        results[name] = steps.run(
-            f'{name}_test',
-            f'{name}: test',
-            lambda: test(LOG_MEL, name, checkpoint, run, options),  # noqa: B023
-            **settings,
-        )
-        results[f'{name}, swapped'] = evaluate_swapped(run / 'test.bbox.json', annotations / 'test.json')
+    for name, future in trained.items():
+        checkpoint, options = future.result()
+        results[name] = steps.test(name, f'{name}: test', CONFIGS['log_mel'], checkpoint, options)
+        detections = work_dir / name / 'test.bbox.json'
+        results[f'{name}, swapped'] = evaluate_swapped(detections, annotations / 'test.json')
     return results
 
 
 def evaluate_swapped(detections: Path, truth: Path) -> dict[str, float]:
-    """Evaluate each frame's detections on another drive's frame: what is left needs no listening.
-
-    Args:
-        detections: COCO results.
-        truth: COCO json.
-
-    Returns:
-        As :func:`common.test`.
-    """
+    """Evaluate each frame's COCO results on another drive's frame: what is left needs no listening."""
     ids = sorted(image['id'] for image in load(truth)['images'])
     found = read_detections(detections, 0)
     others = ids[len(ids) // 2 :] + ids[: len(ids) // 2]

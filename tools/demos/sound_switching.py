@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from common import ROOT
+from common_report import spread
 from mmengine.config import Config
 from mmengine.fileio import list_from_file, load
 
@@ -17,10 +18,7 @@ from mmav.evaluation import ciou
 
 
 def switched_pairs(data: Path) -> list[dict]:
-    """Test clips with a silent thing, and for each a sound that the silent thing would make.
-
-    Args:
-        data: Root of simulated clips with ``distracted.txt``.
+    """Test clips with a silent thing, ``distracted.txt``, each with a sound that that would make.
 
     Returns:
         By clip: ``file``, ``kind`` and ``boxes`` (n, 4; relative) of what sounds, ``silent_kind`` and
@@ -59,13 +57,7 @@ def switch_sounds(
 ) -> dict[str, float]:
     """Localize the own sound and that of the silent thing in the same images.
 
-    Args:
-        config: Path below ``configs/``.
-        checkpoint: File to load.
-        options: Overrides, as in ``--cfg-options``.
-        data: Root of simulated clips with ``distracted.txt``.
-        maps: npz file to write: ``own`` and ``switched``, (clips, H, W) float32 maps of the clips shown.
-        shown: Number of these, evenly spread.
+    ``maps`` is an npz file to write: ``own`` and ``switched``, (shown, H, W) float32, of clips evenly spread.
 
     Returns:
         Percent of the clips with a cIoU of at least 0.5: ``switch/own``, own sound against what sounds;
@@ -97,8 +89,3 @@ def switch_sounds(
         'switch/clips': len(pairs),
         **{f'switch/{name}': 100 * float(np.mean(values)) for name, values in good.items()},
     }
-
-
-def spread(length: int, count: int) -> np.ndarray:
-    """``count`` places evenly spread over ``length``, or fewer."""
-    return np.unique(np.linspace(0, length - 1, count).round().astype(int))

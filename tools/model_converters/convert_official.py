@@ -15,7 +15,6 @@ labels here; without it all are kept, and the config needs ``model.bbox_head.num
 number. The other networks have no such option.
 """
 
-import argparse
 import io
 from pathlib import Path
 
@@ -25,15 +24,14 @@ import mmav
 from mmav.engine import AtomicLocalBackend
 from mmav.utils import convert_official_state_dict
 from mmav.utils.checkpoint import read_checkpoint
+from mmav.utils.command_line import ToolParser
 from mmav.utils.convert_official import CONVERTERS
 from mmav.utils.errors import one_line_errors
 
 
 def main() -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument(
         'name', metavar='NAME', choices=sorted(CONVERTERS), help=', '.join(sorted(CONVERTERS))
     )

@@ -10,7 +10,6 @@ What is left of an ``AudioVisualFasterRCNN`` is the audio path, for mmdet's own 
 writes ``audio.pth`` and, with ``--config``, ``audio.py``, the config that loads it.
 """
 
-import argparse
 import io
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import mmav
 from mmav.engine import AtomicLocalBackend
 from mmav.models.detectors import VISUAL_PREFIXES
 from mmav.utils.checkpoint import read_checkpoint, select_state_dict
+from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import one_line_errors
 
 STUDENT = 'student.'
@@ -35,18 +35,10 @@ TRAINING_KEYS = (
 
 
 def strip_visual(checkpoint: dict, source: str = 'checkpoint') -> dict:
-    """Keep the audio path or the student of a checkpoint.
+    """The audio path of an ``AudioVisualFasterRCNN``, or the student of a ``MultiTeacherDistiller``.
 
-    Args:
-        checkpoint: Checkpoint of an ``AudioVisualFasterRCNN`` or a ``MultiTeacherDistiller``; not changed.
-        source: What error messages call it.
-
-    Returns:
-        ``state_dict`` with what is deployed, and ``meta`` without the config, which describes the
-        whole model. Optimizer and schedules are left out.
-
-    Raises:
-        ValueError: If there is nothing to take out of it, or no audio path.
+    Its ``state_dict``, and ``meta`` without the config, which describes the whole model. Optimizer and
+    schedules are left out. ValueError if there is nothing to take out of it, or no audio path.
     """
     state_dict = select_state_dict(checkpoint, source=source)
     if any(name.startswith(STUDENT) for name in state_dict):
@@ -65,16 +57,9 @@ def strip_visual(checkpoint: dict, source: str = 'checkpoint') -> dict:
 
 
 def deployed_config(cfg: Config) -> Config:
-    """Config of the deployed detector, for testing and inference.
+    """Config of the deployed detector, for testing and inference: no training settings.
 
-    Args:
-        cfg: Config of an ``AudioVisualFasterRCNN`` or a ``MultiTeacherDistiller``; not changed.
-
-    Returns:
-        The same with mmdet's ``FasterRCNN`` on sound, or the student, and without training settings.
-
-    Raises:
-        ValueError: If the config's model is another one.
+    mmdet's ``FasterRCNN`` on sound, or the student; ValueError if the config's model is another one.
     """
     deployed = cfg.to_dict()
     for key in TRAINING_KEYS:
@@ -109,9 +94,7 @@ def deployed_config(cfg: Config) -> Config:
 
 def main() -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('src', help='checkpoint of an AVD detector or a distiller')
     parser.add_argument('dst', type=Path, help='checkpoint to write, .pth')
     parser.add_argument('--config', help='config that SRC was trained with; that of DST is written beside it')

@@ -89,15 +89,9 @@ def deform_conv_forward(
 ) -> None:
     """Deformable convolution (Dai et al., ICCV 2017, equation 2), by torchvision.
 
-    Args:
-        input: (B, C, H, W).
-        weight: (O, C / groups, k, l).
-        offset: Rows and columns added to each sampling point, (B, 2 D k l, h, w).
-        output: Filled; (B, O, h, w).
-        columns: Memory of the compiled operator; not needed here.
-        ones: Memory of the compiled operator; not needed here.
-        **sizes: Stride ``dH``, ``dW``, padding ``padH``, ``padW``, dilation ``dilationH``, ``dilationW``;
-            kernel and groups are read off the shapes.
+    Of (B, C, H, W), weights (O, C / groups, k, l) and rows and columns added to each sampling point,
+    (B, 2 D k l, h, w); fills the output (B, O, h, w). ``columns`` and ``ones`` are memory that only the
+    compiled operator needs, and kernel and groups are read off the shapes.
     """
     output.copy_(deform_conv2d(input, offset, weight, **_geometry(**sizes)))
 
@@ -145,43 +139,22 @@ def modulated_deform_conv_forward(
     mask: Tensor,
     output: Tensor,
     columns: Tensor,
-    kernel_h: int,
-    kernel_w: int,
-    stride_h: int,
-    stride_w: int,
-    pad_h: int,
-    pad_w: int,
-    dilation_h: int,
-    dilation_w: int,
-    group: int,
-    deformable_group: int,
     with_bias: bool,
+    **sizes: int,
 ) -> None:
     """Deformable convolution with weights of the sampling points (Zhu et al., CVPR 2019), by torchvision.
 
-    Args:
-        input: (B, C, H, W).
-        weight: (O, C / groups, k, l).
-        bias: (O,), or empty.
-        ones: Memory of the compiled operator; not needed here.
-        offset: (B, 2 D k l, h, w).
-        mask: Weights of the sampling points, (B, D k l, h, w).
-        output: Filled; (B, O, h, w).
-        columns: Memory of the compiled operator; not needed here.
-        kernel_h: k.
-        kernel_w: l.
-        stride_h: Stride of the rows.
-        stride_w: Stride of the columns.
-        pad_h: Padding of the rows.
-        pad_w: Padding of the columns.
-        dilation_h: Dilation of the rows.
-        dilation_w: Dilation of the columns.
-        group: Groups of the convolution.
-        deformable_group: D.
-        with_bias: Whether there is a bias.
+    As :func:`deform_conv_forward`, with a bias (O,), or an empty one, the weights ``mask`` (B, D k l, h, w),
+    and stride, padding and dilation named ``stride_h``, ``pad_w``, ...
     """
-    geometry = _geometry(stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w)
+    geometry = _modulated_geometry(**sizes)
     output.copy_(deform_conv2d(input, offset, weight, bias if with_bias else None, mask=mask, **geometry))
+
+
+def _modulated_geometry(
+    stride_h: int, stride_w: int, pad_h: int, pad_w: int, dilation_h: int, dilation_w: int, **_: object
+) -> dict:
+    return _geometry(stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w)
 
 
 def modulated_deform_conv_backward(
@@ -198,23 +171,13 @@ def modulated_deform_conv_backward(
     grad_offset: Tensor,
     grad_mask: Tensor,
     grad_output: Tensor,
-    kernel_h: int,
-    kernel_w: int,
-    stride_h: int,
-    stride_w: int,
-    pad_h: int,
-    pad_w: int,
-    dilation_h: int,
-    dilation_w: int,
-    group: int,
-    deformable_group: int,
     with_bias: bool,
+    **sizes: int,
 ) -> None:
     """Gradients of :func:`modulated_deform_conv_forward`, written into the ``grad_*`` of the inputs."""
-    geometry = _geometry(stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w)
 
     def convolve(input: Tensor, weight: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
-        return deform_conv2d(input, offset, weight, mask=mask, **geometry)
+        return deform_conv2d(input, offset, weight, mask=mask, **_modulated_geometry(**sizes))
 
     gradients = _gradients(convolve, (input, weight, offset, mask), grad_output)
     for target, gradient in zip((grad_input, grad_weight, grad_offset, grad_mask), gradients):

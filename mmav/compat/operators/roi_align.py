@@ -133,18 +133,8 @@ def roi_align_backward(
 ) -> None:
     """Gradient of :func:`roi_align_forward` with respect to the feature maps.
 
-    Args:
-        grad_output: Gradient of the output, of shape (N, C, h, w).
-        rois: See :func:`roi_align_forward`.
-        argmax_y: What the forward pass filled.
-        argmax_x: What the forward pass filled.
-        grad_input: Filled; of shape (B, C, H, W).
-        aligned_height: See :func:`roi_align_forward`.
-        aligned_width: See there.
-        spatial_scale: See there.
-        sampling_ratio: See there.
-        pool_mode: See there.
-        aligned: See there.
+    ``grad_input`` (B, C, H, W) is filled by the gradient of the output (N, C, h, w) and what the forward pass
+    filled; the other arguments are those of the forward pass.
     """
     precise = torch.promote_types(grad_output.dtype, torch.float32)
     grad, boxes = grad_output.to(precise), rois.to(precise)

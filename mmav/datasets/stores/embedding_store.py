@@ -16,28 +16,13 @@ from .shard_store import ShardStore
 
 
 class EmbeddingStore(ShardStore):
-    """A finished store of embeddings on a local disk; a clip's name is its file stem.
-
-    Args:
-        path (str): Its folder.
-
-    Raises:
-        SampleError: If it is missing, unfinished, of another kind or version, or a file of it is missing or
-            truncated.
-    """
+    """A finished store of embeddings; a clip's name is its file stem. See :class:`ShardStore`."""
 
     KIND = 'store of teacher embeddings'
     TOOL = 'tools/extract_teacher_embeddings.py'
 
     def read(self, clip: str, name: str) -> np.ndarray:
-        """A teacher's embedding of a clip.
-
-        Args:
-            clip: File stem.
-            name: 'audio' or 'visual'.
-
-        Returns:
-            (C,) or (C, h, w), float32.
+        """The embedding of a clip (file stem) by the teacher 'audio' or 'visual', (C,) or (C, h, w), float32.
 
         Raises:
             SampleError: If the clip is not there, or could not be read when the store was made.

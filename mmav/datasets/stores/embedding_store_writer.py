@@ -46,7 +46,6 @@ class EmbeddingWriter:
             ``LoadTeacherEmbeddings`` finds them. Defaults to 'raise'.
 
     Raises:
-        ValueError: For bad arguments.
         SampleError: If a clip comes twice.
     """
 
@@ -109,11 +108,7 @@ class EmbeddingWriter:
         return range(number * self.shard_size, min((number + 1) * self.shard_size, len(self.names)))
 
     def write(self, numbers: Sequence[int], progress: tqdm) -> None:
-        """Embed and write shards.
-
-        Args:
-            numbers: Which.
-            progress: Told of every clip.
+        """Embed and write shards of some numbers.
 
         Raises:
             SampleError: If a clip cannot be read and ``on_error`` is 'raise'.
@@ -125,11 +120,7 @@ class EmbeddingWriter:
             write_shard(shard_folder(self.path, number), names, islice(samples, len(names)), self.on_error)
 
     def finish(self) -> EmbeddingStore:
-        """Write the index.
-
-        Raises:
-            RuntimeError: If shards are missing.
-        """
+        """Write the index; RuntimeError if shards are missing."""
         missing = self.unfinished()
         if missing:
             raise RuntimeError(

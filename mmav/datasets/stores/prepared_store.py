@@ -15,15 +15,7 @@ from .shard_store import ShardStore
 
 
 class PreparedStore(ShardStore):
-    """A finished store of prepared frames on a local disk; a frame's name is ``<drive>/<id>``.
-
-    Args:
-        path (str): Its folder.
-
-    Raises:
-        SampleError: If it is missing, unfinished, of another kind or version, or a file of it is missing or
-            truncated.
-    """
+    """A finished store of prepared frames, named ``<drive>/<id>``. See :class:`ShardStore`."""
 
     KIND = 'prepared store'
     TOOL = 'tools/dataset_converters/prepare_mavd.py'
@@ -40,13 +32,7 @@ class PreparedStore(ShardStore):
 
 
 class PreparedFrame:
-    """One frame of a prepared store, as loading transforms see it.
-
-    Args:
-        store: The store.
-        shard: Number of the shard.
-        row: Row in it.
-    """
+    """One frame of a prepared store, a row of a shard, as loading transforms see it."""
 
     def __init__(self, store: PreparedStore, shard: int, row: int) -> None:
         self._store = store
@@ -82,9 +68,5 @@ class PreparedFrame:
         return self._store.settings.get('acoustic_image')
 
     def read(self, name: str) -> np.ndarray:
-        """Copy of the frame's 'audio' or of a modality.
-
-        Raises:
-            KeyError: If the store does not hold it.
-        """
+        """Copy of the frame's 'audio' or of a modality; KeyError if the store does not hold it."""
         return np.array(self._store.array(self._shard, name)[self._row])

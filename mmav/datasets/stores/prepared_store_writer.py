@@ -35,10 +35,9 @@ class StoreWriter:
         sources: Arguments of :class:`MAVDDataset`, without pipeline, whose frames it holds.
         resize: Arguments of :class:`ResizeModalities`.
         modalities: Visual modalities.
-        audio: 'int16': waveforms as 16-bit files hold them; 'float32': waveforms of other files;
-            'log_mel': spectrograms computed from waveforms, as float16 decibel; 'acoustic_image': acoustic
-            images computed from waveforms, as float16; 'spectrogram': those that the files hold, as float16;
-            'none'.
+        audio: 'int16': waveforms as 16-bit files hold them; 'float32': waveforms of other files; 'log_mel':
+            spectrograms computed from waveforms, as float16 decibel; 'acoustic_image': acoustic images
+            computed from waveforms, as float16; 'spectrogram': those that the files hold, as float16; 'none'.
         load_audio: Arguments of :class:`LoadMultichannelAudio`.
         log_mel: Arguments of :class:`LogMelSpectrogram`, for audio='log_mel'.
         acoustic_image: Arguments of :class:`AcousticImage`, for audio='acoustic_image'.
@@ -48,7 +47,6 @@ class StoreWriter:
             finds them. Defaults to 'raise'.
 
     Raises:
-        ValueError: For bad arguments.
         SampleError: If a frame comes twice.
     """
 
@@ -123,10 +121,7 @@ class StoreWriter:
         return AcousticImage(**options)
 
     def write(self, workers: int = 1) -> None:
-        """Write what is missing, then the index.
-
-        Args:
-            workers: Processes; 1 works in this one. Defaults to 1.
+        """Write what is missing, then the index; one worker is this process.
 
         Raises:
             FileExistsError: If the folder holds a store of other settings or frames.
@@ -146,17 +141,7 @@ class StoreWriter:
         return range(number * self.shard_size, min((number + 1) * self.shard_size, len(self.frames)))
 
     def write_shard(self, number: int) -> int:
-        """Read and write the frames of one shard.
-
-        Args:
-            number: Which.
-
-        Returns:
-            The same number.
-
-        Raises:
-            SampleError: If a frame cannot be read and ``on_error`` is 'raise'.
-        """
+        """Read and write the frames of a shard; return its number. Errors as of :meth:`write`."""
         rows = self._rows(number)
         samples = (self._sample_or_error(row) for row in rows)
         names = [self.names[row] for row in rows]

@@ -44,12 +44,7 @@ def _digest(file: BinaryIO) -> str:
 
 
 def is_whole(folder: Path, files: dict[str, dict]) -> bool:
-    """Whether files have the sizes that they were written with.
-
-    Args:
-        folder: A shard.
-        files: By name ``bytes`` and ``sha256``.
-    """
+    """Whether files of a shard have the sizes they were written with: by name ``bytes`` and ``sha256``."""
     return all(
         (folder / name).is_file() and (folder / name).stat().st_size == entry['bytes']
         for name, entry in files.items()
@@ -57,10 +52,7 @@ def is_whole(folder: Path, files: dict[str, dict]) -> bool:
 
 
 class ShardStore:
-    """A finished store on a local disk; what it holds is the subclass's.
-
-    Args:
-        path: Its folder.
+    """A finished store in a folder on a local disk; what it holds is the subclass's.
 
     Raises:
         SampleError: If it is missing, unfinished, of another kind or version, or a file of it is missing or
@@ -112,21 +104,13 @@ class ShardStore:
         return sorted({path.stem for path in self._files})
 
     def verify(self) -> None:
-        """Compare every file with its checksum.
-
-        Raises:
-            SampleError: Naming the first file that differs.
-        """
+        """Compare every file with its checksum; SampleError, naming the first that differs."""
         for file, checksum in self._files.items():
             if file_checksum(file) != checksum:
                 raise SampleError(str(file), 'its checksum differs from the index: the store is damaged')
 
     def row(self, frame: str) -> tuple[int, int]:
-        """Shard and row of a sample.
-
-        Raises:
-            SampleError: If the store does not hold it, or it could not be read when the store was made.
-        """
+        """Shard and row of a sample; SampleError if the store lacks it, or it could not be read then."""
         if frame in self.failures:
             raise SampleError(
                 frame, f'could not be read when {self.path} was prepared: {self.failures[frame]}'
@@ -138,11 +122,7 @@ class ShardStore:
         return self._rows[frame]
 
     def array(self, shard: int, name: str) -> np.ndarray:
-        """Memory-mapped array of a shard.
-
-        Raises:
-            KeyError: If the store does not hold it.
-        """
+        """Memory-mapped array of a shard; KeyError if the store does not hold it."""
         key = (shard, name)
         if key in self._open_files:
             self._open_files.move_to_end(key)

@@ -21,15 +21,9 @@ _SHARD_FILE = 'shard.json'
 
 
 def record_settings(path: Path, settings: Mapping, kind: str) -> None:
-    """Note the settings in a folder, or see that the ones in place are the same; remove what a kill left.
+    """Note all that a store's bytes depend on in its folder, or see that the settings in place are the same.
 
-    Args:
-        path: Folder of the store.
-        settings: All that its bytes depend on, as json can hold it.
-        kind: What messages call it.
-
-    Raises:
-        FileExistsError: If the folder holds something else.
+    What a kill left is removed. FileExistsError if the folder holds something else than this ``kind``.
     """
     record_parameters(path / _SETTINGS_FILE, json.dumps(settings, indent=1), f'is a {kind} of other settings')
 
@@ -40,15 +34,7 @@ def shard_folder(path: Path, number: int) -> Path:
 
 
 def unfinished_shards(path: Path, count: int) -> list[int]:
-    """Shards that are still to be written.
-
-    Args:
-        path: Folder of the store.
-        count: How many shards it is to have.
-
-    Returns:
-        Their numbers. A shard with a file that is missing or truncated is one of them.
-    """
+    """Numbers of the shards, of ``count``, that are to be written, or have a file missing or truncated."""
     numbers = []
     for number in range(count):
         folder = shard_folder(path, number)
@@ -160,13 +146,7 @@ class _RowWriter(AbstractContextManager):
 
 
 def write_index(path: Path, settings: Mapping, count: int) -> None:
-    """Finish a store.
-
-    Args:
-        path: Its folder.
-        settings: As in :func:`record_settings`.
-        count: Number of shards, all written.
-    """
+    """Finish a store of ``count`` shards, all written, with the settings of :func:`record_settings`."""
     shards, failures = [], {}
     for number in range(count):
         shard = json.loads((shard_folder(path, number) / _SHARD_FILE).read_text())

@@ -45,6 +45,3 @@ class CountInstances(BaseTransform):
     def _counts(self, instance: dict) -> bool:
         of_class = self.labels is None or instance['bbox_label'] in self.labels
         return of_class and is_label(instance, self.score_thr)
-
-    def __repr__(self) -> str:
-        return f'CountInstances(max_count={self.max_count}, score_thr={self.score_thr}, labels={self.labels})'

@@ -14,15 +14,7 @@ from mmav.utils.precision import as_float
 
 
 def middle_of(wave: np.ndarray, length: int) -> np.ndarray:
-    """Middle of a sound along its last axis, or all of it where it is shorter.
-
-    Args:
-        wave: (..., L).
-        length: Samples to keep.
-
-    Returns:
-        (..., min(L, length)), a view.
-    """
+    """Middle (..., length) of a sound (..., L), a view, or all of it where it is shorter."""
     start = max((wave.shape[-1] - length) // 2, 0)
     return wave[..., start : start + length]
 
@@ -94,9 +86,3 @@ class LoadAudioSegment(BaseTransform):
             raise SampleError(path, 'the file holds no sound')
         # Repeats a short sound, and cuts the sample too many that resampling may leave.
         return np.resize(wave, self.num_samples).astype(np.float32, copy=False)
-
-    def __repr__(self) -> str:
-        return (
-            f'LoadAudioSegment(sample_rate={self.sample_rate}, duration={self.duration}, key={self.key!r}, '
-            f'from_video={self.from_video})'
-        )

@@ -31,6 +31,3 @@ class LoadClipFrame(BaseTransform):
         results['img'] = read_image(results['img_path'], self.backend_args, cv2.IMREAD_COLOR)
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         return results
-
-    def __repr__(self) -> str:
-        return f'LoadClipFrame(backend_args={self.backend_args})'

@@ -153,18 +153,7 @@ class LoadMultichannelAudio(BaseTransform):
 
 
 def sound_of_microphones(results: dict, user: str) -> str:
-    """Key of a sample's waveform or spectrogram.
-
-    Args:
-        results: The sample.
-        user: The transform that needs it, for the message.
-
-    Returns:
-        'audio' or 'spectrogram'.
-
-    Raises:
-        KeyError: The sample holds neither.
-    """
+    """Key of a sample's sound, 'audio' or 'spectrogram'; KeyError, naming the transform ``user``, without."""
     for key in ('audio', 'spectrogram'):
         if key in results:
             return key
@@ -175,15 +164,7 @@ def sound_of_microphones(results: dict, user: str) -> str:
 
 
 def check_waveform(results: dict, user: str) -> None:
-    """See that a sample holds a waveform.
-
-    Args:
-        results: The sample.
-        user: The transform that needs it, for the message.
-
-    Raises:
-        KeyError: The sample holds none.
-    """
+    """See that a sample holds a waveform; KeyError, naming the transform ``user`` that needs it, without."""
     if 'audio' in results:
         return
     held = next((key for key in ('acoustic_image', 'spectrogram') if key in results), None)

@@ -22,20 +22,12 @@ def sample_map(
     ori_shape: tuple[int, int],
     img_shape: tuple[int, int],
 ) -> np.ndarray:
-    """Look at a map of the whole image through a crop of it.
+    """Look at a map (C, h, w) float32 of the whole image (H, W) through a crop of it.
 
     The augmented image is cut into h x w cells; each takes the value at its center, bilinearly between the
-    centers of the map's cells. Nothing lies beyond the outermost centers: there the nearest value counts.
-
-    Args:
-        values: (C, h, w), float32.
-        homography: (3, 3), from pixels of the whole image to those of the augmented one;
-            pixel coordinates count from the image's corner.
-        ori_shape: (H, W) of the whole image.
-        img_shape: (H, W) of the augmented image.
-
-    Returns:
-        (C, h, w), float32; the values themselves if the image was only resized.
+    centers of the map's cells. Nothing lies beyond the outermost centers: there the nearest value counts. The
+    values themselves come back if the image was only resized. The homography (3, 3) leads from pixels of the
+    whole image to those of the augmented one, counted from the image's corner.
     """
     # from -1..1 of the augmented image to -1..1 of the whole one, as grid_sample counts
     matrix = np.linalg.inv(np.asarray(homography, np.float64))
@@ -114,6 +106,3 @@ class LoadTeacherEmbeddings(BaseTransform):
                 "'homography_matrix' is missing: resize, crop and mirror with mmdet's transforms, before it"
             )
         return values
-
-    def __repr__(self) -> str:
-        return f'LoadTeacherEmbeddings(store={self.store!r}, names={self.names})'

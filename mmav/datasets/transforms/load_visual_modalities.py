@@ -17,18 +17,8 @@ def read_image(path: str, backend_args: dict | None = None, flags: int = cv2.IMR
     """Decode an image file, by default as it is: (H, W) or (H, W, C), BGR, 8 or 16 bit.
 
     OpenCV fills the missing part of a truncated file with grey and says nothing, so the end marks of
-    jpg and png files are looked for.
-
-    Args:
-        path: The file.
-        backend_args: Of mmengine's file backends.
-        flags: Of cv2.imdecode; ``cv2.IMREAD_COLOR`` gives (H, W, 3) of 8 bits, turned as the file asks.
-
-    Returns:
-        The image.
-
-    Raises:
-        SampleError: If the file is missing, empty, truncated or no image.
+    jpg and png files are looked for. ``flags`` are of cv2.imdecode; ``cv2.IMREAD_COLOR`` gives (H, W, 3) of 8
+    bits, turned as the file asks. SampleError if the file is missing, empty, truncated or no image.
     """
     data = read_bytes(path, backend_args)
     # Cameras may append data of their own after the end mark; a mark further off is another image's.

@@ -17,9 +17,8 @@ class PackAudioVisualInputs(PackDetInputs):
     """mmdet's ``PackDetInputs`` for samples of several modalities.
 
     Returns ``dict(inputs, data_samples)``: ``inputs`` is a dict with what the sample holds of ``audio`` (C,
-    L), ``spectrogram`` (C, M, T), ``acoustic_image`` (C, rows, columns) and the images ``rgb``,
-    ``thermal``, ``depth`` (channels, H, W) uint8; ``data_samples`` is a ``DetDataSample`` with ground truth
-    and metainfo.
+    L), ``spectrogram`` (C, M, T), ``acoustic_image`` (C, rows, columns) and the images ``rgb``, ``thermal``,
+    ``depth`` (channels, H, W) uint8; ``data_samples`` is a ``DetDataSample`` with ground truth and metainfo.
 
     Args:
         meta_keys: Keys that go to the metainfo, where the sample has them.
@@ -62,12 +61,6 @@ class PackAudioVisualInputs(PackDetInputs):
 
 def pack_inputs(results: dict) -> dict[str, torch.Tensor]:
     """Tensors of what a sample holds, by modality; see :class:`PackAudioVisualInputs`.
-
-    Args:
-        results: The sample.
-
-    Returns:
-        ``audio``, ``spectrogram`` or ``acoustic_image``, and images.
 
     Raises:
         KeyError: If the sample holds neither sound nor images.

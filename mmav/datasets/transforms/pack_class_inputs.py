@@ -42,6 +42,3 @@ class PackClassInputs(BaseTransform):
             raise KeyError('the sample has no gt_label: put CountInstances before PackClassInputs')
         sample = self._sample_type(metainfo={key: results[key] for key in self.meta_keys if key in results})
         return dict(inputs=pack_inputs(results), data_samples=sample.set_gt_label(results['gt_label']))
-
-    def __repr__(self) -> str:
-        return f'PackClassInputs(meta_keys={self.meta_keys})'

@@ -29,8 +29,7 @@ class PackLocalizationInputs(BaseTransform):
     Args:
         meta_keys: Keys that go to the metainfo, where the sample has them. ``gt_boxes`` there
             are those of the whole image, relative (0..1).
-        input_keys: Arrays that go to the inputs beside the image, where the sample has
-            them.
+        input_keys: Arrays that go to the inputs beside the image, where the sample has them.
 
     Raises:
         KeyError: In use, if the sample holds no image.
@@ -80,19 +79,12 @@ class PackLocalizationInputs(BaseTransform):
             sample.gt_map = torch.from_numpy(localization_map(boxes, size, consensus))
         return dict(inputs=inputs, data_samples=sample)
 
-    def __repr__(self) -> str:
-        return f'PackLocalizationInputs(meta_keys={self.meta_keys}, input_keys={self.input_keys})'
-
 
 def boxes_in_view(results: dict) -> np.ndarray:
-    """Boxes of the whole image as they lie in the packed one.
+    """Boxes (n, 4) of the whole image, ``gt_boxes``, relative to the packed one, out of which they may stick.
 
-    Args:
-        results: With ``gt_boxes`` (n, 4), relative to the whole image of ``ori_shape``, and ``img``;
-            ``homography_matrix`` (3, 3) from the former's pixels to the latter's, where anything was done.
-
-    Returns:
-        (n, 4) x1 y1 x2 y2, relative to the packed image; may stick out of it.
+    ``homography_matrix`` (3, 3) leads from pixels of ``ori_shape`` to those of ``img``, where anything was
+    done.
     """
     boxes = np.asarray(results['gt_boxes'], np.float64)
     matrix = results.get('homography_matrix')

@@ -59,9 +59,6 @@ class PackSegmentInputs(BaseTransform):
                 setattr(sample, key, _tensor(results, key).float())
         return dict(inputs={key: _tensor(results, key) for key in self.keys}, data_samples=sample)
 
-    def __repr__(self) -> str:
-        return f'PackSegmentInputs(keys={self.keys}, gt_keys={self.gt_keys}, meta_keys={self.meta_keys})'
-
 
 def _tensor(results: dict, key: str) -> Tensor:
     value = results[key]

@@ -23,9 +23,6 @@ class RandomGain(BaseTransform):
         gain_db: Range of the common gain in decibel. Defaults to (-6, 6).
         mismatch_db: Standard deviation of each microphone's own gain in decibel. Defaults to 0.
         prob: Probability of a change. Defaults to 1.
-
-    Raises:
-        ValueError: If an argument is out of range.
     """
 
     def __init__(

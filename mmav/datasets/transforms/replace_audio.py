@@ -90,7 +90,3 @@ class ReplaceAudio(BaseTransform):
             results[key],
             f'none of {len(sounds)} sounds is of another clip and category than {category!r}',
         )
-
-    def __repr__(self) -> str:
-        sounds = '' if self.sounds is None else f', {len(self.sounds)} sounds'
-        return f'ReplaceAudio(kind={self.kind!r}, level={self.level}, seed={self.seed}{sounds})'

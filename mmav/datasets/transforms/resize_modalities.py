@@ -31,9 +31,8 @@ class ResizeModalities(BaseTransform):
         scale: (width, height) in pixels.
         mode: 'stretch' or 'letterbox'. Defaults to 'stretch'.
         interpolation: 'bilinear', 'nearest' or 'area'. Defaults to 'bilinear'.
-        pad_value: Fills the rest of a letterboxed image. A dict has values by modality, one
-            number or one per channel (in the file's order); modalities that it lacks are filled with 0.
-            Defaults to 0.
+        pad_value: Fills the rest of a letterboxed image. A dict has values by modality, one number or one per
+            channel (in the file's order); modalities that it lacks are filled with 0. Defaults to 0.
 
     Raises:
         ValueError: If an argument is unknown or, in use, a prepared store was made with others, or

@@ -14,17 +14,10 @@ from mmav.models.layers.spec_augment import mask_spectrogram
 
 @TRANSFORMS.register_module()
 class SpecAugment(BaseTransform):
-    """:func:`mask_spectrogram` for samples that hold spectrograms.
+    """:func:`mask_spectrogram`, whose arguments these are, for samples that hold spectrograms.
 
     Where samples hold waveforms, the same masking is ``AudioVisualDataPreprocessor(spec_augment=dict(...))``.
-
-    Required and modified key: ``spectrogram`` (C, M, T).
-
-    Args:
-        **kwargs: Of :func:`mask_spectrogram`.
-
-    Raises:
-        KeyError: In use, if the sample holds no spectrogram.
+    Required and modified key: ``spectrogram`` (C, M, T); KeyError without it.
     """
 
     def __init__(self, **kwargs: Any) -> None:

@@ -61,11 +61,7 @@ class AtomicCheckpointHook(CheckpointHook):
     file_backend: Any
 
     def before_train(self, runner: Runner) -> None:
-        """Choose the atomic backend for local folders, and clean up after a killed run.
-
-        Args:
-            runner: The runner.
-        """
+        """Choose the atomic backend for local folders, and clean up after a killed run."""
         out_dir = self.out_dir or runner.work_dir
         if self.backend_args is None and self.file_client_args is None:
             if type(get_file_backend(out_dir)).__name__ == 'LocalBackend':
@@ -92,12 +88,7 @@ class AtomicCheckpointHook(CheckpointHook):
             self._remove([self._path_of(step) for step in steps[: -self.max_keep_ckpts]])
 
     def after_val_epoch(self, runner: Runner, metrics: dict) -> None:
-        """Save the best checkpoint, in training only.
-
-        Args:
-            runner: The runner.
-            metrics: Metrics of the validation.
-        """
+        """Save the best checkpoint, in training only."""
         if hasattr(self, 'file_backend'):  # set by before_train
             super().after_val_epoch(runner, metrics)
 

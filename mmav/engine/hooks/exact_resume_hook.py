@@ -28,20 +28,13 @@ class ExactResumeHook(Hook):
     _VALIDATED_AT = 'validated_at_iter'
 
     def before_train(self, runner: Runner) -> None:
-        """Note whether this run is resumed.
-
-        Args:
-            runner: The runner.
-        """
+        """Note whether this run is resumed."""
         self._check_validation = runner.iter > 0
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Make up for a validation that the resumed checkpoint did not see.
 
         Runs after all hooks' ``before_train``, which prepare the saving of the best checkpoint.
-
-        Args:
-            runner: The runner.
         """
         self._make_up_for_validation(runner)
 
@@ -66,22 +59,11 @@ class ExactResumeHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | tuple | list | None = None
     ) -> None:
-        """Seed the generators of this process.
-
-        Args:
-            runner: The runner.
-            batch_idx: Unused.
-            data_batch: Unused.
-        """
+        """Seed the generators of this process."""
         seed_generators(runner.seed, 0, get_rank(), runner.iter)
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
-        """Note the validation, for checkpoints saved after it.
-
-        Args:
-            runner: The runner.
-            metrics: Unused.
-        """
+        """Note the validation, for checkpoints saved after it."""
         runner.message_hub.update_info(self._VALIDATED_AT, runner.iter)
 
 
@@ -100,11 +82,7 @@ def validation_due(runner: Runner) -> bool:
 
 
 def seed_generators(*key: int) -> None:
-    """Seed the global generators of Python, NumPy and PyTorch (all devices) from integers.
-
-    Args:
-        *key: Non-negative integers; each combination gives generators of its own.
-    """
+    """Seed the global generators of Python, NumPy and PyTorch (all devices) from non-negative integers."""
     words = np.random.SeedSequence([value % 2**32 for value in key]).generate_state(4)
     random.seed(int(words[0]))
     np.random.seed(words[1])

@@ -37,36 +37,19 @@ class RigCheckHook(Hook):
         self._trained_with: Rig | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Note the rig of the training.
-
-        Args:
-            runner: The runner.
-            checkpoint: What was loaded.
-        """
+        """Note the rig of the training."""
         self._trained_with = rig_of_metainfo(checkpoint.get('meta', {}).get('dataset_meta'))
 
     def before_train(self, runner: Runner) -> None:
-        """Compare the training data's rig with the model's.
-
-        Args:
-            runner: The runner.
-        """
+        """Compare the training data's rig with the model's."""
         self._compare(runner, runner.train_dataloader)
 
     def before_val(self, runner: Runner) -> None:
-        """Compare the validation data's rig with the model's.
-
-        Args:
-            runner: The runner.
-        """
+        """Compare the validation data's rig with the model's."""
         self._compare(runner, runner.val_dataloader)
 
     def before_test(self, runner: Runner) -> None:
-        """Compare the test data's rig with the model's and with that of the training.
-
-        Args:
-            runner: The runner.
-        """
+        """Compare the test data's rig with the model's and with that of the training."""
         self._compare(runner, runner.test_dataloader, self._trained_with)
 
     def _compare(self, runner: Runner, loader: DataLoader, trained_with: Rig | None = None) -> None:

@@ -74,22 +74,13 @@ class CountedSampler(Sampler):
         return len(self.sampler)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, as in ``DefaultSampler``.
-
-        Args:
-            epoch: Number of the epoch, from 0.
-        """
+        """Choose the epoch, from 0, as in ``DefaultSampler``."""
         self._epoch = epoch
         if hasattr(self.sampler, 'set_epoch'):
             self.sampler.set_epoch(epoch)
 
     def skip(self, num_samples: int) -> None:
-        """Start the next iteration later, without loading what is skipped.
-
-        Args:
-            num_samples: Number of indices of this process to skip, from the start of the epoch or
-                stream.
-        """
+        """Start the next iteration later, without loading the first indices of the epoch or stream."""
         self._skip = num_samples
 
 
@@ -136,15 +127,7 @@ class CountedDataset:
 
 
 def count_samples(dataloader: dict, seed: int) -> dict:
-    """Make a training loader's config number its samples.
-
-    Args:
-        dataloader: Config of the loader; left as it is.
-        seed: Seed of the run.
-
-    Returns:
-        A config whose sampler and dataset are wrapped.
-    """
+    """A training loader's config whose sampler and dataset are wrapped to number its samples."""
     dataloader = copy.deepcopy(dataloader)
     dataloader['dataset'] = dict(type=CountedDataset, dataset=dataloader['dataset'], seed=seed)
     dataloader['sampler'] = dict(type=CountedSampler, sampler=dataloader['sampler'])

@@ -46,24 +46,13 @@ class StrictRunner(Runner):
 
     @classmethod
     def from_cfg(cls, cfg: ConfigType) -> 'StrictRunner':
-        """Build a runner, and log which operators of mmcv it runs on; see ``Runner.from_cfg``.
-
-        Args:
-            cfg: The config.
-
-        Returns:
-            The runner.
-        """
+        """Build a runner, and log which operators of mmcv it runs on; see ``Runner.from_cfg``."""
         runner = super().from_cfg(without_layout(cfg) if isinstance(cfg, Config) else cfg)
         runner.logger.info(describe_operators())
         return runner
 
     def train(self) -> nn.Module:
-        """Train; see ``Runner.train``.
-
-        Returns:
-            The trained model.
-        """
+        """Train; see ``Runner.train``."""
         if self._resume:
             self._adopt_seed()
         try:
@@ -72,36 +61,21 @@ class StrictRunner(Runner):
             self._end_workers()
 
     def val(self) -> dict:
-        """Validate; see ``Runner.val``.
-
-        Returns:
-            Metrics by name.
-        """
+        """Validate; see ``Runner.val``."""
         try:
             return super().val()
         finally:
             self._end_workers()
 
     def test(self) -> dict:
-        """Test; see ``Runner.test``.
-
-        Returns:
-            Metrics by name.
-        """
+        """Test; see ``Runner.test``."""
         try:
             return super().test()
         finally:
             self._end_workers()
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        """Build the training loop around numbered data.
-
-        Args:
-            loop: The loop or its config.
-
-        Returns:
-            The loop.
-        """
+        """Build the training loop around numbered data."""
         if isinstance(loop, dict):
             if isinstance(self._train_dataloader, dict):
                 self._train_dataloader = count_samples(self._train_dataloader, self.seed)
@@ -113,12 +87,7 @@ class StrictRunner(Runner):
         return super().build_train_loop(loop)
 
     def register_hooks(self, default_hooks: dict | None = None, custom_hooks: list | None = None) -> None:
-        """Register the config's hooks, :class:`ExactResumeHook` and :class:`RigCheckHook`.
-
-        Args:
-            default_hooks: See ``Runner``.
-            custom_hooks: See ``Runner``.
-        """
+        """Register the config's hooks, :class:`ExactResumeHook` and :class:`RigCheckHook`."""
         super().register_hooks(default_hooks, custom_hooks)
         self.register_hook(ExactResumeHook())
         if not any(isinstance(hook, RigCheckHook) for hook in self.hooks):
@@ -132,12 +101,6 @@ class StrictRunner(Runner):
         map_location: str | Callable = 'default',
     ) -> None:
         """Resume a training run; see ``Runner.resume``.
-
-        Args:
-            filename: The checkpoint.
-            resume_optimizer: Whether to restore the optimizer. Defaults to True.
-            resume_param_scheduler: Whether to restore the schedulers. Defaults to True.
-            map_location: As in ``torch.load``.
 
         Raises:
             ValueError: The checkpoint lacks the state of a training run, or holds a config as a program; or
@@ -180,17 +143,7 @@ class StrictRunner(Runner):
         strict: bool = True,
         revise_keys: list = [(r'^module\.', '')],  # noqa: B006 (the base class's signature)
     ) -> dict:
-        """Load the model's parameters.
-
-        Args:
-            filename: The checkpoint: a path or URL.
-            map_location: As in ``torch.load``. Defaults to 'cpu'.
-            strict: Whether parameters must fit, but for those that ``load_cfg`` allows. Defaults to
-                True.
-            revise_keys: (pattern, replacement) pairs applied to the parameters' names.
-
-        Returns:
-            The checkpoint.
+        """Load the model's parameters; see ``Runner.load_checkpoint``. What ``load_cfg`` allows need not fit.
 
         Raises:
             RuntimeError: Parameters are missing, unexpected or of another shape; the message lists them.

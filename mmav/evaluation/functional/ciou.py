@@ -31,8 +31,7 @@ def ciou(heatmaps: Maps, gt_maps: Maps, threshold: Literal['median'] | float = '
 
     Args:
         heatmaps: (N, H, W), of any scale.
-        gt_maps: (N, H, W) from 0 to 1: 1 within a box, or the annotators'
-            consensus.
+        gt_maps: (N, H, W) from 0 to 1: 1 within a box, or the annotators' consensus.
         threshold: ``'median'``: the value at rank P // 2 of each map's sorted pixels, so half
             of the pixels or a little more are on (the papers'); or one value from 0 to 1 for all maps.
             Defaults to ``'median'``.
@@ -127,8 +126,7 @@ def summarize_ciou(scores: np.ndarray) -> dict[str, float]:
         scores: (N,) from 0 to 1.
 
     Returns:
-        ``ciou_at_50`` and ``auc``, see :func:`ciou`, and ``mean_ciou``; from 0 to 1, NaN
-        for N = 0.
+        ``ciou_at_50`` and ``auc``, see :func:`ciou`, and ``mean_ciou``; from 0 to 1, NaN for N = 0.
 
     Example:
         >>> summary = summarize_ciou(np.array([0.25, 0.75]))

@@ -40,18 +40,10 @@ def _host() -> 'motmetrics.metrics.MetricsHost':
 
 
 def sequence_counts(frames: Sequence[Frame], iou_thr: float = 0.5, name: str = 'sequence') -> dict:
-    """Compare the tracks of one sequence with the truth; see :func:`tracking_metrics`.
+    """Compare truth (m, 6) and tracks (n, 6) of one sequence, in order of time, for :func:`combine_counts`.
 
-    Args:
-        frames: In order of time: truth (m, 6) and tracks (n, 6).
-        iou_thr: Lowest IoU of a match. Defaults to 0.5.
-        name: What messages call the sequence.
-
-    Returns:
-        ``clear`` and ``hota``, what :func:`combine_counts` needs.
-
-    Raises:
-        ValueError: An array of another shape, or an id that comes twice in a frame.
+    See :func:`tracking_metrics`. ValueError, which begins with ``name``, for an array of another shape, or an
+    id that comes twice in a frame.
     """
     import motmetrics  # with pandas a third of a second
 
@@ -76,14 +68,7 @@ def sequence_counts(frames: Sequence[Frame], iou_thr: float = 0.5, name: str = '
 
 
 def combine_counts(counts: Sequence[dict]) -> dict[str, float]:
-    """Figures over several sequences from their :func:`sequence_counts`.
-
-    Args:
-        counts: One for each sequence.
-
-    Returns:
-        See :func:`tracking_metrics`.
-    """
+    """Figures of :func:`tracking_metrics` over several sequences from their :func:`sequence_counts`."""
     clear = _host().compute_overall(
         [part['clear'] for part in counts], metrics=_METRICS, return_dataframe=False
     )
@@ -108,10 +93,9 @@ def tracking_metrics(sequences: Sequence[Sequence[Frame]], iou_thr: float = 0.5)
         iou_thr: Lowest IoU of a match. Defaults to 0.5.
 
     Returns:
-        ``mota``, ``idf1``, ``hota`` and its parts ``det_a`` and ``ass_a`` in percent, NaN
-        where nothing can be divided by; ``num_switches``, ``num_fragmentations``, ``num_false_positives``,
-        ``num_misses`` (false negatives); ``num_frames``, ``num_objects`` (true boxes), ``num_tracks`` (true
-        tracks).
+        ``mota``, ``idf1``, ``hota`` and its parts ``det_a`` and ``ass_a`` in percent, NaN where nothing can
+        be divided by; ``num_switches``, ``num_fragmentations``, ``num_false_positives``, ``num_misses``
+        (false negatives); ``num_frames``, ``num_objects`` (true boxes), ``num_tracks`` (true tracks).
 
     Raises:
         ValueError: No sequence, an array of another shape, or an id that comes twice in a frame.

@@ -4,6 +4,7 @@ Shapes: T segments, C categories; class C is background.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,10 +35,8 @@ class AVEMetric(BaseMetric):
     - ``ave/class/<category>`` with ``classwise``: of the segments of each class that occurs.
 
     Args:
-        classwise: Whether to report each class; the table in the log has them in any case. Defaults
-            to False.
-        collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
-        prefix: Prefix of the names. Defaults to ``'ave'``.
+        classwise: Whether to report each class; the table in the log has them in any case. Defaults to False.
+        **kwargs: Of ``BaseMetric``.
 
     Raises:
         SampleError: In use, naming the video: predictions or truth are missing or of another shape.
@@ -52,22 +51,12 @@ class AVEMetric(BaseMetric):
 
     default_prefix = 'ave'
 
-    def __init__(
-        self, classwise: bool = False, collect_device: str = 'cpu', prefix: str | None = None
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+    def __init__(self, classwise: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.classwise = classwise
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep the labels of one batch.
-
-        Args:
-            data_batch: Unused.
-            data_samples: See the class.
-
-        Raises:
-            SampleError: See the class.
-        """
+        """Keep the labels of one batch; SampleError as the class says."""
         for sample in data_samples:
             video = f'video {sample.get("video_id")}'
             pred = _array(sample, 'pred_labels', 1, 'the model must be DMIN or alike, in predict mode', video)
@@ -86,13 +75,7 @@ class AVEMetric(BaseMetric):
             self.results.append(result)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Compute all figures and log the table.
-
-        Args:
-            results: Labels of each video.
-
-        Returns:
-            Figures by name, in percent.
+        """Compute all figures, in percent, and log the table.
 
         Raises:
             ValueError: If the videos differ in their number of classes, or the data set has another.

@@ -74,12 +74,7 @@ class CenterDistanceMetric(BaseMetric):
         )
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep the boxes of one batch.
-
-        Args:
-            data_batch: Unused.
-            data_samples: Predictions, with ``pred_instances``, ``img_id`` and ``ori_shape``.
-        """
+        """Keep the boxes of one batch, of samples with ``pred_instances``, ``img_id`` and ``ori_shape``."""
         for data_sample in data_samples:
             pred = data_sample['pred_instances']
             height, width = data_sample['ori_shape'][:2]
@@ -87,14 +82,7 @@ class CenterDistanceMetric(BaseMetric):
             self.results.append((dets, self._ground_truth(data_sample), (width, height)))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Compute the center distances over all frames.
-
-        Args:
-            results: (detections, ground truth, image size) of each frame.
-
-        Returns:
-            ``CDx``, ``CDy``, ``miss_rate`` in percent.
-        """
+        """Compute ``CDx``, ``CDy``, ``miss_rate`` over all frames, in percent."""
         dets, gts, sizes = zip(*results)
         values = center_distance(dets, gts, np.asarray(sizes), self.protocol, self.score_thr)
         return dict(CDx=values['cd_x'], CDy=values['cd_y'], miss_rate=values['miss_rate'])

@@ -4,6 +4,7 @@ Shapes: H and W height and width of a map in pixels.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from mmdet.registry import METRICS
@@ -33,51 +34,36 @@ SWEEP = tuple(round(0.05 * step, 2) for step in range(1, 20))
 class CIoUMetric(BaseMetric):
     """Consensus IoU of localization maps, see :func:`mmav.evaluation.ciou`, with baselines.
 
-    Compares ``pred_map`` with ``gt_map`` (both (H, W), of one size) of the data samples. All figures are in
-    percent:
+    Compares ``pred_map`` with ``gt_map`` (both (H, W), of one size) of the data samples; figures are in
+    percent. ``docs/avc.md`` (What is measured) says what they mean:
 
-    - ``ciou/ciou_at_50`` (the papers' tables call it cIoU: share of clips whose cIoU is at least 0.5),
-      ``ciou/auc`` and ``ciou/mean_ciou`` by the protocol's threshold;
-    - ``ciou/sweep/<threshold>``: the share at each fixed threshold of ``sweep``;
-    - ``ciou/class/<class>/...``: the first three of each class (metainfo ``category``), with ``classwise``;
-    - ``ciou/whole_image/...`` and ``ciou/centred_box/...``: of two regions that are the same for every clip,
-      and so depend on neither image nor sound. A figure that does not stand above them shows nothing;
-    - ``ciou/<negative>/false_positive_rate`` and ``ciou/<negative>/auroc``: where there are clips with a
-      sound that does not belong to the image, of each kind of it, see below.
-
-    **Negatives** are samples whose metainfo ``negative`` names a kind of sound ('silence', 'noise', 'other':
-    :class:`mmav.datasets.NegativeSoundDataset`), and those of which nothing in the image makes the sound:
-    whose metainfo ``offscreen`` is true or whose ``split`` is 'offscreen' (kind 'offscreen'). They have no
-    part in the figures above. A map *is on* if its largest value, before any normalization, reaches the level
-    ``on_level``, or else the greatest level that the share ``on_recall`` of the clips with their own sound
-    reaches. ``false_positive_rate`` is the share of a kind's maps that are on; ``auroc`` needs no level: how
-    often a clip with its own sound has the larger maximum than a negative one (half counted where equal). A
-    model that ignores the sound has ``false_positive_rate`` = ``on_recall`` and ``auroc`` = 50. So have maps
-    that are normalized one by one, such as an object-guided model's: what the sound does to their maximum is
-    lost.
+    - ``ciou/ciou_at_50``, ``ciou/auc`` and ``ciou/mean_ciou`` by the protocol's threshold, of each class as
+      ``ciou/class/<class>/...`` with ``classwise``, and of two regions that are the same for every clip as
+      ``ciou/whole_image/...`` and ``ciou/centred_box/...``;
+    - ``ciou/sweep/<threshold>``: the share of clips with a cIoU of 0.5 at each fixed threshold of ``sweep``;
+    - ``ciou/<negative>/false_positive_rate`` and ``ciou/<negative>/auroc``, of each kind of sound that does
+      not belong to the image: metainfo ``negative`` ('silence', 'noise', 'other',
+      :class:`mmav.datasets.NegativeSoundDataset`), or 'offscreen' where ``offscreen`` is true or ``split`` is
+      'offscreen'. These have no part in other figures.
 
     Args:
         protocol: How a map is cut into on and off. ``'median'``: at its own median; the papers'.
             ``'fixed'``: at ``threshold``, the same for every map scaled to 0..1. ``'best'``: at the threshold
             of ``sweep`` that gives the clips of ``validation_split`` the highest share; only the other clips
-            count. Evaluate both splits in one loader, e.g. by mmengine's ``ConcatDataset``. Defaults to
-            ``'median'``.
+            count. Defaults to ``'median'``.
         threshold: For ``'fixed'``, from 0 to 1; required there. Defaults to None.
         sweep: Fixed thresholds to report. Defaults to 0.05, 0.1 ... 0.95.
         validation_split: For ``'best'``: value of the metainfo ``split`` of the clips that choose the
             threshold. Defaults to ``'val'``.
         classwise: Whether to report each class. Defaults to False.
-        center_area: Share of the image that the centered box covers; it has the image's aspect
-            ratio. Defaults to 0.5, the pixels that the median leaves on.
-        on_level: Level at which a map is on, in the units of the map (AVC: cosine). None:
-            by ``on_recall``. Defaults to None.
+        center_area: Share of the image in the centered box. Defaults to 0.5, as the median leaves on.
+        on_level: Level of a map's maximum, not normalized, at which it is on. None: by ``on_recall``.
         on_recall: Share of clips with their own sound that are on, from 0 to 1. Defaults to 0.95.
-        collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
-        prefix: Prefix of the names. Defaults to ``'ciou'``.
+        **kwargs: Of ``BaseMetric``.
 
     Raises:
-        ValueError: In construction, for arguments out of their range; in use, if there are no clips with
-            their own sound or, with ``'best'``, none to choose the threshold by.
+        ValueError: In use, if there are no clips with their own sound or, with ``'best'``, none to choose the
+            threshold by.
         SampleError: In use, naming the image: no map, no truth, or another size.
 
     Source: the median threshold from Mo and Morgado, "Localizing visual sounds the easy way" (ECCV 2022);
@@ -103,10 +89,9 @@ class CIoUMetric(BaseMetric):
         center_area: float = 0.5,
         on_level: float | None = None,
         on_recall: float = 0.95,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(**kwargs)
         check_choice('CIoUMetric', 'protocol', protocol, PROTOCOLS)
         if (protocol == 'fixed') != (threshold is not None):
             raise ValueError(f"protocol='fixed' and threshold go together, got {protocol!r} and {threshold}")
@@ -128,15 +113,7 @@ class CIoUMetric(BaseMetric):
         self.on_recall = on_recall
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep the scores of one batch; the maps themselves are not kept.
-
-        Args:
-            data_batch: Unused.
-            data_samples: With ``pred_map``, ``gt_map`` and metainfo.
-
-        Raises:
-            SampleError: See the class.
-        """
+        """Keep the scores of one batch; the maps themselves are not kept. SampleError as the class says."""
         for sample in data_samples:
             pred = self._map_of(sample, 'pred_map')
             offscreen = sample.get('offscreen') or sample.get('split') == 'offscreen'
@@ -181,17 +158,7 @@ class CIoUMetric(BaseMetric):
         return str(sample.get('img_path') or f'sample {sample.get("img_id")}')
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Compute all figures and log the tables.
-
-        Args:
-            results: Scores of each sample.
-
-        Returns:
-            Figures by name, in percent, and ``threshold`` where one was chosen.
-
-        Raises:
-            ValueError: See the class.
-        """
+        """Compute all figures, in percent, and ``threshold`` where one was chosen; log the tables."""
         own = [result for result in results if result['negative'] is None]
         if not own:
             raise ValueError('no clip with its own sound among the samples: CIoUMetric has nothing to score')

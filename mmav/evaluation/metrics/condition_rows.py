@@ -5,15 +5,10 @@ from typing import Any
 
 
 def rows_by_condition(conditions: Sequence[dict], keys: Sequence[str]) -> dict[str, list[int]]:
-    """Group frames into a row for all of them, and one for each value of each condition.
+    """Group frames into a row 'all', and one for each value of each condition, sorted, key after key.
 
-    Args:
-        conditions: Of each frame: value by key, None where unknown.
-        keys: Conditions that give rows, in this order.
-
-    Returns:
-        Row to the indices of its frames: 'all', then the values, each key's sorted. A
-        value that an earlier key has already becomes ``<key>=<value>``.
+    ``conditions`` has, of each frame, the values by key, None where unknown. The rows hold indices of frames;
+    a value that an earlier key has already becomes ``<key>=<value>``.
     """
     rows = {'all': list(range(len(conditions)))}
     for key in keys:

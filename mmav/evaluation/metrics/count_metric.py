@@ -34,14 +34,7 @@ class CountMetric(ConfusionMatrix):
     default_prefix = 'count'
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float | torch.Tensor]:
-        """Compute the scores and log the table.
-
-        Args:
-            results: ``gt_label`` and ``pred_label`` of each frame.
-
-        Returns:
-            Figures by name.
-        """
+        """Compute the scores of ``gt_label`` and ``pred_label`` of all frames and log the table."""
         confusion = super().compute_metrics(results)['result'].cpu()
         last = len(confusion) - 1
         names = [*map(str, range(last)), f'{last}+']

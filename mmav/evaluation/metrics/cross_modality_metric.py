@@ -29,9 +29,7 @@ class CrossModalityMetric(BaseMetric):
     - ``cross_modality/chance``: what ``acc`` would be if answers were drawn at random;
     - ``cross_modality/first``: what it would be if every answer began with the video.
 
-    Args:
-        collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
-        prefix: Prefix of the names, such as 'a2v'. Defaults to ``'cross_modality'``.
+    Arguments are those of ``BaseMetric``; ``prefix`` may be 'a2v' or 'v2a'.
 
     Raises:
         SampleError: In use, naming the video: prediction or truth is missing or makes no sense.
@@ -45,19 +43,8 @@ class CrossModalityMetric(BaseMetric):
 
     default_prefix = 'cross_modality'
 
-    def __init__(self, collect_device: str = 'cpu', prefix: str | None = None) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
-
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep the answers of one batch.
-
-        Args:
-            data_batch: Unused.
-            data_samples: See the class.
-
-        Raises:
-            SampleError: See the class.
-        """
+        """Keep the answers of one batch; SampleError as the class says."""
         for sample in data_samples:
             video = f'video {sample.get("video_id")}'
             start = int(
@@ -82,14 +69,7 @@ class CrossModalityMetric(BaseMetric):
             )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Compute all figures and log the table.
-
-        Args:
-            results: Answers.
-
-        Returns:
-            Figures by name, in percent.
-        """
+        """Compute all figures, in percent, and log the table."""
         columns = {key: np.array([result[key] for result in results]) for key in results[0]}
         rows = [['seconds of the query', 'right', 'at most 1 off', 'chance', 'queries']]
         for length in np.unique(columns['length']):

@@ -4,6 +4,7 @@ Shapes: T segments (seconds), C classes, V videos.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from mmdet.registry import METRICS
@@ -36,13 +37,12 @@ class LLPMetric(BaseMetric):
     evaluation, is the parser's part (``video_threshold`` of ``HybridAttentionParser``).
 
     Args:
-        threshold: A segment has an event where its probability is at least this. Defaults to 0.5.
+        threshold: A segment has an event where its probability is at least this, above 0 (at 0 every event
+            is everywhere) up to 1. Defaults to 0.5.
         classwise: Whether to report each class. Defaults to False.
-        collect_device: ``'cpu'`` or ``'gpu'``; see ``BaseMetric``.
-        prefix: Prefix of the names. Defaults to ``'llp'``.
+        **kwargs: Of ``BaseMetric``.
 
     Raises:
-        ValueError: In construction, if ``threshold`` is not above 0 up to 1: at 0 every event is everywhere.
         SampleError: In use, naming the video: predictions or truth are missing, NaN, or of another shape.
 
     Example:
@@ -54,29 +54,15 @@ class LLPMetric(BaseMetric):
 
     default_prefix = 'llp'
 
-    def __init__(
-        self,
-        threshold: float = 0.5,
-        classwise: bool = False,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+    def __init__(self, threshold: float = 0.5, classwise: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         if not 0 < threshold <= 1:
             raise ValueError(f'threshold must be above 0 up to 1, got {threshold}')
         self.threshold = threshold
         self.classwise = classwise
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep the events of one batch.
-
-        Args:
-            data_batch: Unused.
-            data_samples: See the class.
-
-        Raises:
-            SampleError: See the class.
-        """
+        """Keep the events of one batch; SampleError as the class says."""
         for sample in data_samples:
             video = f'video {sample.get("video_id")}'
             arrays = {
@@ -92,14 +78,7 @@ class LLPMetric(BaseMetric):
             self.results.append({name: array >= least.get(name, 0.5) for name, array in arrays.items()})
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Compute all figures and log the tables.
-
-        Args:
-            results: Events of each video.
-
-        Returns:
-            Figures by name, in percent.
-        """
+        """Compute all figures, in percent, and log the tables."""
         # Shorter videos go on without events, which changes no count.
         longest = max(len(result['gt_audio']) for result in results)
         events = [

@@ -74,26 +74,14 @@ class MAVDMetric(CocoMetric):
         self.conditions = tuple(conditions)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep one batch's predictions and conditions.
-
-        Args:
-            data_batch: Unused.
-            data_samples: Predictions with metainfo.
-        """
+        """Keep one batch's predictions and conditions."""
         start = len(self.results)
         super().process(data_batch, data_samples)
         for (gt, _), data_sample in zip(self.results[start:], data_samples):
             gt['conditions'] = {key: data_sample.get(key) for key in self.conditions}
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Compute all figures and log the table.
-
-        Args:
-            results: (ground truth, prediction) of each frame.
-
-        Returns:
-            Metrics by name.
-        """
+        """Compute all figures and log the table."""
         metrics = super().compute_metrics(results)
         if self.format_only:
             return metrics

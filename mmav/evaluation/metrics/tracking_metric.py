@@ -56,8 +56,7 @@ class TrackingMetric(BaseMetric):
         single_vehicle_only: Leave scenes with several vehicles out, as Table 3 does. True or
             'stretches': scenes are the stretches of a drive between frames with several true vehicles, each
             tracked by itself. 'drives': scenes are whole drives. Defaults to False.
-        max_gap: Seconds between frames above which a drive is cut in two sequences.
-            Defaults to None: never.
+        max_gap: Seconds between frames above which a drive is cut in two sequences. Defaults to None: never.
         conditions: Metainfo keys that give a row to each of their values. Tracks are made of
             whole drives first. Defaults to time of day, motion and condition.
         backend_args: File backend of ``ann_file``. Defaults to None.
@@ -112,10 +111,8 @@ class TrackingMetric(BaseMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep one batch's boxes.
 
-        Args:
-            data_batch: Unused.
-            data_samples: Predictions, with ``pred_instances``, ``img_id``, ``drive`` and
-                ``timestamp``; the last two may stand in the COCO file instead.
+        Samples have ``pred_instances``, ``img_id``, ``drive`` and ``timestamp``; the last two may stand in
+        the COCO file instead.
         """
         for sample in data_samples:
             pred = sample['pred_instances']
@@ -162,14 +159,7 @@ class TrackingMetric(BaseMetric):
         return np.asarray(boxes, dtype=float).reshape(-1, 6)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Track, compare and log the table.
-
-        Args:
-            results: Of each frame, as :meth:`process` keeps them.
-
-        Returns:
-            Metrics by name.
-        """
+        """Track, compare and log the table."""
         scenes = list(self._scenes(results))
         tracked = [
             [(frame['truth'], tracks) for frame, tracks in zip(scene, self._tracks(scene))]

@@ -129,13 +129,7 @@ class CNN14(BaseModule):
             )
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """Embed clips.
-
-        Args:
-            waveform: (B, L) mono at ``sample_rate``, in -1..1.
-
-        Returns:
-            (B, D), not negative, D = 32 x ``base_channels`` (2048).
+        """Embed clips (B, L), mono at ``sample_rate``, in -1..1, to (B, 32 ``base_channels``), not negative.
 
         Raises:
             ValueError: If the waveform has another shape or fewer than 32 frames.

@@ -79,13 +79,9 @@ class DETRFeatures(BaseModule):
         return self.detector.data_preprocessor
 
     def forward(self, image: Tensor) -> Tensor:
-        """Compute the features.
+        """Compute features (B, C, h, w), see ``source``, of images (B, 3, H, W).
 
-        Args:
-            image: (B, 3, H, W), normalized as the detector's own were; no padding.
-
-        Returns:
-            (B, C, h, w), see ``source``.
+        They are normalized as the detector's own were, without padding.
         """
         if self.source == 'backbone':
             return self.detector.backbone(image)[-1]

@@ -29,16 +29,13 @@ _EXAMPLES_PER_STEP = 64
 
 
 def pca_quantize(embeddings: Tensor, eigen_vectors: Tensor, means: Tensor, quantize: bool = True) -> Tensor:
-    """Whiten embeddings, and round them to 8 bits, as those of AudioSet and YouTube-8M are.
+    """Whiten embeddings (..., 128), and round them to 8 bits, as those of AudioSet and YouTube-8M are.
 
     Args:
         embeddings: (..., 128), as VGGish gives them.
         eigen_vectors: (128, 128), a component in each row.
         means: 128 values, of any shape.
         quantize: Cut to -2..2, scale to 0..255 and round; else the whitened values.
-
-    Returns:
-        (..., 128) of the embeddings' type.
     """
     whitened = (embeddings - means.flatten()) @ eigen_vectors.t()
     return ((whitened.clamp(-2.0, 2.0) + 2.0) * (255.0 / 4.0)).round() if quantize else whitened
@@ -123,11 +120,7 @@ class VGGish(BaseModule):
         self.register_buffer('pca_means', means, persistent=False)
 
     def init_weights(self) -> None:
-        """Initialize, or read the checkpoint.
-
-        Raises:
-            RuntimeError: If names or shapes of the checkpoint do not fit; the message lists them.
-        """
+        """Initialize, or read the checkpoint; RuntimeError, listing them, if names or shapes do not fit."""
         if self.checkpoint is None:
             super().init_weights()
             return
@@ -137,11 +130,7 @@ class VGGish(BaseModule):
         self.is_init = True
 
     def num_segments(self, num_samples: int) -> int:
-        """Rows that a clip of ``num_samples`` samples at 16 kHz gives.
-
-        Raises:
-            ValueError: If a clip is too short for ``framing='examples'``, or empty.
-        """
+        """Rows that a clip of so many samples at 16 kHz gives; ValueError if it is too short or empty."""
         if num_samples < 1 or (self.framing == 'examples' and num_samples < EXAMPLE_SAMPLES):
             raise ValueError(
                 f'VGGish: a clip of {num_samples} samples at 16 kHz is too short'
@@ -174,14 +163,7 @@ class VGGish(BaseModule):
         return self.log_mel(waveform).unfold(1, EXAMPLE_FRAMES, step).transpose(2, 3)
 
     def embed(self, examples: Tensor) -> Tensor:
-        """Embed examples, without postprocessing.
-
-        Args:
-            examples: (N, 96, 64) or, as the port has them, (N, 1, 96, 64).
-
-        Returns:
-            (N, 128).
-        """
+        """Embed examples (N, 96, 64), or (N, 1, 96, 64) as in the port, to (N, 128), not postprocessed."""
         examples = examples[:, None] if examples.dim() == 3 else examples
         # time, frequency, channel: the order in which TensorFlow flattens
         return self.embeddings(self.features(examples).permute(0, 2, 3, 1).flatten(1))

@@ -26,9 +26,8 @@ class AudioClassifier(ImageClassifier):
     Args:
         backbone: The backbone; the head sees its last output.
         head: A classification head of mmpretrain.
-        data_preprocessor: :class:`AudioVisualDataPreprocessor` or
-            :class:`SoundLocalizationDataPreprocessor` with a ``modality``. mmpretrain's classifier would hand
-            it an argument of its own preprocessor.
+        data_preprocessor: :class:`AudioVisualDataPreprocessor` or :class:`SoundLocalizationDataPreprocessor`
+            with a ``modality``. mmpretrain's classifier would hand it an argument of its own preprocessor.
         neck: What turns feature maps into vectors. Defaults to None.
         init_cfg: Initialization config. Defaults to None.
 
@@ -51,25 +50,14 @@ class AudioClassifier(ImageClassifier):
         )
 
     def loss(self, inputs: Tensor, data_samples: Sequence[DataSample]) -> dict[str, Tensor]:
-        """Losses of a batch.
-
-        Args:
-            inputs: (B, C, H, W).
-            data_samples: With ``gt_label``.
-        """
+        """Losses of a batch (B, C, H, W) of samples with ``gt_label``."""
         self._check_labels(data_samples)
         return super().loss(inputs, data_samples)
 
     def predict(
         self, inputs: Tensor, data_samples: Sequence[DataSample] | None = None, **kwargs: Any
     ) -> list[DataSample]:
-        """Classes of a batch.
-
-        Args:
-            inputs: (B, C, H, W).
-            data_samples: Receive ``pred_score`` and ``pred_label``; None: new ones do.
-            **kwargs: Others of the head's ``predict``.
-        """
+        """Classes of a batch (B, C, H, W), ``pred_score`` and ``pred_label``, in the samples or new ones."""
         self._check_labels([sample for sample in data_samples or () if 'gt_label' in sample])
         return super().predict(inputs, data_samples, **kwargs)
 

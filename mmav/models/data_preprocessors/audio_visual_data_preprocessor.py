@@ -43,35 +43,29 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
 
     Args:
         log_mel: Arguments of :class:`LogMelSpectrogram`. None: samples hold spectrograms.
-        acoustic_image: Arguments of :class:`AcousticImage`. Samples may hold its images,
-            from a prepared store, instead of waveforms.
-        acoustic_mean: Subtracted from the acoustic image, one for all channels or
-            one per channel. Defaults to 0.
-        acoustic_std: Divides it. Defaults to 1.
+        acoustic_image: Arguments of :class:`AcousticImage`. Samples may hold its images, from a prepared
+            store, instead of waveforms.
+        acoustic_mean: Subtracted from the acoustic image, one for all channels or one per channel.
+        acoustic_std: Divides it.
         acoustic_stride: Acoustic images are resized to ``audio_size`` over this, and padded likewise,
             for a backbone of that ``input_stride``: their grid is coarse, so a larger image says no more.
-            Defaults to 1.
-        audio_size: (H, W) that spectrograms are resized to; the size to which the
-            pipeline's ResizeModalities brings images and boxes. None: no resizing.
+        audio_size: (H, W) that spectrograms are resized to; the size to which the pipeline's
+            ResizeModalities brings images and boxes. None: no resizing.
         db_range: Decibels that become 0 and 1. Defaults to (-80, 0).
-        audio_mean: Subtracted from the 0..1 sound, one for all channels or one per
-            channel. Defaults to 0.
-        audio_std: Divides it. Defaults to 1.
-        modalities: Per visual modality ``dict(mean=, std=, bgr_to_rgb=)``: mean and std of
-            0..255 values, one or one per channel, in the order after ``bgr_to_rgb`` (Defaults to 0, 1,
-            False).
-        modality: None: ``inputs`` is the dict of whatever the batch holds, ``audio`` (B, C,
-            H, W), ``rgb`` (B, 3, H, W), ...; 'audio', 'rgb', ...: ``inputs`` is that tensor, as stock mmdet
-            detectors want it.
-        spec_augment: Arguments of
-            :func:`mmav.models.layers.spec_augment.mask_spectrogram`, used in training alone.
+        audio_mean: Subtracted from the 0..1 sound, one for all channels or one per channel.
+        audio_std: Divides it.
+        modalities: Per visual modality ``dict(mean=, std=, bgr_to_rgb=)``: mean and std of 0..255 values, one
+            or one per channel, in the order after ``bgr_to_rgb`` (Defaults to 0, 1, False).
+        modality: None: ``inputs`` is the dict of whatever the batch holds, ``audio`` (B, C, H, W), ``rgb``
+            (B, 3, H, W), ...; 'audio', 'rgb', ...: that tensor, as stock mmdet detectors want it.
+        spec_augment: Arguments of :func:`mask_spectrogram`, used in training alone.
         phase_channels: Shorthand for ``log_mel=dict(phase_channels=True)``. Defaults to False.
         pad_size_divisor: Defaults to 1.
         non_blocking: Whether copies to the device may overlap with work. Defaults to False.
 
     Raises:
-        ValueError: In construction, for bad arguments; in use, for NaN in the sound, samples of different
-            shapes, or a network size that differs from that of the boxes.
+        ValueError: In use, for NaN in the sound, samples of different shapes, or a network size that differs
+            from that of the boxes.
         KeyError: In use, if a modality is missing or not configured.
     """
 
@@ -161,9 +155,8 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
         """Prepare a batch.
 
         Args:
-            data: ``inputs``: dict of lists (or stacked tensors) by modality; where ``modality`` is
-                set, the list or tensor of that modality will do. ``data_samples``: list of DetDataSample or
-                missing.
+            data: ``inputs``: dict of lists (or stacked tensors) by modality; where ``modality`` is set, the
+                list or tensor of that modality will do. ``data_samples``: list of DetDataSample or missing.
             training: Whether to mask spectrograms. Defaults to False.
 
         Returns:

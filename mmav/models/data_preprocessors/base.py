@@ -19,18 +19,13 @@ class StackingDataPreprocessor(BaseDataPreprocessor):
         samples: Tensor | Sequence[Tensor],
         describe: Callable[[int], str] = 'sample {} of the batch'.format,
     ) -> Tensor:
-        """Stack the samples of an input; one copy to the device instead of one for each sample.
+        """Stack B samples of an input ``name``; one copy to the device instead of one for each sample.
 
-        Args:
-            name: The input, for messages.
-            samples: B tensors of one shape, or (B, ...).
-            describe: What messages call the sample of a number.
-
-        Returns:
-            (B, ...), where the samples are; :meth:`cast_data` moves it.
+        They stay where they are; :meth:`cast_data` moves them.
 
         Raises:
-            ValueError: If the samples differ in shape, or hold NaN or infinite values.
+            ValueError: If the samples differ in shape, or hold NaN or infinite values; ``describe`` says
+                what the message calls the sample of a number.
         """
         if not isinstance(samples, Tensor):
             if len({sample.shape for sample in samples}) != 1:

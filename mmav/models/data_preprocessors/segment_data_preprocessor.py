@@ -37,15 +37,9 @@ class SegmentDataPreprocessor(StackingDataPreprocessor):
         self.dtype = getattr(torch, dtype)
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Prepare a batch.
+        """Prepare a batch: ``inputs``, a dict of tensors (B, ...), and ``data_samples``.
 
-        Args:
-            data: ``inputs``: dict of lists of equal-shaped tensors, or of tensors (B, ...), by name.
-                ``data_samples``: list of ``SegmentDataSample``, or missing.
-            training: Not used.
-
-        Returns:
-            ``inputs``, dict of tensors (B, ...), and ``data_samples``.
+        ``inputs`` are lists of equal-shaped tensors, or tensors (B, ...), by name.
         """
         inputs, samples = data['inputs'], data.get('data_samples')
         if not isinstance(inputs, Mapping):

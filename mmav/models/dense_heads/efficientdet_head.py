@@ -93,29 +93,14 @@ class EfficientDetHead(AnchorHead):
         return convs, norms
 
     def forward(self, x: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Scores and boxes of all levels.
-
-        Args:
-            x: Levels (N, C, H, W), fine to coarse.
-
-        Returns:
-            By level, class logits (N, A * K, H, W) and box deltas (N, A * 4, H, W).
-        """
+        """Class logits (N, A * K, H, W) and box deltas (N, A * 4, H, W) by level (N, C, H, W)."""
         levels = self.prior_generator.num_levels
         if len(x) != levels:
             raise ValueError(f'the anchor generator has {levels} strides, but the neck gives {len(x)} levels')
         return multi_apply(self.forward_single, x, range(levels))
 
     def forward_single(self, x: Tensor, level: int) -> tuple[Tensor, Tensor]:
-        """Scores and boxes of one level.
-
-        Args:
-            x: (N, C, H, W).
-            level: Its index.
-
-        Returns:
-            Class logits (N, A * K, H, W) and box deltas (N, A * 4, H, W).
-        """
+        """Class logits (N, A * K, H, W) and box deltas (N, A * 4, H, W) of one level (N, C, H, W)."""
         cls_feat = reg_feat = x
         for conv, norm in zip(self.cls_convs, self.cls_norms[level].children(), strict=True):
             cls_feat = self.act(norm(conv(cls_feat)))

@@ -41,16 +41,10 @@ class FactorAnchorGenerator(AnchorGenerator):
         ratios: Tensor,
         center: tuple[float, float] | None = None,
     ) -> Tensor:
-        """Anchors of the first cell of a level.
+        """Anchors (A, 4), x1 y1 x2 y2 in pixels, of the first cell of a level.
 
-        Args:
-            base_size: Pixels.
-            scales: (number of scales,).
-            ratios: (number of factors, 2), width and height.
-            center: (x, y) of the cell's center in pixels. Defaults to ``center_offset`` base sizes.
-
-        Returns:
-            (A, 4), x1 y1 x2 y2 in pixels.
+        ``ratios`` are (number of factors, 2), width and height; ``center`` (x, y) is by default
+        ``center_offset`` base sizes.
         """
         if center is None:
             center = (self.center_offset * base_size, self.center_offset * base_size)

@@ -61,8 +61,7 @@ class AudioVisualFasterRCNN(FasterRCNN):
         roi_head: Config of the RoI head, of type ``AudioVisualRoIHead``.
         train_cfg: Training config of RPN and RoI head.
         test_cfg: Test config of them.
-        visual_streams: Configs of backbone and neck by modality,
-            ``dict(rgb=dict(backbone=..., neck=...))``.
+        visual_streams: Configs of backbone and neck by modality, ``dict(rgb=dict(backbone=..., neck=...))``.
         neck: Config of the audio neck.
         test_modalities: 'audio', or 'audio_visual' to predict from the fused features (Table 4); then
             prediction needs every modality. Defaults to 'audio'.
@@ -110,16 +109,9 @@ class AudioVisualFasterRCNN(FasterRCNN):
         self.test_modalities = test_modalities
 
     def extract_feat(self, batch_inputs: Inputs) -> AudioVisualPyramid:
-        """Compute the pyramids of whatever the inputs hold.
+        """Levels of the audio pyramid, with those of the visual modalities that there are in ``visual``.
 
-        Args:
-            batch_inputs: Audio (B, 8, H, W), or a dict of it and visual modalities.
-
-        Returns:
-            Levels of the audio pyramid, with the visual ones in ``visual``.
-
-        Raises:
-            KeyError: If there is no audio.
+        Inputs are audio (B, 8, H, W), or a dict of it and others; KeyError if there is no audio.
         """
         if isinstance(batch_inputs, Tensor):
             batch_inputs = dict(audio=batch_inputs)
@@ -135,15 +127,8 @@ class AudioVisualFasterRCNN(FasterRCNN):
     def loss(self, batch_inputs: dict[str, Tensor], batch_data_samples: SampleList) -> dict[str, Tensor]:
         """Compute all losses, eq. (8).
 
-        Args:
-            batch_inputs: ``audio`` and every visual modality.
-            batch_data_samples: Data samples with ground truth.
-
-        Returns:
-            ``loss_rpn_cls``, ``loss_rpn_bbox`` and those of ``AudioVisualRoIHead.bbox_loss``.
-
-        Raises:
-            KeyError: If a modality is missing.
+        ``loss_rpn_cls``, ``loss_rpn_bbox`` and those of ``AudioVisualRoIHead.bbox_loss``. KeyError if
+        ``audio`` or a visual modality is missing.
         """
         self._require_visual(batch_inputs, 'training')
         return super().loss(batch_inputs, batch_data_samples)
@@ -153,16 +138,8 @@ class AudioVisualFasterRCNN(FasterRCNN):
     ) -> SampleList:
         """Predict boxes, by sound alone unless ``test_modalities`` says otherwise.
 
-        Args:
-            batch_inputs: Audio (B, 8, H, W), or a dict that holds it.
-            batch_data_samples: Data samples with the metainfo of the inputs.
-            rescale: Whether boxes are in pixels of the original image rather than of the network's input.
-
-        Returns:
-            The samples with ``pred_instances``.
-
-        Raises:
-            KeyError: If 'audio_visual' is asked for and a modality is missing.
+        Inputs are audio (B, 8, H, W), or a dict that holds it; KeyError if 'audio_visual' is asked for and a
+        modality is missing.
         """
         return super().predict(self._test_inputs(batch_inputs), batch_data_samples, rescale)
 

@@ -67,14 +67,12 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
         student: Config of any detector; its ``data_preprocessor`` is not used.
         teachers: By modality, see :class:`FrozenTeachers`. Their checkpoints are read when training starts;
             a checkpoint of None is an error then, and not before.
-        distill_losses: By a name of your own (it is logged as ``loss_<name>``) a dict of
-            ``loss``: config of a loss that takes the student's features [levels] and the teachers'
-            [teachers][levels] and returns a scalar;
-            ``student_tap``, ``teacher_tap``: submodules whose outputs these are ('neck', 'backbone' or any
-            other; the teachers' may be a dict by modality; default 'neck');
-            ``levels``: positions in the student's output; ``teacher_levels``: in the teachers', a tuple or a
-            dict of them by modality (default: the same);
-            ``weight``: omega of eq. (3), default 1.
+        distill_losses: By a name of your own (it is logged as ``loss_<name>``) a dict of ``loss``: config of
+            a loss that takes the student's features [levels] and the teachers' [teachers][levels] and returns
+            a scalar; ``student_tap``, ``teacher_tap``: submodules whose outputs these are ('neck', 'backbone'
+            or any other; the teachers' may be a dict by modality; default 'neck'); ``levels``: positions in
+            the student's output; ``teacher_levels``: in the teachers', a tuple or a dict of them by modality
+            (default: the same); ``weight``: omega of eq. (3), default 1.
         pseudo_labels: None to learn the boxes of the data set. A dict to learn those of the teachers:
             ``score_thr``, ``nms_iou``, ``min_size`` of
             :func:`mmav.pseudo_labels.pseudo_labels.fuse_predictions`, and ``classes``, the class names of the
@@ -255,16 +253,7 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
     def predict(
         self, batch_inputs: Inputs, batch_data_samples: SampleList, rescale: bool = True
     ) -> SampleList:
-        """Predict boxes by the student.
-
-        Args:
-            batch_inputs: The student's modality (B, channels, H, W), or a dict that holds it.
-            batch_data_samples: Data samples with the metainfo of the inputs.
-            rescale: Whether boxes are in pixels of the original image rather than of the network's input.
-
-        Returns:
-            The samples with ``pred_instances``.
-        """
+        """Predict boxes by the student, of its modality (B, channels, H, W), or of a dict that holds it."""
         return self.student.predict(self._student_inputs(batch_inputs), batch_data_samples, rescale)
 
     def extract_feat(self, batch_inputs: Inputs) -> tuple[Tensor, ...]:

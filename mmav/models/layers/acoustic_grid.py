@@ -84,14 +84,10 @@ def frame_times(num_samples: int, n_fft: int, hop_length: int, sample_rate: floa
 
 
 def window_weights(windows: Sequence[Sequence[float] | None], times: np.ndarray) -> np.ndarray:
-    """Weights (S, T) of frames in windows, which sum to 1.
+    """Weights (S, T), which sum to 1, of frames whose centers are at ``times`` (T,) in seconds.
 
-    Args:
-        windows: Each (center, half width) in seconds of a triangle, or None: all frames alike.
-        times: (T,) centers of the frames in seconds.
-
-    Raises:
-        ValueError: If a window holds no frame.
+    A window is (center, half width) in seconds of a triangle, or None: all frames alike. ValueError if one
+    holds no frame.
     """
     weights = np.ones((len(windows), len(times)))
     for row, window in zip(weights, windows):

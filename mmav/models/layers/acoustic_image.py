@@ -104,9 +104,6 @@ class AcousticImage(nn.Module):
             start as the rig has them. Steering is then made in each call. Steps of optimizers such as Adam
             are as large as the learning rate whatever the unit: give delays a small ``lr_mult``.
 
-    Raises:
-        ValueError: If an argument is out of its range.
-
     Example:
         >>> microphones, matrix = [[-0.1, 0, 0], [0.1, 0, 0]], [[50, 0, 50], [0, 50, 20], [0, 0, 1]]
         >>> pose = [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]]  # level, looks ahead

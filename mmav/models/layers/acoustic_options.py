@@ -18,14 +18,7 @@ _EDGES_OF_CHANNELS = dict(spectrum=('spectrum_edges',), modulation=('modulation_
 
 
 def channel_sizes(options: Mapping[str, Any]) -> dict[str, int]:
-    """Channels of each name that an acoustic image may have.
-
-    Args:
-        options: Those of :class:`AcousticImage`, as its ``settings()`` gives them.
-
-    Returns:
-        Numbers by name.
-    """
+    """Channels of each name that an acoustic image of these options (its ``settings()``) may have."""
     bands, windows = len(options['band_edges']) - 1, len(options['windows'])
     return dict(
         contrast=windows * bands,
@@ -37,14 +30,7 @@ def channel_sizes(options: Mapping[str, Any]) -> dict[str, int]:
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """The options of :class:`AcousticImage` are within their ranges.
-
-    Args:
-        options: As :func:`channel_sizes` takes them.
-
-    Raises:
-        ValueError: They are not; the message names the option.
-    """
+    """ValueError, which names the option, unless those of :class:`AcousticImage` are within their ranges."""
     check_bands('band_edges', options['band_edges'])
     sides, channels, windows = options['grid'], options['channels'], options['windows']
     positive = (options['sample_rate'], options['n_fft'], options['hop_length'], *sides)

@@ -50,11 +50,7 @@ class AttentiveMMILPooling(nn.Module):
         self.modality_attention = nn.Linear(embed_dims, num_classes)
 
     def forward(self, audio: Tensor, visual: Tensor) -> dict[str, Tensor]:
-        """Classify.
-
-        Args:
-            audio: Features of the sound's segments, (B, T, D).
-            visual: Features of the image's segments, (B, T, D).
+        """Classify features (B, T, D) of the segments of sound and image.
 
         Returns:
             Probabilities ``global_prob``, ``audio_prob``, ``visual_prob`` (B, C) and

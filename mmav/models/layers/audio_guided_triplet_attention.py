@@ -1,9 +1,8 @@
 """Audio-guided triplet attention (AGTA): eq. (1)-(8) of Liu, Quan, Wang, Liu, Liu and Yan, "Dense modality
 interaction network for audio-visual event localization".
 
-Shapes: B videos, T segments, H and W height and width of a segment's feature map, L = H W locations,
-C_v and C_a visual and audio channels, d_o = 256 channels of the correlations, k factors of the bilinear
-pooling.
+Shapes: B videos, T segments, H and W height and width of a segment's feature map, L = H W locations, C_v and
+C_a visual and audio channels, d_o = 256 channels of the correlations, k factors of the bilinear pooling.
 
 Bilinear pooling and LSTM are the same for every location, so the locations go into the batch and each runs
 once; the released program runs them location after location.
@@ -120,15 +119,11 @@ class AudioGuidedTripletAttention(nn.Module):
             self.spatial_score = nn.Linear(embed_dims, 1)
 
     def forward(self, visual: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """Attend.
-
-        Args:
-            visual: (B, T, H, W, C_v).
-            audio: (B, T, C_a).
+        """Attend to (B, T, H, W, C_v), guided by (B, T, C_a).
 
         Returns:
-            tuple: v^S of eq. (8), (B, T, C_v), and the spatial attention M^S, (B, T, H, W), which sums to 1
-            over the locations of a segment.
+            v^S of eq. (8), (B, T, C_v), and the spatial attention M^S, (B, T, H, W), which sums to 1 over the
+            locations of a segment.
         """
         height, width = visual.shape[2:4]
         visual = visual.flatten(2, 3)  # (B, T, L, C_v)

@@ -24,15 +24,7 @@ class AudioVisualFusion(nn.Module):
         self.norm = nn.LayerNorm(embed_dims)
 
     def forward(self, audio: Tensor, visual: Tensor) -> Tensor:
-        """Fuse.
-
-        Args:
-            audio: a_cross, (B, T, D).
-            visual: v_cross, (B, T, D).
-
-        Returns:
-            F_o, (B, T, D).
-        """
+        """Fuse a_cross and v_cross, (B, T, D), to F_o, (B, T, D)."""
         product = audio * visual
         memory = torch.cat([audio, visual], dim=1)
         attended, _ = self.attention(product, memory, memory, need_weights=False)

@@ -88,18 +88,8 @@ def plane_wave_vectors(
 ) -> Tensor:
     """Steering vectors of plane waves: ``d exp(j 2 pi f u . x / c)``, scaled to unit length.
 
-    The far field of :func:`steering_vectors`, with u the direction that the sound comes from and x a
-    microphone's position (Johnson and Dudgeon 1993).
-
-    Args:
-        directions: (P, 3) unit vectors towards the sources.
-        microphone_positions: (M, 3) metres.
-        frequencies: (F,) hertz.
-        speed_of_sound: c in metres per second.
-        directivity: As in :func:`steering_vectors`.
-
-    Returns:
-        (P, F, M) complex, unit length over M; differentiable in every tensor.
+    The far field of :func:`steering_vectors`, whose other arguments these are, with u the directions (P, 3)
+    that the sound comes from and x a microphone's position (Johnson and Dudgeon 1993).
     """
     lead = (directions[:, None] * microphone_positions).sum(-1)  # (P, M) metres by which the sound is early
     phase = (2 * math.pi / speed_of_sound) * frequencies[:, None] * lead[:, None]  # (P, F, M)
@@ -119,13 +109,8 @@ def unit_length(vectors: Tensor) -> Tensor:
 def first_order_gains(directions: Tensor, axes: Tensor, alpha: Tensor) -> Tensor:
     """Gains ``alpha + (1 - alpha) cos`` of first-order microphones; see :class:`mmav.structures.Directivity`.
 
-    Args:
-        directions: (P, M, 3) unit vectors from the microphones to the sources.
-        axes: (M, 3) unit vectors along which the microphones face.
-        alpha: (F,) of the pattern at each frequency.
-
-    Returns:
-        (P, F, M)
+    (P, F, M) from directions (P, M, 3) to the sources, axes (M, 3) along which the microphones face, unit
+    vectors, and alpha (F,).
     """
     cosine = (directions * axes).sum(-1)[:, None]  # (P, 1, M)
     alpha = alpha[:, None]
@@ -135,13 +120,8 @@ def first_order_gains(directions: Tensor, axes: Tensor, alpha: Tensor) -> Tensor
 def channel_responses(gains: Tensor, delays: Tensor, frequencies: Tensor) -> Tensor:
     """What channels make of the sound at their microphones: ``10^(gain / 20) exp(-j 2 pi f delay)``.
 
-    Args:
-        gains: (..., M) decibel.
-        delays: (..., M) seconds; positive: the recording is late.
-        frequencies: (F,) hertz.
-
-    Returns:
-        (..., F, M) complex, to multiply steering vectors with; differentiable in every tensor.
+    (..., F, M) complex, to multiply steering vectors with; differentiable in gains (..., M) in decibel,
+    delays (..., M) in seconds, positive: the recording is late, and frequencies (F,) in hertz.
     """
     phase = (-2 * math.pi) * frequencies[:, None] * delays[..., None, :]
     return torch.polar((10 ** (gains / 20))[..., None, :].expand_as(phase), phase)
@@ -214,15 +194,9 @@ def mvdr_power(covariance: Tensor, steering: Tensor, loading: float = 0.01) -> T
 
 
 def inverse_features(covariance: Tensor, loading: float, live: Tensor | None = None) -> Tensor:
-    """The inverse of a loaded covariance as real numbers: the ``C^-1`` of :func:`mvdr_power`.
+    """The ``C^-1`` of :func:`mvdr_power` as real numbers (B, S, F, M * M); ``live``: see :func:`band_shares`.
 
-    Args:
-        covariance: (B, S, F, M, M) complex, Hermitian.
-        loading: See :func:`mvdr_power`.
-        live: (B, M) bool, False for microphones that are left out. None: all count.
-
-    Returns:
-        (B, S, F, M * M), whose scalar product with those of :func:`steering_features` is ``g^H C^-1 g``.
+    Their scalar product with those of :func:`steering_features` is ``g^H C^-1 g``.
     """
     num_microphones = covariance.shape[-1]
     if live is None:
@@ -245,17 +219,11 @@ def hermitian_features(matrices: Tensor) -> Tensor:
 
 
 def normalized_features(covariance: Tensor) -> tuple[Tensor, Tensor]:
-    """A Hermitian matrix of unit trace as M * M real numbers.
+    """A Hermitian matrix (..., M, M) of unit trace as real numbers (..., M * M), and its trace (...).
 
-    Half of a Hermitian matrix says all of it. ``g^H R g / trace R`` is the scalar product of these features
-    with those of :func:`steering_features`, at half of the cost of the complex products.
-
-    Args:
-        covariance: (..., M, M) complex, Hermitian.
-
-    Returns:
-        Features (..., M * M): the diagonal, then the real and the imaginary parts above it; a matrix of
-        zeros counts as the identity. And the trace (...).
+    Half of it says all of it: the diagonal, then the real and the imaginary parts above it; a matrix of zeros
+    counts as the identity. ``g^H R g / trace R`` is the scalar product of these features with those of
+    :func:`steering_features`, at half of the cost of the complex products.
     """
     features, number = hermitian_features(covariance), covariance.shape[-1]
     trace = features[..., :number].sum(-1)

@@ -57,19 +57,12 @@ class GlobalContextAttention(SegmentAttention):
         self.norm = nn.LayerNorm(embed_dims)
 
     def local_context(self, segments: Tensor) -> Tensor:
-        """c: the segments in the light of their sequence.
-
-        Args:
-            segments: x, (B, T, D).
-
-        Returns:
-            (B, T, D).
-        """
+        """c: the segments x, (B, T, D), in the light of their sequence."""
         mean = segments.mean(1, keepdim=True).expand_as(segments)
         return self.norm(segments + self.context(torch.cat((segments, mean), dim=2)))
 
     def forward(self, query: Tensor, source: Tensor) -> Tensor:  # type: ignore[override]  # as above
-        """Attend; arguments and result as in :class:`SegmentAttention`."""
+        """Attend: segments (B, T, D) ask, (B, S, D) give keys and values; the same for self-attention."""
         asking = self.local_context(query)
         asked = asking if source is query else self.local_context(source)
         return nn.MultiheadAttention.forward(self, asking, asked, source, need_weights=False)[0]

@@ -66,15 +66,7 @@ class HybridAttentionLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, audio: Tensor, visual: Tensor) -> tuple[Tensor, Tensor]:
-        """Let the modalities look at themselves and at each other.
-
-        Args:
-            audio: (B, T, D).
-            visual: (B, T, D).
-
-        Returns:
-            Sound and image, (B, T, D) each.
-        """
+        """Let sound and image, (B, T, D) each, look at themselves and at each other."""
         if not self.base:
             attend = self.self_attention['shared']
             mixed = [

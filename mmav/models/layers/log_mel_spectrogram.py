@@ -47,9 +47,6 @@ class LogMelSpectrogram(nn.Module):
             as much again as fast, and up to 0.01 dB off in cells 80 dB below a strong tone. Defaults to True.
         pad_mode: What the frames at the edges see beyond the clip: 'constant': silence; 'reflect': its
             mirror image, as PANNs do. Defaults to 'constant'.
-
-    Raises:
-        ValueError: If an argument is out of its range.
     """
 
     window: Tensor

@@ -32,9 +32,6 @@ class LogSpectrogram(nn.Module):
         floor: Density added before the logarithm. Defaults to 1e-7.
         double_precision: Take the Fourier transform in float64. False (float32): faster, and a few
             1e-5 off in quiet bins beside loud ones. Defaults to True.
-
-    Raises:
-        ValueError: If an argument is out of its range.
     """
 
     window: Tensor

@@ -28,14 +28,6 @@ class ModalityDiscriminator(nn.Module):
         )
 
     def forward(self, audio: Tensor, visual: Tensor) -> tuple[Tensor, Tensor]:
-        """Guess the modality.
-
-        Args:
-            audio: (B, T, D).
-            visual: (B, T, D).
-
-        Returns:
-            Logits of being sound, (B, T) each, of either input.
-        """
+        """Logits (B, T) of being sound, of either modality (B, T, D)."""
         logits = self.layers(self.reversal(torch.stack((audio, visual)))).squeeze(-1)
         return logits[0], logits[1]

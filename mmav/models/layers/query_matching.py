@@ -38,11 +38,7 @@ def gather_query(features: Tensor, query_mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def window_positions(lengths: Tensor, segments: int) -> tuple[Tensor, Tensor]:
-    """Which segment of which window is which segment of the video.
-
-    Args:
-        lengths: K of each video, (B,).
-        segments: T.
+    """Which segment of which window is which segment of the video, for lengths K (B,) of each video.
 
     Returns:
         ``position`` (T, T): w + j for window w and place j, at most T - 1; ``valid`` (B, T, T), bool:

@@ -11,14 +11,6 @@ def same_padding(size: int, kernel_size: int, stride: int) -> tuple[int, int]:
     """Cells to add before and after an axis so that ceil(size / stride) windows cover it.
 
     TensorFlow's rule: an odd number is split with the greater half behind.
-
-    Args:
-        size: Cells of the axis.
-        kernel_size: Cells of a window.
-        stride: Cells between windows.
-
-    Returns:
-        Before and after.
     """
     total = max((-(-size // stride) - 1) * stride + kernel_size - size, 0)
     return total // 2, total - total // 2
@@ -42,14 +34,7 @@ class SameMaxPool2d(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pool.
-
-        Args:
-            x: (N, C, H, W).
-
-        Returns:
-            (N, C, ceil(H / stride), ceil(W / stride)).
-        """
+        """Pool (N, C, H, W) to (N, C, ceil(H / stride), ceil(W / stride))."""
         top, bottom = same_padding(x.shape[-2], self.kernel_size, self.stride)
         left, right = same_padding(x.shape[-1], self.kernel_size, self.stride)
         return F.max_pool2d(F.pad(x, (left, right, top, bottom)), self.kernel_size, self.stride)

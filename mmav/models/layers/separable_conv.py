@@ -16,14 +16,9 @@ KEEP_VARIANCE = dict(
 
 
 class SeparableConv(nn.Module):
-    """3 x 3 depthwise convolution without bias, 1 x 1 convolution with bias, normalization.
+    """3 x 3 depthwise convolution without bias, 1 x 1 convolution with bias, normalization (None: none).
 
     Not mmcv's ``DepthwiseSeparableConvModule``, which gives both convolutions a bias or none.
-
-    Args:
-        in_channels: C.
-        out_channels: D.
-        norm_cfg: Normalization after both; None for none. Defaults to None.
     """
 
     def __init__(self, in_channels: int, out_channels: int, norm_cfg: OptConfigType = None) -> None:
@@ -33,12 +28,5 @@ class SeparableConv(nn.Module):
         self.bn = nn.Identity() if norm_cfg is None else build_norm_layer(norm_cfg, out_channels)[1]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve.
-
-        Args:
-            x: (N, C, H, W).
-
-        Returns:
-            (N, D, H, W).
-        """
+        """Convolve (N, C, H, W) to (N, D, H, W)."""
         return self.bn(self.pointwise(self.depthwise(x)))

@@ -72,11 +72,7 @@ def modulation_spectrum(
 
 
 def check_bands(name: str, edges: Sequence[float], sample_rate: float | None = None) -> None:
-    """Edges increase and, where a sample rate in hertz is given, lie within half of it.
-
-    Raises:
-        ValueError: They do not; the message names the argument.
-    """
+    """ValueError unless edges increase and, where a sample rate in hertz is given, lie within half of it."""
     if len(edges) < 2 or edges[0] < 0 or any(low >= high for low, high in pairwise(edges)):
         raise ValueError(f'{name} must be at least two increasing frequencies in hertz, got {edges}')
     if sample_rate is not None and edges[-1] > sample_rate / 2:

@@ -21,12 +21,9 @@ _MANY_FRAMES = 16384
 
 
 def mel_filters() -> np.ndarray:
-    """Triangles that are straight over the mel axis, mel(f) = 1127 ln(1 + f / 700).
+    """Triangles (257 bins, 64 bands) that are straight over the mel axis, mel(f) = 1127 ln(1 + f / 700).
 
     librosa's and torchaudio's HTK filters have the same corners, but are straight over hertz.
-
-    Returns:
-        (257, 64) of float64: weight of each bin of the transform in each band.
     """
 
     def mel(hertz: np.ndarray | float) -> np.ndarray:

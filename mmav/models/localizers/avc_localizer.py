@@ -131,21 +131,7 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
     def forward(
         self, inputs: Inputs, data_samples: SampleList | None = None, mode: str = 'tensor'
     ) -> dict[str, Tensor] | SampleList:
-        """Run the model.
-
-        Args:
-            inputs: See :meth:`embed`; for losses with ``teacher_audio`` and ``teacher_visual`` of the hints,
-                or what on-line teachers need.
-            data_samples: See :meth:`predict`; 'loss' and 'tensor' do not read them.
-            mode: 'loss', 'predict' or 'tensor'.
-
-        Returns:
-            dict or list: Losses, samples with predictions, or named tensors, see the method of that name
-            (:meth:`tensors` for 'tensor').
-
-        Raises:
-            ValueError: If the mode is unknown.
-        """
+        """:meth:`loss`, :meth:`predict` or, for 'tensor', :meth:`tensors`; ValueError for another mode."""
         if mode == 'loss':
             return self.loss(inputs, data_samples)
         if mode == 'predict':
@@ -158,15 +144,13 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
         """Compute the losses: L_S, eq. (1), and of each teacher L_a, eq. (3), or L_v, eq. (2).
 
         Args:
-            inputs: As in :meth:`forward`.
+            inputs: As of :meth:`embed`, with ``teacher_audio`` and ``teacher_visual`` of the hints, or what
+                on-line teachers need; KeyError if they are missing.
             data_samples: Not read: nothing is labelled.
 
         Returns:
             ``loss_similarity`` and, of the hints, ``loss_audio_hint`` and ``loss_visual_hint``,
             weighted scalars.
-
-        Raises:
-            KeyError: If a teacher's embeddings are missing.
         """
         targets = self._targets(inputs)
         audio, visual = self.embed(inputs)
@@ -232,13 +216,5 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
 
 
 def resize_map(values: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Resize a map bilinearly, corners aligned.
-
-    Args:
-        values: (h, w).
-        shape: (H, W).
-
-    Returns:
-        (H, W).
-    """
+    """Resize a map (h, w) bilinearly to (H, W), corners aligned."""
     return F.interpolate(values[None, None], size=shape, mode='bilinear', align_corners=True)[0, 0]

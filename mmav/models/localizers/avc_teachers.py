@@ -62,11 +62,7 @@ class AVCTeachers(FrozenModule, nn.ModuleDict):
         self.freeze()
 
     def init_weights(self) -> None:
-        """Read the checkpoints, each strictly; once.
-
-        Raises:
-            ValueError: If a teacher has none.
-        """
+        """Read the checkpoints, each strictly; once. ValueError if a teacher has none."""
         if self.ready:
             return
         lacking = [name for name, cfg in self.configs.items() if _checkpoint(cfg) is None]
@@ -87,14 +83,7 @@ class AVCTeachers(FrozenModule, nn.ModuleDict):
         self.ready = True
 
     def check_pictures(self, data_preprocessor: BaseDataPreprocessor) -> None:
-        """Check that images are normalized as those that the visual teacher was trained on.
-
-        Args:
-            data_preprocessor: What prepares the inputs. Teachers that do not tell theirs are not compared.
-
-        Raises:
-            ValueError: If mean, standard deviation or order of colors differ.
-        """
+        """ValueError unless images are normalized as those of the visual teacher, where that is known."""
         own = getattr(self['visual'], 'picture_preprocessor', None) if 'visual' in self else None
         trained, given = (picture_normalization(module) for module in (own, data_preprocessor))
         if None not in (trained, given) and trained != given:

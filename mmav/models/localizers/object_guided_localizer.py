@@ -22,14 +22,7 @@ Inputs = Mapping[str, Tensor]
 
 
 def min_max_normalize(values: Tensor) -> Tensor:
-    """Shift and scale a map to 0..1; one without contrast becomes 0.
-
-    Args:
-        values: (H, W).
-
-    Returns:
-        (H, W).
-    """
+    """Shift and scale a map (H, W) to 0..1; one without contrast becomes 0."""
     low, high = values.aminmax()
     return (values - low) / torch.where(high > low, high - low, 1)
 
@@ -85,17 +78,7 @@ class ObjectGuidedLocalizer(HiddenSubmodules, BaseModel):
     def forward(
         self, inputs: Inputs, data_samples: SampleList | None = None, mode: str = 'tensor'
     ) -> dict[str, Tensor] | SampleList:
-        """Run the model.
-
-        Args:
-            inputs: As for the localizer.
-            data_samples: See :meth:`predict`.
-            mode: 'loss' (the localizer's), 'predict' or 'tensor'.
-
-        Returns:
-            dict or list: Losses; samples with ``pred_map``; or the localizer's named tensors with
-            ``object_maps`` and, with a detector, ``detector_maps`` (B, h, w).
-        """
+        """As of the localizer; 'tensor' with ``object_maps``, of a detector ``detector_maps``, (B, h, w)."""
         if mode == 'predict':
             return self.predict(inputs, data_samples)
         results = self.localizer(inputs, data_samples, mode=mode)
@@ -104,14 +87,9 @@ class ObjectGuidedLocalizer(HiddenSubmodules, BaseModel):
         return results
 
     def predict(self, inputs: Inputs, data_samples: Sequence[DetDataSample] | None = None) -> SampleList:
-        """Localize the sound of each sample in its own image.
+        """Localize the sound of each sample in its own image; see :meth:`AVCLocalizer.predict`.
 
-        Args:
-            inputs: ``image`` (B, 3, H, W) and ``spectrogram`` (B, 1, F, T).
-            data_samples: Receive the maps, see :meth:`AVCLocalizer.predict`.
-
-        Returns:
-            With ``pred_map``, (H, W) float32 in 0..sum of the weights.
+        ``pred_map`` is (H, W) float32 in 0..sum of the weights.
         """
         results = self.localizer(inputs, data_samples, mode='predict')
         object_maps = [guide(inputs['image']).float() for guide in self.guides.values()]

@@ -66,17 +66,7 @@ class ObjectMap(FrozenModule):
 
     @torch.no_grad()
     def forward(self, image: Tensor) -> Tensor:
-        """Make the maps.
-
-        Args:
-            image: (B, 3, H, W), normalized as ImageNet's.
-
-        Returns:
-            (B, h, w), >= 0, of any scale.
-
-        Raises:
-            ValueError: If the network has no weights.
-        """
+        """Make maps (B, h, w), >= 0, of any scale, of images (B, 3, H, W), normalized as ImageNet's."""
         self.load()
         return self.make_maps(image)
 
@@ -110,9 +100,8 @@ class FeatureObjectMap(ObjectMap):
 class DETRObjectMap(ObjectMap):
     """Mean of the DETR's maps that hold an object: where a detector looks for what it is sure of.
 
-    The map of a query is its attention to the image in the last decoder layer, the mean over the heads.
-    Those count whose query has a class (not "no object") with at least ``score_thr``; without any the map
-    is 0.
+    The map of a query is its attention to the image in the last decoder layer, the mean over the heads. Those
+    count whose query has a class (not "no object") with at least ``score_thr``; without any the map is 0.
 
     Args:
         checkpoint: See :class:`ObjectMap`.
@@ -149,15 +138,6 @@ class DETRObjectMap(ObjectMap):
 
 
 def confident_mean(maps: Tensor, confidence: Tensor, score_thr: float) -> Tensor:
-    """Mean of the maps of confident queries.
-
-    Args:
-        maps: (B, Q, h w).
-        confidence: (B, Q), 0..1.
-        score_thr: Least confidence.
-
-    Returns:
-        (B, h w); 0 where no query is confident.
-    """
+    """Mean (B, h w) of the maps (B, Q, h w) of queries of confidence (B, Q) >= ``score_thr``; 0 without."""
     kept = (confidence >= score_thr).to(maps.dtype)
     return torch.einsum('bq,bqp->bp', kept, maps) / kept.sum(1, keepdim=True).clamp_min(1)

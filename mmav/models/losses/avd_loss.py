@@ -3,10 +3,9 @@ vehicle detection via importance-aware audio-visual learning" (ICASSP 2023).
 
 Shapes: N sampled RoIs, P positives among them, d length of an embedding.
 
-q_i, eq. (3), is a share of one sum of exponentials in a larger one, so it is handled by its log-odds
-z_i = log(q_i / (1 - q_i)) = logsumexp(group) - logsumexp(rest): log q_i = logsigmoid(z_i) and
-log(1 - q_i) = logsigmoid(-z_i) stay exact where q_i is close or equal to 1 (z_i = inf: no RoI outside
-the group).
+q_i, eq. (3), is a share of one sum of exponentials in a larger one, so it is handled by its log-odds z_i =
+log(q_i / (1 - q_i)) = logsumexp(group) - logsumexp(rest): log q_i = logsigmoid(z_i) and log(1 - q_i) =
+logsigmoid(-z_i) stay exact where q_i is close or equal to 1 (z_i = inf: no RoI outside the group).
 """
 
 import torch
@@ -87,8 +86,7 @@ def avkd_loss(audio_log_odds: Tensor, audiovisual_log_odds: Tensor) -> Tensor:
 
     Args:
         audio_log_odds: log(q_a / (1 - q_a)), (P,), P > 0.
-        audiovisual_log_odds: log(q_av / (1 - q_av)), (P,); ``inf`` at the same places as
-            ``audio_log_odds``.
+        audiovisual_log_odds: log(q_av / (1 - q_av)), (P,); ``inf`` at the same places as ``audio_log_odds``.
 
     Returns:
         Scalar; a positive with q_a = q_av = 1 adds exactly 0.

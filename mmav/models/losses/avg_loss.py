@@ -136,15 +136,9 @@ class AVGLoss(nn.Module):
         )
 
     def forward(self, audio: Tensor, visual: Tensor, is_positive: Tensor) -> dict[str, Tensor]:
-        """Compute the losses.
+        """Compute ``loss_unimodal`` and/or ``loss_cross_modal``.
 
-        Args:
-            audio: Embeddings of the snippets' sound, (N, D).
-            visual: Embeddings of their image, (N, D).
-            is_positive: Which pairs are positive, (N, N) bool.
-
-        Returns:
-            ``loss_unimodal`` and/or ``loss_cross_modal``.
+        Of embeddings (N, D) of the snippets' sound and image, and of which pairs are positive, (N, N) bool.
         """
         return {
             f'loss_{name}': _LOSSES[name](audio, visual, is_positive, **self.options)

@@ -60,8 +60,7 @@ def event_category_loss(logits: Tensor, segments: Tensor) -> Tensor:
 def multiple_instance_loss(scores: Tensor, events: Tensor) -> Tensor:
     """Loss with labels of videos alone, section IV-E: multi-label soft margin loss.
 
-    The scores are probabilities, and the loss takes them for logits, in the paper as in the released
-    program.
+    The scores are probabilities, and the loss takes them for logits, in the paper as in the released program.
 
     Args:
         scores: (B, C + 1), softmax of the pooled class scores.
@@ -109,16 +108,13 @@ class SupervisedEventLoss(_WeightedEventLoss):
     def forward(
         self, relevance: Tensor, category: Tensor, unimodal: Tensor | None, segments: Tensor
     ) -> dict[str, Tensor]:
-        """Compute the terms.
+        """Compute ``loss_relevance``, ``loss_category`` and, with ``unimodal``, ``loss_unimodal``; weighted.
 
         Args:
             relevance: Logits, (B, T).
             category: Logits from the fused features, (B, C).
             unimodal: Logits from one modality, (B, C); None where lambda is 0.
             segments: Labels, (B, T, C + 1).
-
-        Returns:
-            ``loss_relevance``, ``loss_category`` and, with ``unimodal``, ``loss_unimodal``; weighted.
         """
         losses = dict(
             loss_relevance=event_relevance_loss(relevance, segments),
@@ -149,15 +145,12 @@ class WeaklySupervisedEventLoss(_WeightedEventLoss):
         super().__init__(unimodal_weight)
 
     def forward(self, scores: Tensor, unimodal: Tensor | None, events: Tensor) -> dict[str, Tensor]:
-        """Compute the terms.
+        """Compute ``loss_category`` and, with ``unimodal``, ``loss_unimodal``; weighted.
 
         Args:
             scores: From the fused features, (B, C + 1), see :func:`multiple_instance_loss`.
             unimodal: From one modality, (B, C + 1); None where lambda is 0.
             events: Labels, (B, C + 1).
-
-        Returns:
-            ``loss_category`` and, with ``unimodal``, ``loss_unimodal``; weighted.
         """
         losses = dict(loss_category=(1 - self.unimodal_weight) * multiple_instance_loss(scores, events))
         if unimodal is not None:

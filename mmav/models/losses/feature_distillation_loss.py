@@ -16,14 +16,9 @@ from mmav.utils.precision import full_precision_dtype
 
 
 def resize_to_smallest(maps: Sequence[Tensor], limit: int | None = None) -> list[Tensor]:
-    """Bring maps to one size by averaging over cells: the smallest height and the smallest width.
+    """Bring maps (B, C_i, H_i, W_i) to the smallest height and width (at most ``limit``) by averaging.
 
-    Args:
-        maps: Maps (B, C_i, H_i, W_i).
-        limit: The common size has at most so many rows and columns. None: no limit.
-
-    Returns:
-        Maps (B, C_i, H, W); those that already have the size as they came.
+    Those that already have the size stay as they came.
     """
     sizes = [tuple(m.shape[-2:]) for m in maps]
     size = tuple(min(sides) if limit is None else min(*sides, limit) for sides in zip(*sizes, strict=True))
@@ -44,8 +39,7 @@ class FeatureDistillationLoss(nn.Module, ABC):
             have equal channels. With one teacher they are the same. Defaults to 'loss_mean'.
 
     Raises:
-        ValueError: If ``loss_weight`` is negative or ``multi_teacher`` is none of
-            ``multi_teacher_choices``.
+        ValueError: If ``loss_weight`` is negative or ``multi_teacher`` is none of ``multi_teacher_choices``.
     """
 
     multi_teacher_choices: tuple[str, ...] = ('loss_mean', 'feature_mean')
@@ -63,32 +57,14 @@ class FeatureDistillationLoss(nn.Module, ABC):
 
     @abstractmethod
     def pair_loss(self, student: Tensor, teacher: Tensor, level: int, teacher_index: int) -> Tensor:
-        """The loss, not weighted, of one level with one teacher.
+        """The loss, not weighted, of one level with one teacher: a scalar, the mean over the batch.
 
-        Args:
-            student: (B, C_s, H_s, W_s), B > 0.
-            teacher: (B, C_t, H_t, W_t).
-            level: Place of the level in the lists.
-            teacher_index: Place of the teacher in the list; 0 for the mean of the teachers' features.
-
-        Returns:
-            Scalar, a mean over the batch.
+        Of (B, C_s, H_s, W_s) and (B, C_t, H_t, W_t), B > 0. ``level`` and ``teacher_index`` are their places
+        in the lists; 0 for the mean of the teachers' features.
         """
 
     def level_loss(self, student: Tensor, teachers: Sequence[Tensor], level: int) -> Tensor:
-        """The loss, not weighted, of one level with all teachers.
-
-        Args:
-            student: (B, C_s, H_s, W_s), B > 0.
-            teachers: For each teacher (B, C_t, H_t, W_t).
-            level: Place of the level in the lists.
-
-        Returns:
-            Scalar.
-
-        Raises:
-            ValueError: If the channels of features to be averaged differ.
-        """
+        """The loss, not weighted, of a level with all teachers; ValueError if channels to average differ."""
         if self.multi_teacher == 'feature_mean':
             channels = [teacher.shape[1] for teacher in teachers]
             if len(set(channels)) > 1:
@@ -127,12 +103,7 @@ class FeatureDistillationLoss(nn.Module, ABC):
             return self.loss_weight * torch.stack(losses).sum()
 
     def check(self, student_feats: Sequence[Tensor], teacher_feats: Sequence[Sequence[Tensor]]) -> None:
-        """Raise the errors of :meth:`forward`.
-
-        Args:
-            student_feats: As in :meth:`forward`.
-            teacher_feats: As in :meth:`forward`.
-        """
+        """Raise the errors of :meth:`forward`."""
         if not len(student_feats) or not len(teacher_feats):
             raise ValueError(
                 f'{self._name}: at least one level and one teacher are needed, got '

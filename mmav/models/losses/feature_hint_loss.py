@@ -81,17 +81,9 @@ class FeatureHintLoss(nn.Module):
             self.projection = nn.Linear(student_channels, teacher_channels)
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Compute the loss.
+        """Compute the loss of (B, C) or (B, C, h, w), B > 0, with a teacher's.
 
-        Args:
-            student: (B, C) or (B, C, h, w), B > 0.
-            teacher: Of the same shape, but for C where there is a projection.
-
-        Returns:
-            Scalar, weighted.
-
-        Raises:
-            ValueError: If the shapes do not agree.
+        That may have another C to project to. ValueError if the shapes do not agree.
         """
         with torch.autocast(student.device.type, enabled=False):
             student = full_precision(student)

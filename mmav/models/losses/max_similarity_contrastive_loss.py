@@ -18,30 +18,14 @@ from mmav.utils.precision import full_precision_dtype
 
 
 def cosine_maps(audio_embeds: Tensor, visual_embeds: Tensor) -> Tensor:
-    """Localization maps o_ij: the cosine of every sound with each pixel of every image.
-
-    Args:
-        audio_embeds: (A, C).
-        visual_embeds: (V, C, h, w).
-
-    Returns:
-        (A, V, h, w), in -1..1.
-    """
+    """Localization maps o_ij, (A, V, h, w): the cosine of each sound (A, C) with each pixel of each image."""
     audio = F.normalize(audio_embeds, dim=1)
     visual = F.normalize(visual_embeds, dim=1)
     return torch.einsum('ac,vchw->avhw', audio, visual)
 
 
 def paired_cosine_maps(audio_embeds: Tensor, visual_embeds: Tensor) -> Tensor:
-    """Localization maps o_ii of matching pairs alone.
-
-    Args:
-        audio_embeds: (B, C).
-        visual_embeds: (B, C, h, w).
-
-    Returns:
-        (B, h, w), in -1..1: the diagonal of :func:`cosine_maps`.
-    """
+    """Localization maps o_ii, (B, h, w), of matching pairs alone: the diagonal of :func:`cosine_maps`."""
     audio = F.normalize(audio_embeds, dim=1)
     visual = F.normalize(visual_embeds, dim=1)
     return torch.einsum('bc,bchw->bhw', audio, visual)

@@ -22,28 +22,15 @@ from .feature_distillation_loss import FeatureDistillationLoss, resize_to_smalle
 
 
 def attention_map(feat: Tensor, exponent: float = 2.0) -> Tensor:
-    """F_avg^r: the mean over the channels of the activations to the power r.
-
-    Args:
-        feat: Activations A, (B, C, H, W).
-        exponent: r, a whole number; with an odd one the map is signed.
-
-    Returns:
-        (B, 1, H, W).
-    """
+    """F_avg^r, (B, 1, H, W): the mean over the channels of activations (B, C, H, W) to the whole power r."""
     return feat.pow(exponent).mean(1, keepdim=True)
 
 
 def multi_teacher_attention(maps: Sequence[Tensor], protocol: str = 'paper') -> Tensor:
-    """Q_t: the product of the teachers' attention maps, of norm 1.
+    """Q_t, (B, H * W): the product of the teachers' attention maps as vectors, of norm 1.
 
-    Args:
-        maps: For each of the M teachers its map as vectors, (B, H * W).
-        protocol: With 'official' the product of several maps is divided by its L1 norm; with 'paper',
-            and for a single teacher, by its L2 norm.
-
-    Returns:
-        (B, H * W); 0 where no position is common to all teachers.
+    With 'official' the product of several maps is divided by its L1 norm; with 'paper', and for a single
+    teacher, by its L2 norm. 0 where no position is common to all teachers.
     """
     product = F.normalize(maps[0], dim=1)
     for teacher in maps[1:]:

@@ -21,13 +21,9 @@ from .feature_distillation_loss import FeatureDistillationLoss, resize_to_smalle
 
 
 def position_similarity(feat: Tensor) -> Tensor:
-    """a_ij: the cosine similarity between the features of any two positions.
+    """a_ij: the cosine similarity between the features (B, C, H, W) of any two positions, (B, H W, H W).
 
-    Args:
-        feat: (B, C, H, W).
-
-    Returns:
-        (B, P, P), P = H * W; rows and columns of a feature of length 0 are 0.
+    Rows and columns of a feature of length 0 are 0.
     """
     positions = F.normalize(feat.flatten(2), dim=1)
     return positions.transpose(1, 2) @ positions

@@ -37,8 +37,7 @@ def ranking_loss(
         bidirectional: Whether l' is counted beside l.
 
     Returns:
-        Scalar, the mean of l (and l') over the B (B - 1) pairs of samples; 0 with a graph if there
-        are none.
+        Scalar, the mean of l (and l') over the B (B - 1) pairs of samples; 0 with a graph if there are none.
 
     Example:
         >>> sounds = torch.eye(2).view(2, 2, 1, 1)
@@ -99,11 +98,7 @@ class RankingLoss(FeatureDistillationLoss):
         self.bidirectional = bidirectional
 
     def pair_loss(self, student: Tensor, teacher: Tensor, level: int, teacher_index: int) -> Tensor:
-        """:func:`ranking_loss`.
-
-        Raises:
-            ValueError: If the numbers of channels differ.
-        """
+        """:func:`ranking_loss`; ValueError if the numbers of channels differ."""
         if student.shape[1] != teacher.shape[1]:
             raise ValueError(
                 f'RankingLoss: student and teacher {teacher_index} have {student.shape[1]} and '

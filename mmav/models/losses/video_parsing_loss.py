@@ -172,15 +172,9 @@ class SegmentPseudoLabelLoss(nn.Module):
         self.loss_weight, self.eps = loss_weight, eps
 
     def forward(self, frame_prob: Tensor, pseudo_audio: Tensor, pseudo_visual: Tensor) -> dict[str, Tensor]:
-        """Compute the losses.
+        """Compute ``loss_pseudo_audio`` and ``loss_pseudo_visual``.
 
-        Args:
-            frame_prob: Probabilities of segments, (B, T, 2, C), sound before image.
-            pseudo_audio: Soft labels of the sound's segments, (B, T, C), in 0..1.
-            pseudo_visual: Soft labels of the image's segments, (B, T, C), in 0..1.
-
-        Returns:
-            ``loss_pseudo_audio`` and ``loss_pseudo_visual``.
+        Of probabilities (B, T, 2, C), sound before image, and soft labels (B, T, C) in 0..1 of each.
         """
         audio, visual = frame_prob.unbind(2)
         return dict(

@@ -21,16 +21,7 @@ from ..layers.separable_conv import BATCH_NORM, KEEP_VARIANCE, SeparableConv
 
 
 def fast_fusion(weight: Tensor, maps: Sequence[Tensor], eps: float) -> Tensor:
-    """Fast normalized fusion: the maps' sum, weighted by ``relu(w) / (sum relu(w) + eps)``.
-
-    Args:
-        weight: (number of maps,), learned.
-        maps: (N, C, H, W) each.
-        eps: Keeps the quotient finite.
-
-    Returns:
-        (N, C, H, W).
-    """
+    """Fast normalized fusion: the sum of maps (N, C, H, W), weighted by ``relu(w) / (sum relu(w) + eps)``."""
     weight = F.relu(weight)
     weight = weight / (weight.sum() + eps)
     return sum(w * x for w, x in zip(weight, maps, strict=True))
@@ -65,15 +56,10 @@ class BiFPNCell(nn.Module):
         self.act = nn.SiLU()
 
     def forward(self, inputs: Sequence[Tensor], bottom_up_inputs: Sequence[Tensor]) -> list[Tensor]:
-        """Fuse.
+        """Fuse levels, fine to coarse, that the way down starts from.
 
-        Args:
-            inputs: Levels, fine to coarse, that the way down starts from.
-            bottom_up_inputs: The same levels as the way up takes them; those of ``inputs`` but in the first
-                cell. The first one is not used.
-
-        Returns:
-            Levels of the same shapes.
+        The way up takes ``bottom_up_inputs``: those of ``inputs`` but in the first cell. The first is not
+        used.
         """
         last = len(inputs) - 1
         down = list(inputs)
@@ -147,14 +133,7 @@ class BiFPN(BaseModule):
         self.cells = nn.ModuleList(BiFPNCell(out_channels, num_outs, eps, norm_cfg) for _ in range(num_cells))
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Pyramid.
-
-        Args:
-            inputs: Maps of the backbone, fine to coarse, (N, in_channels[i], H, W).
-
-        Returns:
-            ``num_outs`` levels (N, C, H, W), fine to coarse.
-        """
+        """Pyramid of ``num_outs`` levels (N, C, H, W) of maps (N, in_channels[i], H, W), fine to coarse."""
         self._check(inputs)
         levels = [conv(x) for conv, x in zip(self.lateral_convs, inputs, strict=True)]
         for conv in self.extra_convs:

@@ -17,23 +17,20 @@ from torch import Tensor, nn
 class ContextFPN(FPN):
     """FPN whose every cell also knows the whole clip and its own place in the image.
 
-    Rows and columns of a spectrogram are frequency and time; those of the boxes are
-    the camera image's. What tells where a vehicle stands (level differences and comb
-    notches between microphones) is spread over the whole spectrogram, so each cell x of
-    each level becomes ``x + conv(relu(x + g + p * (1 + s)))``, where the context g and
-    the scale s are linear in the time-averaged coarsest backbone map and p is a learned
-    map of the cell's place, shared by the levels.
+    Rows and columns of a spectrogram are frequency and time; those of the boxes are the camera image's. What
+    tells where a vehicle stands (level differences and comb notches between microphones) is spread over the
+    whole spectrogram, so each cell x of each level becomes ``x + conv(relu(x + g + p * (1 + s)))``, where the
+    context g and the scale s are linear in the time-averaged coarsest backbone map and p is a learned map of
+    the cell's place, shared by the levels.
 
     The FPN's own parameters keep their names; a plain FPN's weights lack ``context``, ``place`` and
-    ``context_conv`` alone, which a strict load must allow. This is not in the paper, whose FPN is
-    mmdet's.
+    ``context_conv`` alone, which a strict load must allow. This is not in the paper, whose FPN is mmdet's.
 
     Args:
         *args: Those of :class:`mmdet.models.FPN`.
         context_bands: Frequency bands kept when the coarsest map is averaged.
         context_channels: Width of the hidden context vector.
-        place_size: Rows and columns of the learned map of places, resized bilinearly to
-            each level.
+        place_size: Rows and columns of the learned map of places, resized bilinearly to each level.
         **kwargs: Those of :class:`mmdet.models.FPN`.
     """
 
@@ -57,14 +54,7 @@ class ContextFPN(FPN):
         self.context_conv = nn.Conv2d(channels, channels, 1)
 
     def forward(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Pyramid with context.
-
-        Args:
-            inputs: Backbone maps, fine to coarse; the last is (N, D, H, W).
-
-        Returns:
-            Levels (N, C, H, W), fine to coarse.
-        """
+        """Levels (N, C, H, W) with context of a backbone's maps, fine to coarse, the last (N, D, H, W)."""
         levels = super().forward(inputs)
         pooled = F.adaptive_avg_pool2d(inputs[-1], (self.context_bands, 1)).flatten(1)
         context, scale = self.context(pooled)[..., None, None].chunk(2, dim=1)

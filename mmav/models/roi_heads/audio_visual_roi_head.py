@@ -38,8 +38,7 @@ class AudioVisualRoIHead(StandardRoIHead):
         visual_bbox_head: Config of H_v. Defaults to that of ``bbox_head``.
         fusion: Config of the fusion. Defaults to ``ScoreWeightedFusion`` as in eq. (1)-(2).
         loss_avd: Config of the distillation loss. Defaults to ``AVDLoss`` with the paper's weights.
-        avd_loss_weight: lambda_3 of eq. (8); 0 trains the fused stream without distillation. Defaults
-            to 1.0.
+        avd_loss_weight: lambda_3 of eq. (8); 0 trains the fused stream without distillation. Defaults to 1.0.
         visual_loss_weight: Weight of H_v's own classification and box loss on the same RoIs, which
             eq. (8) does not list. At 0 whatever of H_v no gradient can reach is frozen. Defaults to 1.0.
         scope: Whose RoIs the sums of eq. (3)-(6) run over: 'image' (one sample's; averaged over the B
@@ -222,16 +221,9 @@ class AudioVisualRoIHead(StandardRoIHead):
 
 
 def vehicle_score(bbox_head: BBoxHead, cls_score: Tensor) -> Tensor:
-    """The probability p of eq. (1) that a RoI holds a vehicle: 1 - p(background).
+    """The probability p (N,) of eq. (1) that a RoI holds a vehicle: 1 - p(background).
 
-    With one class that is the vehicle's probability.
-
-    Args:
-        bbox_head: The head that gave the logits.
-        cls_score: Logits, (N, K + 1), background last.
-
-    Returns:
-        (N,), 0..1.
+    With one class that is the vehicle's probability. Logits are (N, K + 1), background last.
     """
     if bbox_head.custom_activation:
         return 1 - bbox_head.loss_cls.get_activation(cls_score)[:, -1]

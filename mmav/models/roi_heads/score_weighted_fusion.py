@@ -10,15 +10,7 @@ from torch import Tensor, nn
 
 
 def score_weights(score_audio: Tensor, score_visual: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights of the two modalities, eq. (1): each score divided by their sum.
-
-    Args:
-        score_audio: p_a, the audio head's vehicle probability, (N,), 0..1.
-        score_visual: p_v, the visual head's, (N,).
-
-    Returns:
-        W_a and W_v, (N,) each; both 0.5 where both scores are 0.
-    """
+    """W_a and W_v, (N,) each, eq. (1): p_a and p_v divided by their sum; both 0.5 where both are 0."""
     total = score_audio + score_visual
     informed = total > 0
     weight_audio = torch.where(informed, score_audio / torch.where(informed, total, 1.0), 0.5)
@@ -27,12 +19,7 @@ def score_weights(score_audio: Tensor, score_visual: Tensor) -> tuple[Tensor, Te
 
 
 def init_as_mean(conv: nn.Conv2d, total: float = 1.0) -> None:
-    """Set a 1x1 convolution over k stacked groups of C channels to ``total`` times the groups' mean.
-
-    Args:
-        conv: The convolution, k C -> C channels; changed in place, its bias to 0.
-        total: Sum of the groups' coefficients (k: plain sum).
-    """
+    """Set a 1x1 convolution over k stacked groups of C channels to ``total`` times their mean (k: sum)."""
     channels = conv.out_channels
     groups = conv.in_channels // channels
     with torch.no_grad():
@@ -77,17 +64,7 @@ class ScoreWeightedFusion(nn.Module):
     def forward(
         self, roi_audio: Tensor, roi_visual: Tensor, score_audio: Tensor, score_visual: Tensor
     ) -> Tensor:
-        """Fuse the features of the same RoIs.
-
-        Args:
-            roi_audio: f_a, (N, C, h, w).
-            roi_visual: f_v, (N, C, h, w).
-            score_audio: p_a, (N,), 0..1.
-            score_visual: p_v, (N,), 0..1.
-
-        Returns:
-            Tensor: f_av, (N, C, h, w).
-        """
+        """Fuse f_a and f_v (N, C, h, w) of the same RoIs by p_a and p_v (N,), 0..1, to f_av (N, C, h, w)."""
         if self.use_weights:
             if self.detach_weights:
                 score_audio, score_visual = score_audio.detach(), score_visual.detach()

@@ -5,9 +5,11 @@ Shapes: B videos, T segments (seconds; a segment's sound or image is a snippet),
 channels, N = B * T.
 """
 
+from typing import Any
+
 import torch
 from mmdet.registry import MODELS
-from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
+from mmdet.utils import ConfigType
 from torch import Tensor, nn
 
 from mmav.structures import SegmentDataSample
@@ -40,8 +42,7 @@ class AVGPretrainer(SegmentModel):
         audio_threshold: Least cosine similarity of VGGish features that links snippets. Defaults to 0.9.
         visual_threshold: Least cosine similarity of ResNet-152 features that does. Defaults to 0.9.
         loss: Config of the loss. Defaults to ``AVGLoss``, the multimodal objective.
-        data_preprocessor: Config. Defaults to ``SegmentDataPreprocessor``.
-        init_cfg: Initialization config. Defaults to None.
+        **kwargs: Of :class:`SegmentModel`.
 
     Raises:
         ValueError: In use, if features are of another shape, or videos longer than ``max_segments``.
@@ -61,10 +62,9 @@ class AVGPretrainer(SegmentModel):
         audio_threshold: float = 0.9,
         visual_threshold: float = 0.9,
         loss: ConfigType = dict(type='AVGLoss'),  # noqa: B006  (not changed)
-        data_preprocessor: OptConfigType = None,
-        init_cfg: OptMultiConfig = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        super().__init__(**kwargs)
         self.channels = dict(audio=audio_channels, visual=visual_channels)
         self.audio_embedding = nn.Linear(audio_channels, embed_dims)
         self.visual_embedding = nn.Linear(visual_channels, embed_dims)
@@ -98,28 +98,15 @@ class AVGPretrainer(SegmentModel):
         return audio, visual
 
     def outputs(self, inputs: Inputs) -> dict[str, Tensor]:
-        """Embeddings of the snippets.
-
-        Args:
-            inputs: See the class.
-
-        Returns:
-            ``audio_embeds`` and ``visual_embeds``, (B, T, D) each.
-        """
+        """``audio_embeds`` and ``visual_embeds`` of the snippets, (B, T, D) each."""
         audio, visual = self._embed(*self._features(inputs))
         return dict(audio_embeds=audio, visual_embeds=visual)
 
     def loss(self, inputs: Inputs, data_samples: Samples | None = None) -> dict[str, Tensor]:
-        """Losses of a batch, over all pairs of its N snippets.
+        """Losses of eq. (3)-(5) of a batch, over all pairs of its N snippets; data samples are not used.
 
-        Args:
-            inputs: See the class.
-            data_samples: Not used.
-
-        Returns:
-            Losses of eq. (3)-(5); ``components``, the number of components of the graph,
-            and ``positive_share``, the share of positive pairs among those of different videos: near 0 or 1
-            the thresholds do not suit the features.
+        With ``components``, the number of components of the graph, and ``positive_share``, the share of
+        positive pairs among those of different videos: near 0 or 1 the thresholds do not suit the features.
         """
         audio, visual = self._features(inputs)
         videos, segments = audio.shape[:2]
@@ -135,15 +122,7 @@ class AVGPretrainer(SegmentModel):
         return losses
 
     def predict(self, inputs: Inputs, data_samples: Samples | None = None) -> list[SegmentDataSample]:
-        """Embeddings of a batch as data samples, ``pred_audio_embeds`` and ``pred_visual_embeds`` (T, D).
-
-        Args:
-            inputs: See the class.
-            data_samples: Receive the embeddings; None: new ones do.
-
-        Returns:
-            One for each video.
-        """
+        """Embeddings of a batch as data samples, ``pred_audio_embeds`` and ``pred_visual_embeds`` (T, D)."""
         embeds = self.outputs(inputs)
         audio, visual = embeds['audio_embeds'], embeds['visual_embeds']
         data_samples = ensure_data_samples(data_samples, *audio.shape[:2])

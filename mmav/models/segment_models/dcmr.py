@@ -6,11 +6,12 @@ W = T - K + 1 windows.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
-from mmdet.utils import OptConfigType, OptMultiConfig
+from mmdet.utils import OptConfigType
 from torch import Tensor, nn
 
 from mmav.structures import SegmentDataSample
@@ -41,8 +42,8 @@ class DCMR(SegmentModel):
     (B, T), 1 on the query's segments of the querying modality. The mask picks the query out; where it lay has
     no part in the result: the network knows no positions, and behind it only the query's K numbers are kept.
 
-    Mode 'tensor' gives ``a_cross``, ``v_cross``, ``a_self``, ``v_self`` (B, T, D), DIMA's ``v_attention`` and
-    ``a_attention`` (B, T, 2 T), ``window_scores`` (B, T), minus infinity behind the last window, and
+    Mode 'tensor' gives the tensors of :class:`DenseModalityInteraction`, ``window_scores`` (B, T), minus
+    infinity behind the last window, and
 
     - protocol 'paper': ``window_logits`` (B, T, T) of window w and place j, 0 where there is none;
     - protocol 'official': ``official_is_event_logits`` (B, T, 1), see :func:`match_cumulatively`.
@@ -61,15 +62,12 @@ class DCMR(SegmentModel):
         query_context: Whether the querying modality is seen outside the query too, as in the paper. If not,
             the network knows nothing of it but the query. Defaults to True.
         use_dima: Whether there is DIMA. Defaults to True.
-        dima: Others of :class:`DIMALayer`, ``own_score``, ``other_score``, ``alpha``, ``dropout`` (which
-            defaults to 0.02).
-        encoder: Others of :class:`DenseModalityInteraction`, ``num_heads``, ``num_layers``,
-            ``feedforward_channels``, ``dropout``.
-        data_preprocessor: Defaults to ``SegmentDataPreprocessor``.
-        init_cfg: Initialization config. Defaults to None.
+        dima: Others of :class:`DIMALayer`; ``dropout`` defaults to 0.02.
+        encoder: Others of :class:`DenseModalityInteraction`.
+        **kwargs: Of :class:`SegmentModel`.
 
     Raises:
-        ValueError: If an option is unknown; in use, if a video has no query, or inputs or labels do not fit.
+        ValueError: In use, if a video has no query, or inputs or labels do not fit.
     """
 
     def __init__(
@@ -83,10 +81,9 @@ class DCMR(SegmentModel):
         use_dima: bool = True,
         dima: OptConfigType = None,
         encoder: OptConfigType = None,
-        data_preprocessor: OptConfigType = None,
-        init_cfg: OptMultiConfig = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(data_preprocessor, init_cfg)
+        super().__init__(**kwargs)
         check_choice('DCMR', 'protocol', protocol, PROTOCOLS)
         check_choice('DCMR', 'direction', direction, DIRECTIONS)
         self.querying, self.searched = DIRECTIONS[direction]
@@ -106,11 +103,7 @@ class DCMR(SegmentModel):
         self.match_precision()
 
     def outputs(self, inputs: Inputs) -> dict[str, Tensor]:
-        """All named tensors, see the class.
-
-        Args:
-            inputs: See the class.
-        """
+        """All named tensors, see the class."""
         visual, audio = select_inputs(inputs, self.channels)
         check_same_segments(visual, audio)
         mask = query_segments(inputs, audio.shape[:2])
@@ -135,12 +128,7 @@ class DCMR(SegmentModel):
         return outputs
 
     def loss(self, inputs: Inputs, data_samples: Samples | None) -> dict[str, Tensor]:
-        """``loss_relevance``: eq. (15), see :func:`window_relevance_loss`.
-
-        Args:
-            inputs: See the class.
-            data_samples: With ``gt_segments`` (T, 1), 1 where the event is.
-        """
+        """``loss_relevance``, :func:`window_relevance_loss`, by ``gt_segments`` (T, 1), 1 in the event."""
         audio = inputs['audio']
         relevant = stack_labels(data_samples, 'gt_segments', audio, (audio.shape[1], 1)).squeeze(-1)
         outputs = self.outputs(inputs)
@@ -151,12 +139,7 @@ class DCMR(SegmentModel):
         return dict(loss_relevance=window_relevance_loss(outputs['window_logits'], relevant, lengths))
 
     def predict(self, inputs: Inputs, data_samples: Samples | None = None) -> list[SegmentDataSample]:
-        """Where the query belongs, see the class; labels of the data set are not read.
-
-        Args:
-            inputs: See the class.
-            data_samples: Receive the predictions; None: new ones do.
-        """
+        """Where the query belongs, see the class; labels of the data set are not read."""
         scores = self.outputs(inputs)['window_scores']
         lengths = (inputs['query_mask'] > 0.5).sum(1)
         data_samples = ensure_data_samples(data_samples, *inputs['audio'].shape[:2])
@@ -169,14 +152,7 @@ class DCMR(SegmentModel):
 
 
 def query_segments(inputs: Inputs, shape: Sequence[int]) -> Tensor:
-    """Which segments are the query's.
-
-    Args:
-        inputs: With ``query_mask``.
-        shape: B and T.
-
-    Returns:
-        (B, T), bool.
+    """Which segments are the query's, (B, T) bool, by ``query_mask``.
 
     Raises:
         KeyError: If there is no mask.

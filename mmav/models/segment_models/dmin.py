@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from mmdet.registry import MODELS
-from mmdet.utils import OptConfigType, OptMultiConfig
+from mmdet.utils import OptConfigType
 from torch import Tensor, nn
 
 from mmav.structures import SegmentDataSample
@@ -44,8 +44,7 @@ class DMIN(SegmentModel):
     and ``audio`` (B, T, ``audio_channels``).
 
     Mode 'tensor' gives ``agta`` (B, T, visual_channels), ``agta_attention`` (B, T, H, W), ``fused`` (B, T,
-    D), ``v_self``, ``a_self``, ``v_cross``, ``a_cross`` (B, T, D), DIMA's ``v_attention`` and ``a_attention``
-    (B, T, 2 T), and
+    D), the tensors of :class:`DenseModalityInteraction`, and
 
     - fully supervised: ``is_event_logits`` (B, T, 1), ``event_logits`` and, with lambda > 0,
       ``event_logits_unimodal`` (B, C);
@@ -68,21 +67,18 @@ class DMIN(SegmentModel):
         use_agta: Whether there is AGTA; without, locations are averaged. Defaults to True.
         agta: Others of :class:`AudioGuidedTripletAttention`, ``channel``, ``mfb``, ``lstm``, ``spatial``.
         use_dima: Whether there is DIMA. Defaults to True.
-        dima: Others of :class:`DIMALayer`, ``own_score``, ``other_score``, ``alpha``, ``dropout`` (which
-            defaults to 0.02 fully, 0.1 weakly supervised).
-        encoder: Others of :class:`DenseModalityInteraction`, ``num_heads``, ``num_layers``,
-            ``feedforward_channels``, ``dropout``.
+        dima: Others of :class:`DIMALayer`; ``dropout`` defaults to 0.02 fully, 0.1 weakly supervised.
+        encoder: Others of :class:`DenseModalityInteraction`.
         fusion_heads: Of the audio-visual fusion. Defaults to 4 fully, 2 weakly supervised.
         unimodal_weight: lambda, the share of the unimodal discrimination loss; 0: there is none, nor its
             head. Defaults to 0.1 fully, 0.08 weakly supervised.
         unimodal_modality: Whose self-attentive features it is of, 'visual' or 'audio'. Defaults to 'visual'.
         visual_dropout: Behind the first fully connected layer. Defaults to 0.2.
         relevance_thr: Relevance from which a segment is one of an event. Defaults to 0.5.
-        data_preprocessor: Defaults to ``SegmentDataPreprocessor``.
-        init_cfg: Initialization config. Defaults to None.
+        **kwargs: Of :class:`SegmentModel`.
 
     Raises:
-        ValueError: If an option is unknown or does not fit; in use, if inputs or labels do not.
+        ValueError: In use, if inputs or labels do not fit.
     """
 
     def __init__(
@@ -103,10 +99,9 @@ class DMIN(SegmentModel):
         unimodal_modality: str = 'visual',
         visual_dropout: float = 0.2,
         relevance_thr: float = 0.5,
-        data_preprocessor: OptConfigType = None,
-        init_cfg: OptMultiConfig = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(data_preprocessor, init_cfg)
+        super().__init__(**kwargs)
         check_choice('DMIN', 'protocol', protocol, PROTOCOLS)
         check_choice('DMIN', 'supervision', supervision, DEFAULTS)
         if unimodal_modality not in ('visual', 'audio'):
@@ -155,11 +150,7 @@ class DMIN(SegmentModel):
         self.match_precision()
 
     def outputs(self, inputs: Inputs) -> dict[str, Tensor]:
-        """All named tensors, see the class.
-
-        Args:
-            inputs: ``visual`` and ``audio``.
-        """
+        """All named tensors, see the class."""
         visual, audio = select_inputs(inputs, self.channels, maps=('visual',))
         check_same_segments(visual, audio)
         visual = self.visual_fc(visual)
@@ -191,12 +182,7 @@ class DMIN(SegmentModel):
         return outputs
 
     def loss(self, inputs: Inputs, data_samples: Samples | None) -> dict[str, Tensor]:
-        """Losses, see :class:`SupervisedEventLoss` and :class:`WeaklySupervisedEventLoss`.
-
-        Args:
-            inputs: ``visual`` and ``audio``.
-            data_samples: With ``gt_segments`` or ``gt_events``.
-        """
+        """Losses by ``gt_segments`` or, weakly supervised, by ``gt_events``; see ``supervision``."""
         classes = self.num_categories + 1
         if self.weakly:
             labels = stack_labels(data_samples, 'gt_events', inputs['audio'], (classes,))
@@ -213,12 +199,7 @@ class DMIN(SegmentModel):
         )
 
     def predict(self, inputs: Inputs, data_samples: Samples | None = None) -> list[SegmentDataSample]:
-        """Labels of the segments, see the class; labels of the data set are not read.
-
-        Args:
-            inputs: ``visual`` and ``audio``.
-            data_samples: Receive the predictions; None: new ones do.
-        """
+        """Labels of the segments, see the class; labels of the data set are not read."""
         outputs = self.outputs(inputs)
         data_samples = ensure_data_samples(data_samples, *inputs['audio'].shape[:2])
         relevance = outputs['is_event_logits'].flatten(1).sigmoid()
@@ -234,29 +215,14 @@ class DMIN(SegmentModel):
 
 
 def pool_instances(relevance: Tensor, category: Tensor) -> Tensor:
-    """Class scores of videos from those of segments: relevance-weighted maximum over time, softmax.
-
-    Args:
-        relevance: Logits of the segments, (B, T, 1).
-        category: Logits of the videos, (B, C + 1).
-
-    Returns:
-        (B, C + 1).
-    """
+    """Class scores (B, C + 1) of videos: relevance-weighted (B, T, 1) maximum over time, softmax."""
     return (relevance.sigmoid() * category[:, None]).amax(1).softmax(-1)
 
 
 def assign_labels(relevance: Tensor, category: Tensor, background: int, threshold: float = 0.5) -> Tensor:
-    """Labels of segments: the video's category where they are relevant, else background.
+    """Labels (B, T): the video's category where relevance (B, T) reaches ``threshold``, else background.
 
-    Args:
-        relevance: In 0..1, (B, T).
-        category: Scores of the video's categories, (B, C) or, with background last, (B, C + 1).
-        background: C.
-        threshold: Least relevance.
-
-    Returns:
-        (B, T), int64.
+    ``category`` are its scores (B, C) or, with background last, (B, C + 1).
     """
     best = category.argmax(-1, keepdim=True)
     return torch.where(relevance >= threshold, best, background)

@@ -6,9 +6,11 @@ HAN (Tian, Li and Xu, "Unified multisensory perception: weakly-supervised audio-
 Shapes: B videos, T segments (seconds), F frames, D channels, C classes.
 """
 
+from typing import Any
+
 import torch
 from mmdet.registry import MODELS
-from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
+from mmdet.utils import ConfigType, OptConfigType
 from torch import Tensor, nn
 
 from mmav.structures import SegmentDataSample
@@ -64,12 +66,10 @@ class HybridAttentionParser(SegmentModel):
             are y times the greatest pseudo label of the modality, instead of y smoothed. Defaults to False.
         video_threshold: A segment's probability of a class becomes 0 where the whole video's is below this,
             as the published evaluation does with 0.5; None: probabilities stay. Defaults to 0.5.
-        data_preprocessor: Config. Defaults to ``SegmentDataPreprocessor``.
-        init_cfg: Initialization config. Defaults to None.
+        **kwargs: Of :class:`SegmentModel`.
 
     Raises:
-        ValueError: If ``skip`` is without ``base``, ``guide_by_pseudo_labels`` without ``pseudo_loss``; in
-            use, if features are of another shape or labels are missing.
+        ValueError: In use, if features are of another shape or labels are missing.
         KeyError: In use, if the inputs lack a feature.
     """
 
@@ -92,10 +92,9 @@ class HybridAttentionParser(SegmentModel):
         pseudo_loss: OptConfigType = None,
         guide_by_pseudo_labels: bool = False,
         video_threshold: float | None = 0.5,
-        data_preprocessor: OptConfigType = None,
-        init_cfg: OptMultiConfig = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        super().__init__(**kwargs)
         if guide_by_pseudo_labels and pseudo_loss is None:
             raise ValueError('HybridAttentionParser: guide_by_pseudo_labels needs pseudo_loss')
         self.channels = dict(audio=audio_channels, visual=visual_channels)
@@ -121,14 +120,7 @@ class HybridAttentionParser(SegmentModel):
         self.video_threshold = video_threshold
 
     def extract_feat(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Features of the segments, in front of the pooling.
-
-        Args:
-            inputs: See the class.
-
-        Returns:
-            Sound and image, (B, T, D) each.
-        """
+        """Features of the segments of sound and image, (B, T, D) each, in front of the pooling."""
         audio, visual, *rest = select_inputs(inputs, self.channels)
         # The mean before the linear layer: the same, for an eighth of the work.
         visual = self.visual_embedding(mean_per_segment(visual, audio.shape[1], 'visual'))
@@ -141,28 +133,15 @@ class HybridAttentionParser(SegmentModel):
         return audio, visual
 
     def outputs(self, inputs: Inputs) -> dict[str, Tensor]:
-        """Probabilities, unfiltered.
-
-        Args:
-            inputs: See the class.
-
-        Returns:
-            ``global_prob``, ``audio_prob``, ``visual_prob`` (B, C); ``frame_prob``
-            (B, T, 2, C), sound before image.
-        """
+        """Probabilities, unfiltered: those of :class:`AttentiveMMILPooling`."""
         return self.pooling(*self.extract_feat(inputs))
 
     def loss(self, inputs: Inputs, data_samples: Samples) -> dict[str, Tensor]:
         """Losses of a batch, eq. (2).
 
-        Args:
-            inputs: See the class.
-            data_samples: With ``gt_events`` (C,); with ``pseudo_loss`` also ``pseudo_audio`` and
-                ``pseudo_visual`` (T, C).
-
-        Returns:
-            ``loss_video``, ``loss_audio``, ``loss_visual``, those of ``pseudo_loss``;
-            ``loss_adversarial``, whose gradient is reversed in front of the discriminator.
+        ``loss_video``, ``loss_audio``, ``loss_visual``, those of ``pseudo_loss``, and ``loss_adversarial``,
+        whose gradient is reversed in front of the discriminator. Samples have ``gt_events`` (C,); with
+        ``pseudo_loss`` also ``pseudo_audio`` and ``pseudo_visual`` (T, C).
         """
         features = self.extract_feat(inputs)
         probs = self.pooling(*features)
@@ -184,15 +163,7 @@ class HybridAttentionParser(SegmentModel):
         return losses
 
     def predict(self, inputs: Inputs, data_samples: Samples | None = None) -> list[SegmentDataSample]:
-        """Probabilities of a batch, as data samples; see the class.
-
-        Args:
-            inputs: See the class.
-            data_samples: Receive the predictions; None: new ones do.
-
-        Returns:
-            One for each video.
-        """
+        """Probabilities of a batch, as data samples; see the class."""
         probs = self.outputs(inputs)
         frame_prob, global_prob = probs['frame_prob'], probs['global_prob']
         if self.video_threshold is not None:

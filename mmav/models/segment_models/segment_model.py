@@ -56,15 +56,7 @@ class SegmentModel(BaseModel):
 
 
 def select_inputs(inputs: Inputs, channels: dict[str, int], maps: Sequence[str] = ()) -> list[Tensor]:
-    """The features that a model reads.
-
-    Args:
-        inputs: Features by name, (B, S, channels), or (B, S, H, W, channels).
-        channels: Names and their channels.
-        maps: Names of those with height and width.
-
-    Returns:
-        In the order of ``channels``.
+    """Features (B, S, channels), or (B, S, H, W, channels) for ``maps``, that a model reads, in its order.
 
     Raises:
         KeyError: If one is missing.
@@ -87,19 +79,7 @@ def select_inputs(inputs: Inputs, channels: dict[str, int], maps: Sequence[str] 
 
 
 def mean_per_segment(frames: Tensor, num_segments: int, name: str) -> Tensor:
-    """Mean over the frames of each segment.
-
-    Args:
-        frames: (B, F, D), F a multiple of the number of segments.
-        num_segments: T.
-        name: What error messages call the frames.
-
-    Returns:
-        (B, T, D).
-
-    Raises:
-        ValueError: If F is no multiple of T.
-    """
+    """Mean (B, T, D) over the frames (B, F, D) of each segment; ValueError if F is no multiple of T."""
     if frames.shape[1] % num_segments:
         raise ValueError(
             f'{name} has {frames.shape[1]} frames, no multiple of the {num_segments} segments of audio'
@@ -110,20 +90,11 @@ def mean_per_segment(frames: Tensor, num_segments: int, name: str) -> Tensor:
 def stack_labels(
     samples: Samples | None, name: str, like: Tensor, shape: tuple[int, ...] | None = None
 ) -> Tensor:
-    """Ground truth of a batch.
-
-    Args:
-        samples: Data samples.
-        name: Data field, e.g. 'gt_events'.
-        like: Gives device and, unless it is half precision, type.
-        shape: What every sample's must be. Defaults to any.
-
-    Returns:
-        (B, ...).
+    """Ground truth (B, ...) of a batch, e.g. ``name`` 'gt_events'; ``like`` gives device and type (not half).
 
     Raises:
-        ValueError: If a sample lacks the field, none are given, or one is of another shape; the message
-            names the videos.
+        ValueError: If a sample lacks the field, none are given, or one is of another shape than all must be;
+            the message names the videos.
     """
     if not samples:
         raise ValueError(f'training needs data samples with {name}')
@@ -146,31 +117,14 @@ def stack_labels(
 def ensure_data_samples(
     samples: Samples | None, num_videos: int, num_segments: int
 ) -> list[SegmentDataSample]:
-    """Data samples that predictions are written to.
-
-    Args:
-        samples: Data samples; None: new ones are made.
-        num_videos: B.
-        num_segments: T.
-
-    Returns:
-        One for each video.
-    """
+    """What receives predictions of each video: the samples, or new ones."""
     if samples is None:
         return [SegmentDataSample(metainfo=dict(num_segments=num_segments)) for _ in range(num_videos)]
     return list(samples)
 
 
 def check_same_segments(visual: Tensor, audio: Tensor) -> None:
-    """Refuse features of both modalities that are not of the same videos and segments.
-
-    Args:
-        visual: (B, T, ...).
-        audio: (B, T, ...).
-
-    Raises:
-        ValueError: If they differ in B or T.
-    """
+    """ValueError unless features (B, T, ...) of both modalities are of the same videos and segments."""
     if visual.shape[:2] != audio.shape[:2]:
         raise ValueError(
             f'visual has (videos, segments) {tuple(visual.shape[:2])}, audio {tuple(audio.shape[:2])}: '

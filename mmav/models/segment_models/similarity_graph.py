@@ -12,15 +12,7 @@ from torch import Tensor
 
 
 def similar_pairs(features: Tensor, threshold: float) -> Tensor:
-    """Pairs of snippets whose cosine similarity passes a threshold.
-
-    Args:
-        features: (N, D).
-        threshold: Least cosine similarity, -1..1.
-
-    Returns:
-        (N, N) bool, symmetric.
-    """
+    """Pairs of features (N, D) whose cosine similarity passes a threshold, (N, N) bool, symmetric."""
     unit = F.normalize(features, dim=1)
     return unit @ unit.t() >= threshold
 
@@ -30,14 +22,8 @@ def semantic_components(
 ) -> Tensor:
     """Connected components of the graph that links snippets of similar image or similar sound.
 
-    Args:
-        visual: ResNet-152 features of the snippets' image, (N, D_v).
-        audio: VGGish features of their sound, (N, D_a).
-        visual_threshold: Least cosine similarity of linked images.
-        audio_threshold: Least cosine similarity of linked sounds.
-
-    Returns:
-        The number of each snippet's component, from 0, (N,) int64, on the features' device.
+    Links are by the cosine similarity of ResNet-152 features (N, D_v) and of VGGish's (N, D_a). The number of
+    each snippet's component, from 0, is (N,) int64, on the features' device.
     """
     edges = similar_pairs(visual, visual_threshold) | similar_pairs(audio, audio_threshold)
     rows, columns = edges.nonzero().cpu().numpy().T

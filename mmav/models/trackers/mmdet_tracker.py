@@ -51,16 +51,7 @@ class MMDetTracker(FrameTracker):
         scores: np.ndarray | torch.Tensor,
         labels: np.ndarray | torch.Tensor | None = None,
     ) -> np.ndarray:
-        """Take the next frame.
-
-        Args:
-            bboxes: (n, 4) x1, y1, x2, y2 in pixels.
-            scores: (n,)
-            labels: (n,) classes. None: all boxes are of one class.
-
-        Returns:
-            (n,) int64, the track of each box, from 1; -1 for a box of none.
-        """
+        """Take the next frame; see :meth:`IoUTracker.step`."""
         bboxes = torch.as_tensor(bboxes, dtype=torch.float32, device='cpu').reshape(-1, 4)
         labels = torch.zeros(len(bboxes)) if labels is None else labels
         sample = DetDataSample(

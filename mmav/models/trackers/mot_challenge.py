@@ -6,20 +6,11 @@ import numpy as np
 
 
 def mot_challenge_text(frames: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> str:
-    """Write the tracks of one sequence as MOTChallenge's lines ``frame,id,x,y,w,h,score,-1,-1,-1``.
+    """The tracks of one sequence as MOTChallenge's lines ``frame,id,x,y,w,h,score,-1,-1,-1``.
 
-    Frames are counted from 1, and so are pixels, as the format has it: the first column of pixels begins at
-    x = 1 there and at 0 here.
-
-    Args:
-        frames: For each frame in order of time ids (n,), from 1, boxes (n, 4) as x1, y1,
-            x2, y2 in pixels, and scores (n,).
-
-    Returns:
-        The file's content, lines in order of frame and id.
-
-    Raises:
-        ValueError: An id below 1, or twice in a frame.
+    Frames are counted from 1, and so are pixels, as the format has it: the first column of pixels begins at x
+    = 1 there and at 0 here. ``frames`` are in order of time: ids (n,), from 1, boxes (n, 4) as x1, y1, x2, y2
+    in pixels, and scores (n,). ValueError for an id below 1, or twice in a frame.
 
     Source: https://motchallenge.net/instructions/.
     """

@@ -8,16 +8,7 @@ from torch import Tensor, nn
 
 
 def check_tap(detector: nn.Module, tap: str, owner: str) -> None:
-    """Refuse a tap that is no submodule.
-
-    Args:
-        detector: The detector.
-        tap: Name of a submodule, e.g. 'backbone' or 'neck'.
-        owner: What the error message calls the detector.
-
-    Raises:
-        ValueError: If there is no submodule of that name.
-    """
+    """ValueError unless a tap, e.g. 'backbone', is a submodule of the detector, called ``owner``."""
     try:
         detector.get_submodule(tap)
     except AttributeError:
@@ -29,15 +20,9 @@ def check_tap(detector: nn.Module, tap: str, owner: str) -> None:
 
 @contextmanager
 def tap_features(detector: nn.Module, taps: Iterable[str]) -> Iterator[dict[str, tuple[Tensor, ...]]]:
-    """Record what submodules put out.
+    """Record what submodules put out while the detector runs within the context.
 
-    Args:
-        detector: The detector.
-        taps: Names of submodules.
-
-    Yields:
-        Filled while the detector runs within the context: by name, the levels of the submodule's
-        last output. A submodule with a single tensor as output has one level.
+    By name, the levels of the submodule's last output. One with a single tensor as output has one level.
     """
     found: dict[str, tuple[Tensor, ...]] = {}
 
@@ -58,19 +43,10 @@ def tap_features(detector: nn.Module, taps: Iterable[str]) -> Iterator[dict[str,
 def select_levels(
     found: dict[str, tuple[Tensor, ...]], tap: str, levels: Sequence[int], owner: str
 ) -> list[Tensor]:
-    """Pick levels of a tap.
-
-    Args:
-        found: From :func:`tap_features`.
-        tap: Name of the submodule.
-        levels: Positions in its output, the finest first.
-        owner: What the error messages call the detector.
-
-    Returns:
-        The levels, each (B, channels, height, width).
+    """Pick levels of a tap, each (B, channels, height, width), from :func:`tap_features`; 0 is the finest.
 
     Raises:
-        ValueError: If the submodule did not run or has fewer levels.
+        ValueError: If the submodule of ``owner`` did not run or has fewer levels.
     """
     if tap not in found:
         raise ValueError(

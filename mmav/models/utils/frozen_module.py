@@ -11,13 +11,9 @@ from torch import nn
 
 
 def build_frozen(config: ConfigType) -> nn.Module:
-    """Build a network that is used and not trained.
+    """Build a network that is used and not trained, from a config, which is not changed.
 
-    Args:
-        config: Its config; not changed, though modules may write into the one they are given.
-
-    Returns:
-        The network with plain batch normalization in place of synchronized: its statistics stay as they are.
+    Plain batch normalization takes the place of synchronized: its statistics stay as they are.
     """
     return revert_sync_batchnorm(MODELS.build(ConfigDict(copy.deepcopy(config))))
 
@@ -51,12 +47,7 @@ class HiddenSubmodules(nn.Module):
     """
 
     def hide(self, name: str, module: nn.Module) -> None:
-        """Set an attribute to a module that is not to become a submodule.
-
-        Args:
-            name: The attribute.
-            module: Its value.
-        """
+        """Set an attribute to a module that is not to become a submodule."""
         object.__setattr__(self, name, module)  # past nn.Module, which would register it
         self.__dict__.setdefault('_hidden', []).append(module)
 

@@ -83,10 +83,7 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
         self.freeze()
 
     def load(self, again: bool = True) -> None:
-        """Read the checkpoints that were given, each strictly.
-
-        Args:
-            again: Whether those that have been read are read once more. Defaults to True.
+        """Read the checkpoints that were given, each strictly, and once more ``again``.
 
         Raises:
             RuntimeError: If a checkpoint does not fit; the message lists names and shapes.
@@ -100,14 +97,7 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
             print_log(f'teacher {modality}: loaded {path}', logger='current')
 
     def load_saved(self, state_dict: Mapping[str, Tensor]) -> tuple[list[str], list[str]]:
-        """Take the weights from a distiller's own state dict.
-
-        Args:
-            state_dict: Names ``<modality>.*`` and values.
-
-        Returns:
-            Names that are missing and unexpected.
-        """
+        """Take weights ``<modality>.*`` of a distiller's state dict; return names missing and unexpected."""
         missing, unexpected = self.load_state_dict(state_dict, strict=False)
         for modality in self.ready:
             whole = not any(name.startswith(f'{modality}.') for name in missing)
@@ -115,11 +105,7 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
         return list(missing), list(unexpected)
 
     def require_weights(self) -> None:
-        """Load what is not loaded yet.
-
-        Raises:
-            ValueError: If a teacher has no weights.
-        """
+        """Load what is not loaded yet; ValueError if a teacher has no weights."""
         self.load(again=False)
         lacking = [modality for modality, ready in self.ready.items() if not ready]
         if lacking and not self.allow_untrained:
@@ -130,14 +116,10 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
             )
 
     def map_classes(self, targets: Sequence[str] | None, num_classes: set[int]) -> None:
-        """Check that the teachers' labels can become the student's.
+        """ValueError unless the teachers' labels can become the student's.
 
-        Args:
-            targets: The student's class names; None where all tell the same classes apart.
-            num_classes: Numbers of classes of the student's heads.
-
-        Raises:
-            ValueError: If they cannot.
+        ``targets`` are the student's class names, None where all tell the same classes apart; ``num_classes``
+        those of the student's heads.
         """
         self.targets = targets
         for modality, teacher in self.items():

@@ -7,15 +7,10 @@ from mmengine.model import BaseDataPreprocessor
 def picture_normalization(
     preprocessor: BaseDataPreprocessor, modality: str = 'rgb'
 ) -> tuple[list, list, bool] | None:
-    """Look up what a data preprocessor does to images.
+    """A preprocessor's mean and standard deviation, of values 0..255, and whether it swaps blue and red.
 
-    Args:
-        preprocessor: ``AudioVisualDataPreprocessor``, ``SoundLocalizationDataPreprocessor`` or one of mmdet.
-        modality: Which images of an ``AudioVisualDataPreprocessor``. Defaults to 'rgb'.
-
-    Returns:
-        tuple or None: Mean and standard deviation, a number or one a channel, of values 0..255, and whether
-        blue and red change places; None if the preprocessor is of no known kind.
+    It is ``AudioVisualDataPreprocessor``, of one modality, ``SoundLocalizationDataPreprocessor`` or one of
+    mmdet; None for other kinds.
     """
     if hasattr(preprocessor, f'{modality}_mean'):
         values = getattr(preprocessor, f'{modality}_mean'), getattr(preprocessor, f'{modality}_std')

@@ -16,17 +16,10 @@ INPUT_CONVS = ('conv1.weight', 'stem.0.weight', 'layers.0.conv.weight')
 
 
 def adapt_in_channels(weight: Tensor, in_channels: int) -> Tensor:
-    """Make a convolution's weight fit another number of input channels.
+    """Make a convolution's weight (out, old, kh, kw) fit another number of input channels.
 
     The mean over the old channels is repeated and scaled by old/new, so that an input with the same
-    image in every channel gives the same output as before.
-
-    Args:
-        weight: (out, old, kh, kw).
-        in_channels: New number of input channels.
-
-    Returns:
-        (out, in_channels, kh, kw); the weight itself if the number is the same.
+    image in every channel gives the same output as before. The weight itself if the number is the same.
     """
     old = weight.shape[1]
     if old == in_channels:
@@ -87,10 +80,7 @@ class StrictPretrained:
         self.drop = tuple(drop)
 
     def __call__(self, module: nn.Module) -> None:
-        """Load.
-
-        Args:
-            module: The module whose ``init_cfg`` this is.
+        """Load into the module whose ``init_cfg`` this is.
 
         Raises:
             AttributeError: If a submodule does not exist.

@@ -18,15 +18,7 @@ _SHIFT = 4  # binary digits of a pixel's fraction in cv2's drawing
 
 
 def render_clip(scene: ClipScene, clutter: int = 14) -> np.ndarray:
-    """Paint the image of a clip.
-
-    Args:
-        scene: The clip.
-        clutter: Most random shapes in the background.
-
-    Returns:
-        (H, W, 3) uint8 BGR.
-    """
+    """Paint the image of a clip, (H, W, 3) uint8 BGR, with up to ``clutter`` shapes in the background."""
     rng = np.random.default_rng((scene.seed, 1))
     width, height = scene.size
     picture = _background(width, height, clutter, rng)

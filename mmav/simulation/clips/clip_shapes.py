@@ -147,16 +147,10 @@ SHAPES = dict(
 def shape_in_box(
     kind: str, box: tuple[float, float, float, float], angle: float = 0.0, mirrored: bool = False
 ) -> list[Part]:
-    """The parts of a thing, turned, mirrored and stretched so that they exactly fill a box.
+    """The parts of a thing of ``SHAPES``, turned, mirrored and stretched so that they exactly fill a box.
 
-    Args:
-        kind: A key of ``SHAPES``.
-        box: x1, y1, x2, y2, in any unit.
-        angle: Radians.
-        mirrored: Whether left and right are changed.
-
-    Returns:
-        Polygons (P, 2) in the box's unit and their colors, to be painted one over the other.
+    The box is x1, y1, x2, y2, in any unit, ``angle`` in radians. The polygons (P, 2) in the box's unit are to
+    be painted one over the other, in their colors.
     """
     cosine, sine = np.cos(angle), np.sin(angle)
     matrix = np.array([[cosine, sine], [-sine, cosine]]) * ([[-1], [1]] if mirrored else 1)

@@ -124,17 +124,10 @@ SOUNDS = dict(
 
 
 def clip_sound(kind: str, length: int, sample_rate: int, snr: float, seed: int) -> np.ndarray:
-    """Sound of a kind of thing in pink noise.
+    """Sound of a kind of thing in pink noise, (L,) float32, at most 0.9.
 
-    Args:
-        kind: A key of ``SOUNDS``.
-        length: L.
-        sample_rate: Hertz.
-        snr: Power of the thing's sound over that of the noise, in dB.
-        seed: Of everything that differs between two clips of a kind.
-
-    Returns:
-        (L,) float32, at most 0.9.
+    ``snr`` is the power of the thing's sound over that of the noise, in dB; ``seed`` is of everything that
+    differs between two clips of a kind.
     """
     rng = np.random.default_rng((seed, 2))
     sound = SOUNDS[kind](length, sample_rate, rng).astype(np.float32)

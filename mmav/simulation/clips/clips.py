@@ -44,9 +44,6 @@ class ClipConfig(SimulatorConfig):
         duration: Seconds.
         audio_ext: 'wav' or 'flac'.
         jpeg_quality: 1..100.
-
-    Raises:
-        ValueError: A value is out of its range; the message names it.
     """
 
     seed: int = 0

@@ -12,7 +12,6 @@ manifest.json                                parameters
 
 from __future__ import annotations
 
-import io
 import os
 from functools import partial
 from pathlib import Path
@@ -74,10 +73,8 @@ def _write_clip(root: Path, config: ClipConfig, scene: ClipScene) -> None:
         temporary.write_bytes(jpeg.tobytes())
     length = round(config.duration * config.sample_rate)
     sound = clip_sound(scene.kind, length, config.sample_rate, scene.snr, scene.seed)
-    buffer = io.BytesIO()
-    soundfile.write(buffer, sound, config.sample_rate, 'PCM_16', format=config.audio_ext)
     with whole_file(audio, flush=False) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+        soundfile.write(temporary, sound, config.sample_rate, 'PCM_16', format=config.audio_ext)
 
 
 def _write_lists(root: Path, config: ClipConfig, scenes: list[ClipScene]) -> None:

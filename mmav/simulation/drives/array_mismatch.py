@@ -73,19 +73,10 @@ def _pair(swapped: Sequence[int], number: int) -> tuple[int, int]:
 def mismatched_recording(
     waveform: np.ndarray, sample_rate: float, gains: np.ndarray | None, delays: np.ndarray | None
 ) -> np.ndarray:
-    """What channels of other gains and delays would have recorded.
+    """What channels of other gains (M,), decibel, and delays (M,), seconds of lateness, would have recorded.
 
-    Delays are fractions of samples: the spectrum's phase is turned. The clip counts as periodic, so with
-    delays its first and last samples hold some of its other end.
-
-    Args:
-        waveform: (M, L).
-        sample_rate: Hertz.
-        gains: (M,) decibel; None: none.
-        delays: (M,) seconds; positive: late. None: none.
-
-    Returns:
-        (M, L) of the waveform's type.
+    Delays are fractions of samples: the spectrum's phase is turned. The clip (M, L) counts as periodic, so
+    with delays its first and last samples hold some of its other end.
 
     Raises:
         ValueError: If their number is not that of the channels, or the waveform is of whole numbers.

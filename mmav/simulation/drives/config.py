@@ -51,9 +51,6 @@ class SimulationConfig(SimulatorConfig):
         audio_layout: 'frame' (8 one-second files an image) or 'drive' (one recording a drive).
         modalities: Which of rgb, thermal and depth are written.
         jpeg_quality: 1..100.
-
-    Raises:
-        ValueError: A value is out of its range; the message names it.
     """
 
     preset: str = 'default'

@@ -43,14 +43,10 @@ class PinholeCamera:
     mount_height: float = 1.65
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Project points of the ego frame.
+        """Project points (..., 3) of the ego frame in metres.
 
-        Args:
-            points: (..., 3) metres.
-
-        Returns:
-            Pixels (..., 2) and depth along the camera's axis (...) in metres; pixels of points at or behind
-            the camera (depth <= 0) mean nothing.
+        To pixels (..., 2), and their depth along the camera's axis (...) in metres; pixels of points at or
+        behind the camera (depth <= 0) mean nothing.
         """
         points = np.asarray(points, dtype=np.float64)
         depth = points[..., 1]
@@ -122,15 +118,9 @@ def heading_vectors(heading: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def local_to_frame(points: np.ndarray, position: np.ndarray, heading: float) -> np.ndarray:
-    """Turn and shift a body's points (right, forward, up) into the frame its position is given in.
+    """Turn and shift a body's points (..., 3) (right, forward, up) into the frame of its position (2,).
 
-    Args:
-        points: (..., 3) metres in the body's own axes.
-        position: (2,) ground position of the body.
-        heading: Radians, clockwise from +y.
-
-    Returns:
-        (..., 3) metres.
+    In metres; the heading in radians, clockwise from +y.
     """
     sin, cos = math.sin(heading), math.cos(heading)
     out = np.empty(np.shape(points))

@@ -286,12 +286,7 @@ def _motorcycle(width: float, length: float, height: float) -> list[Part]:
 
 @lru_cache(maxsize=256)
 def vehicle_parts(kind: str, size: tuple[float, float, float]) -> tuple[Part, ...]:
-    """Parts of a vehicle.
-
-    Args:
-        kind: 'car', 'truck' or 'motorcycle'.
-        size: (width, length, height) in metres.
-    """
+    """Parts of a 'car', 'truck' or 'motorcycle' of (width, length, height) in metres."""
     return tuple({'car': _car, 'truck': _truck, 'motorcycle': _motorcycle}[kind](*size))
 
 

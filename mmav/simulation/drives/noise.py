@@ -23,12 +23,9 @@ def _mean_power(noise: np.ndarray) -> float:
 
 
 def ambient_noise(array: MicrophoneArray, length: int, rng: np.random.Generator) -> np.ndarray:
-    """Distant sound from all around: plane waves of pink noise from random directions.
+    """Distant sound from all around, (M, L) float32 of unit mean power: plane waves of pink noise.
 
     Arrival times are rounded to a sample, which no use of ambient noise can tell.
-
-    Returns:
-        (M, L) float32 of unit mean power.
     """
     longest = int(np.ceil(2 * array.radius / SPEED_OF_SOUND * SAMPLE_RATE)) + 1
     size = fft.next_fast_len(length + longest, real=True)
@@ -50,11 +47,7 @@ def ambient_noise(array: MicrophoneArray, length: int, rng: np.random.Generator)
 
 
 def wind_noise(length: int, rng: np.random.Generator) -> np.ndarray:
-    """Turbulence at each microphone on its own: below about 200 Hz, gusty, uncorrelated.
-
-    Returns:
-        (M, L) float32 of unit mean power.
-    """
+    """Turbulence at each microphone on its own, (M, L) float32 of unit mean power: below 200 Hz, gusty."""
     points = -(-length // _WIND_STEP) + 2
     size = fft.next_fast_len(points, real=True)
     frequencies = np.maximum(np.arange(size // 2 + 1) * (SAMPLE_RATE / _WIND_STEP / size), 4.0)
@@ -70,11 +63,7 @@ def wind_noise(length: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def ego_engine_noise(array: MicrophoneArray, speed: float, length: int, seed: int) -> np.ndarray:
-    """The ego's engine below and before the array; louder at the forward microphones.
-
-    Returns:
-        (M, L) float32 of unit mean power.
-    """
+    """The ego's engine below and before the array, (M, L) float32 of unit mean power; louder in front."""
     engine = Vehicle(0, 'car', (1.8, 4.3, 1.5), (0.0, 0.0), 0.0, speed, level=94.0, sound_seed=seed)
     sound = vehicle_sound(engine, 0.0, length + 64)
     assert sound is not None  # the engine has a level

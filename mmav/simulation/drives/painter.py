@@ -61,13 +61,10 @@ class Canvas:
         counts: float | None,
         solid: bool = True,
     ) -> None:
-        """Fill one flat convex polygon.
+        """Fill one flat convex polygon (P, 3), in metres of the ego frame.
 
-        Args:
-            points: (P, 3) metres in the ego frame.
-            color: BGR after fog, or None to leave the image as it is.
-            counts: Thermal counts after fog, or None.
-            solid: Whether the polygon counts in the depth map.
+        With a BGR color and thermal counts, both after fog; None leaves the image as it is. It counts in the
+        depth map if it is ``solid``.
         """
         points = clip_near(points)
         if len(points) < 3:

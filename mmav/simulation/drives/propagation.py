@@ -54,17 +54,10 @@ def propagation_paths(
 
 
 def directivity_gains(directivity: str, cosine: np.ndarray) -> np.ndarray:
-    """Amplitude gain of an outward-facing microphone for sound from a direction.
+    """Amplitude gain (B, ...) of an outward-facing microphone for sound at cosines (...) to its axis.
 
     'omni' hears all alike, 'cardioid' has 0.25 + 0.75 (1 + cos) / 2 at every frequency, 'shadow' stands for
-    the body behind the microphone: a floor of 0.85 below CROSSOVER and of 0.10 above it.
-
-    Args:
-        directivity: 'omni', 'cardioid' or 'shadow'.
-        cosine: Cosine of the angle between the microphone's axis and the direction, any shape.
-
-    Returns:
-        (B, *cosine.shape); B is 2 (low, high) for 'shadow' and 1 otherwise.
+    the body behind the microphone: a floor of 0.85 below CROSSOVER and of 0.10 above it, its B = 2 bands.
     """
     facing = (1.0 + cosine) / 2.0
     if directivity == 'omni':
@@ -77,14 +70,10 @@ def directivity_gains(directivity: str, cosine: np.ndarray) -> np.ndarray:
 
 
 def oversample(signal: np.ndarray, bands: int) -> np.ndarray:
-    """Band-limited interpolation of a source to OVERSAMPLING times its rate, split into bands.
+    """Band-limited interpolation of a source (L,) to OVERSAMPLING times its rate, split into bands (B, Q).
 
-    Args:
-        signal: (L,) float32; its ends should be quiet or unused, the method is periodic.
-        bands: 1, or 2 for a pair (low, high) that adds up to the signal and meets at CROSSOVER.
-
-    Returns:
-        (B, Q) float32.
+    Its ends should be quiet or unused, the method is periodic. Two bands (low, high) add up to the signal and
+    meet at CROSSOVER.
     """
     size = fft.next_fast_len(len(signal), real=True)
     spectrum = fft.rfft(signal.astype(np.float32), size)

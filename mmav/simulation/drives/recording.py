@@ -14,7 +14,6 @@ from .geometry import SAMPLE_RATE, SPEED_OF_SOUND, MicrophoneArray
 from .noise import ambient_noise, ego_engine_noise, wind_noise
 from .propagation import (
     HOP,
-    OVERSAMPLING,
     PositionFunction,
     directivity_gains,
     oversample,
@@ -61,10 +60,9 @@ def make_array(config: SimulationConfig) -> MicrophoneArray:
 
 
 def source_signal(scene: DriveScene, vehicle: Vehicle, bands: int) -> tuple[np.ndarray, float] | None:
-    """Oversampled sound of a vehicle, begun early enough for its longest travel time.
+    """Oversampled sound (B, Q) of a vehicle in pascal at 1 m, and its first sample's time in seconds.
 
-    Returns:
-        Signal (B, Q) in pascal at 1 m and its first sample's time in seconds, or None when silent.
+    It begins early enough for its longest travel time. None when silent.
     """
     times = np.arange(0.0, scene.duration + 0.1, 0.1)
     distance = np.linalg.norm(vehicle.positions(times) - scene.ego_positions(times), axis=1).max()
@@ -82,7 +80,7 @@ def render_source(
     signal: np.ndarray,
     signal_start: float,
 ) -> np.ndarray:
-    """What the microphones receive of one vehicle: direct, ground and facade path.
+    """What the microphones receive of one vehicle, (M, L) float32 pascal: direct, ground and facade path.
 
     Args:
         scene: The drive.
@@ -90,9 +88,6 @@ def render_source(
         vehicle: Whose motion is taken.
         signal: (B, Q) oversampled pressure at 1 m.
         signal_start: Time of its first sample in seconds.
-
-    Returns:
-        (M, L) float32 pascal.
     """
     array = make_array(config)
     length = round(scene.duration * SAMPLE_RATE)
@@ -206,15 +201,3 @@ def _noise_power(
 def to_int16(waveform: np.ndarray) -> np.ndarray:
     """16-bit samples (M, L) of a waveform in -1..1; 1 maps to 32767."""
     return np.rint(waveform * np.float32(32767)).astype(np.int16)
-
-
-__all__ = [
-    'AUDIBLE_SNR',
-    'OVERSAMPLING',
-    'Recording',
-    'make_array',
-    'render_recording',
-    'render_source',
-    'source_signal',
-    'to_int16',
-]

@@ -52,14 +52,9 @@ class DriveRenderer:
             paint_markings(self._base, scene, 0.0)
 
     def render(self, index: int) -> dict[str, np.ndarray]:
-        """Make the images of one instant.
+        """Make the images that the configuration asks for of one of the scene's frame_times.
 
-        Args:
-            index: Which of the scene's frame_times.
-
-        Returns:
-            Those that the configuration asks for: 'rgb' (H, W, 3) uint8 BGR, 'thermal' (H, W) uint16 counts,
-            'depth' (H, W, 3) uint8 jet-colored BGR.
+        'rgb' (H, W, 3) uint8 BGR, 'thermal' (H, W) uint16 counts, 'depth' (H, W, 3) uint8 jet-colored BGR.
         """
         time = self.scene.frame_times[index]
         canvas = self._base.copy()
@@ -151,14 +146,7 @@ def _flat_mesh(kind: str, size: tuple[float, float, float]) -> list[FlatPart]:
 
 
 def paint_vehicle(canvas: Canvas, vehicle: Vehicle, position: np.ndarray, heading: float) -> None:
-    """Paint a vehicle.
-
-    Args:
-        canvas: The images.
-        vehicle: Kind, size, paint, whether parked.
-        position: (2,) ground position in the ego frame in metres.
-        heading: Radians, clockwise from the camera's axis.
-    """
+    """Paint a vehicle at a ground position (2,) in metres of the ego frame; heading in radians, clockwise."""
     appearance = canvas.appearance
     distance = float(np.linalg.norm(position))
     eye = np.array([0.0, 0.0, canvas.camera.mount_height])

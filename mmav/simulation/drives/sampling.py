@@ -235,15 +235,9 @@ def _right(heading: float) -> np.ndarray:
 
 
 def sample_drive(config: SimulationConfig, split: str, index: int) -> DriveScene:
-    """Draw one drive.
+    """Draw the drive of a number within 'train', 'val' or 'test'.
 
-    Args:
-        config: Parameters and seed.
-        split: 'train', 'val' or 'test'.
-        index: Number of the drive within its split.
-
-    Raises:
-        RuntimeError: No drive fulfils the configuration after many tries.
+    RuntimeError if no drive fulfils the configuration after many tries.
     """
     sequence = np.random.SeedSequence(config.seed, spawn_key=(SPLITS.index(split), index))
     rng = np.random.default_rng(sequence)

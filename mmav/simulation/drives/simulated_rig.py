@@ -16,9 +16,6 @@ def make_rig(config: SimulationConfig) -> Rig:
     """What the microphones and the camera of a data set are like, in the ego frame.
 
     What differs from drive to drive is not in it: mismatch of gains and delays, facades.
-
-    Args:
-        config: Parameters of the data set.
     """
     array, camera = make_array(config), PinholeCamera()
     pose = np.eye(4)
@@ -39,15 +36,7 @@ def make_rig(config: SimulationConfig) -> Rig:
 
 
 def first_order_directivity(name: str) -> Directivity | None:
-    """The simulated microphones' gain in the form ``alpha + (1 - alpha) cos``.
-
-    Args:
-        name: 'omni', 'cardioid' or 'shadow'; see
-            :func:`mmav.simulation.drives.propagation.directivity_gains`.
-
-    Returns:
-        None for 'omni'.
-    """
+    """The gain of :func:`directivity_gains` in the form ``alpha + (1 - alpha) cos``; None for 'omni'."""
     # the gain at a right angle is alpha, of both bands where there are two
     alpha = directivity_gains(name, np.zeros(())).round(9).tolist()
     if name == 'omni':

@@ -27,17 +27,10 @@ _STEP = 441  # samples between evaluations of speed and gear
 
 
 def engine_speed(kind: str, speed: np.ndarray | float) -> np.ndarray:
-    """Engine speed that follows road speed and gear.
+    """Engine speed in revolutions a minute that follows road speed (m/s, any shape) and gear.
 
     The highest gear is taken that keeps the engine under its up-shift speed; below the first gear's range
     the engine idles.
-
-    Args:
-        kind: 'car', 'truck' or 'motorcycle'.
-        speed: Road speed in m/s, any shape.
-
-    Returns:
-        Revolutions a minute, same shape.
     """
     ratios, idle, upshift = GEARS[kind]
     revolutions = 60.0 * np.asarray(speed)[..., None] * np.asarray(ratios)
@@ -45,11 +38,6 @@ def engine_speed(kind: str, speed: np.ndarray | float) -> np.ndarray:
     none_fits = ~(revolutions <= upshift).any(axis=-1)
     gear = np.where(none_fits, len(ratios) - 1, lowest_fitting)
     return np.maximum(np.take_along_axis(revolutions, gear[..., None], axis=-1)[..., 0], idle)
-
-
-def firing_frequency(kind: str, cylinders: int, speed: np.ndarray) -> np.ndarray:
-    """Fundamental of a four-stroke engine's sound in hertz: cylinders / 2 pulses a revolution."""
-    return engine_speed(kind, speed) * cylinders / 120.0
 
 
 def _engine_cycle(cylinders: int, rng: np.random.Generator) -> np.ndarray:
@@ -65,16 +53,7 @@ def _engine_cycle(cylinders: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def noise_of_shape(shape: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise of unit mean power with a given amplitude spectrum.
-
-    Args:
-        shape: (size // 2 + 1,) float32 amplitudes.
-        size: Samples to make.
-        rng: Source of randomness.
-
-    Returns:
-        (size,) float32; it is periodic.
-    """
+    """Periodic noise (size,) float32 of unit mean power with the amplitudes ``shape`` (size // 2 + 1,)."""
     # Uniform numbers cost a fifth of normal ones, and the sum over all lines is normal either way.
     spectrum = rng.random(2 * len(shape), dtype=np.float32)
     spectrum -= np.float32(0.5)
@@ -94,16 +73,7 @@ def _shaped_noise(length: int, low: float, high: float, slope: float, rng: np.ra
 
 
 def vehicle_sound(vehicle: Vehicle, start: float, length: int) -> np.ndarray | None:
-    """Sound pressure of a vehicle at 1 m.
-
-    Args:
-        vehicle: Its kind, level, motion and seed.
-        start: Time of the first sample in seconds.
-        length: L.
-
-    Returns:
-        (L,) float32 in pascal, or None for a silent vehicle.
-    """
+    """Sound pressure (L,) float32 of a vehicle in pascal at 1 m from ``start`` seconds; None if silent."""
     if vehicle.level is None:
         return None
     rng = np.random.default_rng(vehicle.sound_seed)

@@ -7,12 +7,12 @@ no half drive behind.
 from __future__ import annotations
 
 import json
-import wave
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import soundfile
 
 from mmav.utils.fileio import whole_folder
 
@@ -26,28 +26,12 @@ from .truth import VehicleView, view_vehicles
 TRUTH_FILE = 'truth.json'
 
 
-def write_wav(path: Path, samples: np.ndarray) -> None:
-    """Write 16-bit samples (M, L) as one wav file of M channels at 44.1 kHz."""
-    with wave.open(str(path), 'wb') as file:
-        file.setnchannels(samples.shape[0])
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(np.ascontiguousarray(samples.T).astype('<i2').tobytes())
-
-
 def drive_truth(
     scene: DriveScene, config: SimulationConfig, views: list[list[VehicleView]], recording: Recording
 ) -> dict[str, Any]:
-    """Frames and annotations of a drive as plain values.
+    """Drive, split, conditions and a list of frames with their objects, as plain values.
 
-    Args:
-        scene: The drive.
-        config: Decides what is labelled.
-        views: For each image, the view of each vehicle.
-        recording: Tells what is audible.
-
-    Returns:
-        Drive, split, conditions and a list of frames with their objects.
+    ``views`` has, for each image, the view of each vehicle; ``recording`` tells what is audible.
     """
     frames = []
     for index, time in enumerate(scene.frame_times):
@@ -83,16 +67,7 @@ def drive_truth(
 
 
 def write_drive(root: Path, scene: DriveScene, config: SimulationConfig) -> dict[str, Any]:
-    """Simulate a drive and write its folder.
-
-    Args:
-        root: The data set's folder.
-        scene: The drive.
-        config: Parameters.
-
-    Returns:
-        The drive's truth, as in its `truth.json`.
-    """
+    """Simulate a drive and write its folder below ``root``; return its truth, as in its `truth.json`."""
     camera = PinholeCamera()
     views = [view_vehicles(scene, camera, time) for time in scene.frame_times]
     in_view = np.array([[view.labelled(config) for view in picture] for picture in views], dtype=bool)
@@ -108,7 +83,7 @@ def write_drive(root: Path, scene: DriveScene, config: SimulationConfig) -> dict
 def _write_audio(folder: Path, scene: DriveScene, config: SimulationConfig, samples: np.ndarray) -> None:
     folder.mkdir(parents=True)
     if config.audio_layout == 'drive':
-        write_wav(folder / 'drive.wav', samples)
+        soundfile.write(folder / 'drive.wav', samples.T, SAMPLE_RATE, 'PCM_16')
         rows = [f'{scene.frame_id(i)},{time:.9f}' for i, time in enumerate(scene.frame_times)]
         (folder / 'timestamps.csv').write_text('frame_id,seconds\n' + '\n'.join(rows) + '\n')
         return
@@ -117,7 +92,7 @@ def _write_audio(folder: Path, scene: DriveScene, config: SimulationConfig, samp
         second = samples[:, first : first + SAMPLE_RATE]
         for microphone in range(8):
             path = folder / f'audio_{microphone}_{scene.frame_id(index)}.wav'
-            write_wav(path, second[microphone : microphone + 1])
+            soundfile.write(path, second[microphone], SAMPLE_RATE, 'PCM_16')
 
 
 def _write_pictures(

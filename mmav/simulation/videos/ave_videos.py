@@ -44,9 +44,6 @@ class AVEVideoConfig(SimulatorConfig):
         likeness: Cosine of the directions of two categories, see :func:`class_prototypes`.
         variation: Of a category between videos, see :func:`event_features`.
         noise: Of every second (and cell), likewise.
-
-    Raises:
-        ValueError: A value is out of its range; the message names it.
     """
 
     preset: str = 'default'
@@ -144,18 +141,10 @@ class AVEVideo:
 
 
 def sample_ave_video(config: AVEVideoConfig, split: str, index: int) -> AVEVideo:
-    """Draw a video.
+    """Draw a video, always the same one; of 'background' it shows one thing and lets another be heard.
 
     Nothing is heard and seen at once but the event; so one modality alone does not tell when it happens, nor,
     in an image with several things, which of them it is.
-
-    Args:
-        config: Parameters.
-        split: Of ``SPLITS``; a video of 'background' shows one thing and lets another be heard.
-        index: Number of the video within its split.
-
-    Returns:
-        The same for the same arguments.
     """
     seed = (config.seed, SPLITS.index(split), index)
     rng = np.random.default_rng(seed)

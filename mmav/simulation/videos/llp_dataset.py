@@ -11,7 +11,6 @@ manifest.json                                       parameters
 from __future__ import annotations
 
 import functools
-import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -68,15 +67,9 @@ def simulate_llp(
 
 
 def llp_features(video: LLPVideo, config: LLPVideoConfig) -> dict[str, np.ndarray]:
-    """Features of a video.
+    """Features of a video, float32, of the widths that ``config`` says.
 
-    Args:
-        video: The video.
-        config: Parameters.
-
-    Returns:
-        ``audio`` (T, 128), ``visual`` (T * frames_per_second, 2048), ``visual_st``
-        (T, 512), float32, or of the widths that ``config`` says.
+    ``audio`` and ``visual_st`` have T rows, ``visual`` has T * frames_per_second.
     """
     rng = np.random.default_rng((*video.seed, 0))
     features = {}
@@ -109,10 +102,8 @@ def _files(root: Path, video: LLPVideo) -> dict[str, Path]:
 def _write_features(root: Path, config: LLPVideoConfig, video: LLPVideo) -> None:
     features = llp_features(video, config)
     for key, path in _files(root, video).items():
-        content = io.BytesIO()
-        np.save(content, features[key], allow_pickle=False)
-        with whole_file(path, flush=False) as temporary:
-            temporary.write_bytes(content.getvalue())
+        with whole_file(path, flush=False) as temporary, open(temporary, 'wb') as file:
+            np.save(file, features[key], allow_pickle=False)
 
 
 def _write_tables(root: Path, config: LLPVideoConfig, videos: list[LLPVideo]) -> None:

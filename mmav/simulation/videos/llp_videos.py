@@ -44,9 +44,6 @@ class LLPVideoConfig(SimulatorConfig):
         pseudo_missing: Share of true events that the pseudo labels lack.
         pseudo_false: Share of one-sided events that the pseudo labels also have in the other modality.
         pseudo_shift: Probability that an end of an event is a second off in the pseudo labels.
-
-    Raises:
-        ValueError: A value is out of its range; the message names it.
     """
 
     preset: str = 'default'
@@ -149,18 +146,10 @@ def segments_of(events: tuple[tuple[int, int, int], ...], config: LLPVideoConfig
 
 
 def sample_llp_video(config: LLPVideoConfig, split: str, index: int) -> LLPVideo:
-    """Draw a video.
+    """Draw a video, the same for the same arguments.
 
     Clips for pretraining hold one event that is heard and seen, as clips do that are chosen for showing what
     sounds.
-
-    Args:
-        config: Parameters.
-        split: Of ``SPLITS``.
-        index: Number of the video within its split.
-
-    Returns:
-        The same for the same arguments.
     """
     seed = (config.seed, SPLITS.index(split), index)
     rng = np.random.default_rng(seed)
@@ -195,14 +184,9 @@ def _draw_runs(rng: np.random.Generator, config: LLPVideoConfig) -> list[tuple[i
 def draw_pseudo_labels(
     video: LLPVideo, config: LLPVideoConfig
 ) -> dict[str, list[tuple[int, int, int, float]]]:
-    """Soft labels of seconds as a system might give them that looks and listens to each alone: with errors.
+    """Soft labels (class, onset, offset, score) of each modality, with errors.
 
-    Args:
-        video: The video.
-        config: Parameters.
-
-    Returns:
-        Of each modality: (class, onset, offset, score).
+    They are as a system might give them that looks and listens to each alone.
     """
     rng = np.random.default_rng((*video.seed, 1))
     labels: dict[str, list] = {modality: [] for modality in MODALITIES}

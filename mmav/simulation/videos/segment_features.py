@@ -10,19 +10,10 @@ import numpy as np
 def class_prototypes(
     rng: np.random.Generator, num_classes: int, channels: int, likeness: float = 0.0
 ) -> np.ndarray:
-    """A direction for each class.
+    """A direction (C, D) float64, of length 1, for each class.
 
-    Args:
-        rng: Gives the directions.
-        num_classes: C.
-        channels: D.
-        likeness: Expected cosine of the directions of two classes, 0 up to but not 1.
-
-    Returns:
-        (C, D) float64, of length 1.
-
-    Raises:
-        ValueError: If ``likeness`` is out of its range.
+    ``likeness`` is the expected cosine of the directions of two classes, 0 up to but not 1 (else a
+    ValueError).
     """
     if not 0 <= likeness < 1:
         raise ValueError(f'likeness must be 0 or more and below 1, got {likeness}')

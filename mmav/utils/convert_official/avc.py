@@ -32,19 +32,11 @@ NAMES = {
 
 
 def convert_avc(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Convert a sound localizer of two ResNet-18.
+    """Rename the tensors of a published sound localizer of two ResNet-18.
 
     The result is for ``AVCLocalizer`` with ``embed_channels`` as in the checkpoint: 2048 in
-    ``configs/_base_/models/avc_r18.py``, 512 in the checkpoints of EZ-VSL itself.
-
-    Args:
-        state_dict: Published names and tensors.
-
-    Returns:
-        Our names and the same tensors.
-
-    Raises:
-        ValueError: If names are missing or left over, or a network's input has other channels.
+    ``configs/_base_/models/avc_r18.py``, 512 in the checkpoints of EZ-VSL itself. ValueError if names are
+    missing or left over, or a network's input has other channels.
     """
     converted = rename_all(state_dict, NAMES)
     for part, channels in (('visual', 3), ('audio', 1)):

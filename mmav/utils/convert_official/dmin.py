@@ -95,16 +95,10 @@ def _converter(names: Mapping[str, str], unused: frozenset[str]) -> Callable[...
 
 
 def convert_dmin(weakly: bool) -> Callable[..., dict[str, Tensor]]:
-    """The converter of DMIN.
+    """The converter of a DMIN trained with labels of seconds or, ``weakly``, of videos.
 
     The result is for ``DMIN(protocol='official')``. What the published network holds but never uses is left
     out: the layers that others are copied from, and the attention of images to sound.
-
-    Args:
-        weakly: Whether the network was trained with labels of videos.
-
-    Returns:
-        Takes the published state dict, returns ours.
     """
     names = dict([*_interaction(), *_event_parts(weakly)])
     names.update(_each('localize_module.classifier', 'relevance_head'))
@@ -116,9 +110,6 @@ def convert_dcmr() -> Callable[..., dict[str, Tensor]]:
 
     The result is for ``DCMR(protocol='official')``. The published network carries all of DMIN's parts; what
     is not used is left out.
-
-    Returns:
-        Takes the published state dict, returns ours.
     """
     names = dict(_interaction())
     names.update(_each('localize_module.classifier', 'relevance_head'))

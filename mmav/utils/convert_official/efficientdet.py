@@ -98,16 +98,10 @@ def _by_anchor(rows: Tensor, name: str) -> Tensor:
 
 
 def convert_efficientdet_d2(in_channels: int) -> Callable[..., dict[str, Tensor]]:
-    """The converter of a network with that many input channels.
+    """The converter of a network with 8 (microphones), 3 (RGB, colored depth) or 1 (thermal) input channels.
 
-    The result is for ``configs/_base_/models/efficientdet_d2.py``. The published boxes are (dy, dx, dh, dw),
-    mmdet's are (dx, dy, dw, dh): their rows change places.
-
-    Args:
-        in_channels: 8 microphones, 3 for RGB and colored depth, 1 for thermal.
-
-    Returns:
-        Takes the published state dict and, as ``classes``, the classes to keep; returns ours.
+    The result is for ``configs/_base_/models/efficientdet_d2.py``; ``classes`` are those to keep. The
+    published boxes are (dy, dx, dh, dw), mmdet's are (dx, dy, dw, dh): their rows change places.
     """
     names = dict([*_backbone(), *_neck(), *_head()])
 

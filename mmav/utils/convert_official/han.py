@@ -36,16 +36,8 @@ NAMES = {
 def convert_han(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the tensors of the published network for ``HybridAttentionParser``.
 
-    Modules that its forward pass does not use are dropped; the log names them.
-
-    Args:
-        state_dict: Published names and tensors.
-
-    Returns:
-        Ours.
-
-    Raises:
-        ValueError: If names are missing, or left over that are not of an unused module.
+    Modules that its forward pass does not use are dropped; the log names them. ValueError if names are
+    missing, or left over that are not of an unused module.
     """
     unused = [module for module in UNUSED if any(name.startswith(f'{module}.') for name in state_dict)]
     dropped = tuple(f'{module}.' for module in unused)

@@ -6,14 +6,7 @@ from torch import Tensor
 
 
 def rename_all(state_dict: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
-    """Rename every tensor.
-
-    Args:
-        state_dict: Published names and tensors.
-        names: Every published name that the network has, and the name here.
-
-    Returns:
-        The same tensors in the order of ``names``.
+    """Rename every tensor by ``names``, all that the published network has; the result is in their order.
 
     Raises:
         ValueError: If published names are missing or left over; all are listed.

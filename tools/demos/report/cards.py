@@ -1,16 +1,21 @@
 """Examples with images, boxes over them, sounds and facts.
 
-Letters in shapes: H height, W width of an image in pixels; N boxes; C channels, L samples of a sound.
+Shapes: H height, W width of an image in pixels; N boxes; C channels, L samples of a sound.
 """
 
+import base64
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+import cv2
 import numpy as np
+import soundfile
 
-from .media import image_data_uri, wav_data_uri
-from .sections import paragraphs
+from mmav.utils.precision import as_float
+
+from .page import paragraphs
 
 
 @dataclass
@@ -27,13 +32,6 @@ class Boxes:
     kind: str = 'truth'
     labels: Sequence[str] | None = None
 
-    def __post_init__(self) -> None:
-        self.bboxes = np.asarray(self.bboxes, dtype=np.float64).reshape(-1, 4)
-        if self.kind not in ('truth', 'found', 'other'):
-            raise ValueError(f"kind is 'truth', 'found' or 'other', not {self.kind!r}")
-        if self.labels is not None and len(self.labels) != len(self.bboxes):
-            raise ValueError(f'{len(self.labels)} labels for {len(self.bboxes)} boxes')
-
     def to_svg(self, font_size: float) -> str:
         """Return SVG elements; ``font_size`` in the image's pixels."""
         parts = []
@@ -42,10 +40,8 @@ class Boxes:
             parts.append(f'<rect class="halo" {where}/><rect class="{self.kind}" {where}/>')
             if self.labels is not None:
                 y = y1 - 0.3 * font_size if y1 > 1.4 * font_size else y1 + font_size
-                parts.append(
-                    f'<text class="{self.kind}" x="{x1:.1f}" y="{y:.1f}" font-size="{font_size:.1f}">'
-                    f'{escape(self.labels[i])}</text>'
-                )
+                where = f'x="{x1:.1f}" y="{y:.1f}" font-size="{font_size:.1f}"'
+                parts.append(f'<text class="{self.kind}" {where}>{escape(self.labels[i])}</text>')
         return ''.join(parts)
 
 
@@ -54,7 +50,7 @@ class Picture:
     """An image with boxes over it.
 
     Args:
-        image: (H, W, 3) RGB or (H, W) grey, uint8.
+        image: (H, W, 3) RGB, uint8.
         caption: Text under it, and its description for who cannot see it.
         boxes: Boxes in the image's pixels, drawn in their order.
         image_format: 'jpeg' for photographs, 'png' for drawings.
@@ -69,8 +65,12 @@ class Picture:
 
     def to_html(self) -> str:
         """Return a figure."""
-        uri = image_data_uri(self.image, self.max_width, self.image_format)
-        height, width = self.image.shape[:2]
+        (height, width), image = self.image.shape[:2], self.image
+        if width > self.max_width:
+            size = (self.max_width, max(1, round(height * self.max_width / width)))
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        _, encoded = cv2.imencode(f'.{self.image_format}', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        uri = f'data:image/{self.image_format};base64,{base64.b64encode(encoded).decode()}'
         overlay = ''.join(boxes.to_svg(width / 40) for boxes in self.boxes)
         if overlay:
             overlay = f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">{overlay}</svg>'
@@ -84,38 +84,32 @@ class Picture:
 
 @dataclass
 class Sound:
-    """A sound with its player.
+    """A sound with its player and a text beside it; its loudest sample is brought to 0.7.
 
     Args:
         waveform: (L,) or (C, L), float in -1..1 or int16; browsers play one or two channels.
         sample_rate: Hertz.
         caption: Text beside the player.
-        peak: Level of the loudest sample; None keeps the level.
     """
 
     waveform: np.ndarray
     sample_rate: int
     caption: str = ''
-    peak: float | None = 0.7
 
     def to_html(self) -> str:
         """Return a player."""
-        uri = wav_data_uri(self.waveform, self.sample_rate, self.peak)
+        waveform = as_float(self.waveform)
+        waveform = waveform * (0.7 / max(np.abs(waveform).max(), 1e-9))
+        file = io.BytesIO()
+        soundfile.write(file, waveform.T, self.sample_rate, format='WAV', subtype='PCM_16')
+        uri = f'data:audio/wav;base64,{base64.b64encode(file.getvalue()).decode()}'
         caption = f'<span>{escape(self.caption)}</span>' if self.caption else ''
         return f'<div class="sound"><audio controls preload="metadata" src="{uri}"></audio>{caption}</div>'
 
 
 @dataclass
 class Card:
-    """One example: images side by side, sounds, and facts.
-
-    Args:
-        title: Heading.
-        images: Images, from left to right.
-        sounds: Sounds.
-        facts: Short facts by name.
-        note: Plain text.
-    """
+    """One example: images side by side, sounds, short facts by name, and plain text."""
 
     title: str
     pictures: Sequence[Picture] = ()
@@ -140,7 +134,7 @@ class Card:
 
 @dataclass
 class Cards:
-    """Examples one under the other.
+    """A section of examples one under the other.
 
     Args:
         title: Title of the section.
@@ -157,8 +151,7 @@ class Cards:
     def to_html(self) -> str:
         """Return introduction, legend and cards."""
         keys = ''.join(
-            f'<span><i class="key box {escape(kind, quote=True)}"></i>{escape(text)}</span>'
-            for kind, text in self.legend.items()
+            f'<span><i class="key {kind}"></i>{escape(text)}</span>' for kind, text in self.legend.items()
         )
         legend = f'<p class="legend">{keys}</p>' if keys else ''
         cards = ''.join(card.to_html() for card in self.cards)

@@ -1,29 +1,58 @@
-"""A report as one HTML file that any browser opens without network."""
+"""A report as one HTML file that any browser opens without network.
+
+It is made of sections, each a dataclass with a ``title`` and a method ``to_html``; all texts are escaped.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Protocol
 
 from mmav.utils.fileio import AtomicLocalBackend
 
-from .sections import Section, paragraphs
 from .style import STYLE
 
 # The browser itself is told to fetch nothing: all a page shows is in the page.
 CONTENT_POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
 
 
+class Section(Protocol):
+    """A part of a report."""
+
+    title: str
+
+    def to_html(self) -> str:
+        """Return the section's body as HTML, without its title."""
+
+
+def paragraphs(text: str) -> str:
+    """Turn plain text into HTML; blank lines part paragraphs, lines that start with '- ' become a list."""
+    blocks = []
+    for block in text.strip().split('\n\n'):
+        lines = [line.strip() for line in block.strip().splitlines()]
+        if lines and all(line.startswith('- ') for line in lines):
+            items = ''.join(f'<li>{escape(line[2:])}</li>' for line in lines)
+            blocks.append(f'<ul>{items}</ul>')
+        elif lines:
+            blocks.append(f'<p>{escape(" ".join(lines))}</p>')
+    return ''.join(blocks)
+
+
+@dataclass
+class Text:
+    """A section of plain text; see :func:`paragraphs`."""
+
+    title: str
+    text: str
+
+    def to_html(self) -> str:
+        """Return the text's paragraphs."""
+        return f'<div class="prose">{paragraphs(self.text)}</div>'
+
+
 def render_report(title: str, sections: Sequence[Section], lead: str = '') -> str:
-    """Lay out a report.
-
-    Args:
-        title: Title of the page.
-        sections: Sections in their order; see :mod:`report.sections`.
-        lead: Plain text under the title.
-
-    Returns:
-        A whole HTML document.
-    """
+    """Lay out a whole HTML document of sections, with plain text ``lead`` under its title."""
     links = ''.join(f'<a href="#s{i}">{escape(s.title)}</a>' for i, s in enumerate(sections))
     nav = f'<nav>{links}</nav>' if len(sections) > 1 else ''
     body = '\n'.join(
@@ -52,18 +81,7 @@ def render_report(title: str, sections: Sequence[Section], lead: str = '') -> st
 """
 
 
-def write_report(path: str | Path, title: str, sections: Sequence[Section], lead: str = '') -> Path:
-    """Write a report, whole or not at all.
-
-    Args:
-        path: File to write; its folder is made if missing.
-        title: Title of the page.
-        sections: Sections in their order.
-        lead: Plain text under the title.
-
-    Returns:
-        The file.
-    """
-    path = Path(path)
+def write_report(path: Path, title: str, sections: Sequence[Section], lead: str = '') -> Path:
+    """Write what :func:`render_report` lays out, whole or not at all; return the file."""
     AtomicLocalBackend().put_text(render_report(title, sections, lead), path)
     return path
