@@ -11,6 +11,7 @@ from mmdet.registry import DATASETS
 from mmengine.fileio import exists, join_path, load
 from mmengine.logging import print_log
 
+from mmav.media.coco_file import CheckedCOCO
 from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
 
@@ -73,6 +74,7 @@ class MAVDDataset(CocoDataset):
         SampleError: Naming file, line or annotation, and what is wrong with it.
     """
 
+    COCOAPI = CheckedCOCO
     METAINFO = dict(
         classes=('vehicle',),
         palette=[(220, 20, 60)],
@@ -205,7 +207,7 @@ class MAVDDataset(CocoDataset):
             data_list = super().load_data_list()
         except (KeyError, TypeError, AssertionError) as error:
             raise SampleError(
-                self.ann_file, f'not a sound COCO file ({type(error).__name__}: {error})'
+                self.ann_file, f'no valid COCO file ({type(error).__name__}: {error})'
             ) from error
         missing = len(self._metainfo['classes']) - len(self.cat_ids)
         if missing:

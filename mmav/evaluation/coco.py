@@ -8,25 +8,29 @@ from contextlib import redirect_stdout
 from io import StringIO
 
 import numpy as np
-from mmdet.datasets.api_wrappers import COCO, COCOeval
+from mmdet.datasets.api_wrappers import COCOeval
 from mmengine.fileio import get_local_path
 
+from mmav.media.coco_file import CheckedCOCO
 from mmav.utils.errors import SampleError
 
 
-def load_coco(ann_file: str, backend_args: dict | None = None) -> COCO:
+def load_coco(ann_file: str, backend_args: dict | None = None) -> CheckedCOCO:
     """Load an annotation file.
 
     Args:
         ann_file: COCO file, of any of mmengine's file backends.
         backend_args: File backend of the file.
+
+    Raises:
+        SampleError: As of :func:`mmav.media.coco_file.read_coco`.
     """
     with get_local_path(ann_file, backend_args=backend_args) as path:
-        return COCO(path)
+        return CheckedCOCO(path)
 
 
 def coco_ground_truth(
-    coco: COCO, img_id: int, cat_ids: Sequence[int], keys: Sequence[str] = ()
+    coco: CheckedCOCO, img_id: int, cat_ids: Sequence[int], keys: Sequence[str] = ()
 ) -> np.ndarray:
     """True boxes of one image of a COCO file, without crowds and ignored ones.
 
@@ -60,7 +64,7 @@ def stack_detections(bboxes: np.ndarray, scores: np.ndarray, labels: np.ndarray)
 
 
 def coco_average_precision(
-    coco: COCO, coco_dets: Sequence[dict], cat_ids: Sequence[int], img_ids: Sequence[int]
+    coco: CheckedCOCO, coco_dets: Sequence[dict], cat_ids: Sequence[int], img_ids: Sequence[int]
 ) -> dict[str, float]:
     """Average precision over some images, in percent and unrounded, by MMDetection's ``COCOeval``.
 

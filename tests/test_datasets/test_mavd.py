@@ -171,6 +171,35 @@ def test_boxes_in_the_uncropped_image_are_found_out(tiny_mavd, load_mavd):
         load_mavd(tiny_mavd, crop=(0, 0, 100, 65))
 
 
+@pytest.mark.parametrize('classes', [('car', 'truck'), ('truck', 'car')])
+def test_labels_are_places_in_the_classes(tiny_mavd, load_mavd, classes):
+    path = tiny_mavd.root / 'annotations/train.json'
+    content = json.loads(path.read_text())
+    content['categories'] = [dict(id=1, name='car'), dict(id=2, name='truck')]
+    content['annotations'][-1]['category_id'] = 2
+    path.write_text(json.dumps(content))
+    dataset = load_mavd(tiny_mavd, metainfo=dict(classes=classes))
+    labels = [instance['bbox_label'] for instance in dataset.get_data_info(3)['instances']]
+    assert [classes[label] for label in labels] == ['car', 'truck']
+
+
+@pytest.mark.parametrize(
+    ('change', 'reason'),
+    [
+        (lambda content: content['annotations'][1].update(category_id=0), 'its category_id is 0'),
+        (lambda content: content['annotations'][1].update(image_id=99), 'its image_id is 99'),
+        (lambda content: content.pop('annotations'), "no list 'annotations'"),
+    ],
+)
+def test_boxes_that_would_vanish_are_named(tiny_mavd, load_mavd, change, reason):
+    path = tiny_mavd.root / 'annotations/train.json'
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(SampleError, match=rf'train\.json.*{reason}'):
+        load_mavd(tiny_mavd)
+
+
 def test_class_missing_from_the_annotations(tiny_mavd, load_mavd):
     with pytest.raises(SampleError, match='classes'):
         load_mavd(tiny_mavd, metainfo=dict(classes=('bicycle',)))

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 import mmav  # noqa: F401  registers what configs name
 from mmav.engine import close_launcher, join_launcher
+from mmav.media.coco_file import read_coco
 from mmav.pseudo_labels.labelling import LabelRules, cut_batches, label_batches, write_shards
 from mmav.pseudo_labels.pseudo_labels import build_coco, count_boxes, format_statistics, merge_labels
 from mmav.pseudo_labels.visual_teachers import build_teacher, choose_classes, list_frames
@@ -98,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> dict:
     args = parse_args(argv)
     join_launcher(args.launcher, args.device, PATIENCE)
     rank, world_size = get_dist_info()
-    human = json.loads(Path(args.keep_ann_file).read_text()) if args.keep_ann_file else None
+    human = read_coco(args.keep_ann_file) if args.keep_ann_file else None
     frames = dict(data_root=args.data_root, ann_file=args.ann_file, split_file=args.split_file)
     teachers = [
         build_teacher(*teacher, **frames, device=args.device, cfg_options=args.cfg_options)

@@ -11,7 +11,7 @@ from terminaltables import AsciiTable
 
 from mmav.utils.checks import PROTOCOLS, check_choice
 
-from ..coco import coco_average_precision, coco_ground_truth, stack_detections
+from ..coco import coco_average_precision, coco_ground_truth, load_coco, stack_detections
 from ..functional import center_distance
 from .condition_rows import rows_by_condition
 
@@ -41,7 +41,8 @@ class MAVDMetric(CocoMetric):
         score_thr: Lowest score of a detection that counts for the center distance. Defaults to 0.3.
         conditions: Metainfo keys that give a row to each of their values. Samples where a key
             is missing or None are in none of its rows. Defaults to time of day, motion and condition.
-        **kwargs: Arguments of ``CocoMetric``: ``ann_file``, ``classwise``, ``outfile_prefix``,
+        ann_file: COCO file of the ground truth. None: what the data samples carry. Defaults to None.
+        **kwargs: Arguments of ``CocoMetric``: ``classwise``, ``outfile_prefix``,
         ``backend_args``, ...
 
     Example:
@@ -65,9 +66,12 @@ class MAVDMetric(CocoMetric):
         protocol: str = 'paper',
         score_thr: float = 0.3,
         conditions: Sequence[str] = ('time_of_day', 'motion', 'condition'),
+        ann_file: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if ann_file is not None:  # not read by CocoMetric, which checks nothing
+            self._coco_api = load_coco(ann_file, self.backend_args)
         check_choice('MAVDMetric', 'protocol', protocol, PROTOCOLS)
         self.protocol = protocol
         self.score_thr = score_thr
