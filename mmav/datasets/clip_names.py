@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from mmav.utils.readers import read_text
+
 H5_KEY = 'avadataset'
 """Name of the data set in AVE's files of features."""
 
@@ -18,9 +20,9 @@ def read_clip_names(path: str | Path) -> list[str]:
             text file with a name in each line.
 
     Raises:
-        ValueError: If the list is empty or a line has no name.
+        ValueError: If the list is empty or no text, or a line has no name.
     """
-    lines = [line.rstrip('\r\n') for line in Path(path).read_text().splitlines() if line.strip()]
+    lines = [line for line in read_text(str(path)).splitlines() if line.strip()]
     header = lines[0].split('\t') if lines else []
     if 'filename' in header:
         column = header.index('filename')

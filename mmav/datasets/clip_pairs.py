@@ -3,8 +3,6 @@
 Shapes: n boxes.
 """
 
-import csv
-import io
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Container, Sequence
@@ -17,9 +15,9 @@ from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path, list_dir_or_file
 from mmengine.logging import print_log
 
-from mmav.media.suffixes import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from mmav.media.suffixes import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, has_suffix
 from mmav.utils.errors import SampleError
-from mmav.utils.readers import read_bytes
+from mmav.utils.readers import read_rows, read_text
 
 from .data_root import below_root
 from .transforms import LoadAudioSegment, LoadClipFrame
@@ -137,33 +135,24 @@ class ClipPairDataset(BaseDataset):
     def _list(self, folder: str, suffixes: tuple[str, ...]) -> dict[str, str]:
         """Stem to path of the files in a folder; of two files the one with the earlier suffix."""
         try:
-            names = list(
-                list_dir_or_file(folder, list_dir=False, suffix=suffixes, backend_args=self.backend_args)
-            )
+            files = list(list_dir_or_file(folder, list_dir=False, backend_args=self.backend_args))
         except OSError as error:
             raise SampleError(folder, f'the folder cannot be listed ({error})') from error
+        # a name that begins with a dot is no clip: macOS writes ._x.wav beside x.wav on other disks
+        names = [name for name in files if has_suffix(name, suffixes) and not name.startswith('.')]
         # the last one of a stem wins
-        names.sort(key=lambda name: -suffixes.index(f'.{name.rsplit(".", 1)[1]}'))
+        names.sort(key=lambda name: -suffixes.index(f'.{name.rsplit(".", 1)[1].lower()}'))
         return {name.rsplit('.', 1)[0]: join_path(folder, name) for name in names}
 
     def _read_split(self, path: str) -> list[str]:
         if path.endswith('.csv'):
-            lines = [row[0] for row in self._read_rows(path) if row]
+            lines = [row[0] for _, row in read_rows(path, self.backend_args)]
         else:
-            lines = self._read_text(path).splitlines()
+            lines = read_text(path, self.backend_args).splitlines()
         stems = [line.strip() for line in lines if line.strip()]
         unique = list(dict.fromkeys(stems))
         self.left_out['listed twice'] += len(stems) - len(unique)
         return unique
-
-    def _read_text(self, path: str) -> str:
-        try:
-            return read_bytes(path, self.backend_args).decode()
-        except UnicodeDecodeError as error:
-            raise SampleError(path, f'no text file ({error})') from error
-
-    def _read_rows(self, path: str) -> list[list[str]]:
-        return list(csv.reader(io.StringIO(self._read_text(path))))
 
     def _source(self) -> str:
         return self.split_file or self.ann_file or self.data_prefix['img']

@@ -3,7 +3,6 @@
 Shapes: H, W height and width in pixels; L samples.
 """
 
-import json
 import os
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from mmav.media.suffixes import VIDEO_SUFFIXES, has_suffix
 from mmav.media.video import iter_video_frames, read_video_audio, read_video_info
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import AtomicLocalBackend, whole_file, write_json
+from mmav.utils.readers import read_json
 from mmav.utils.run_parameters import refuse_other_parameters
 
 from ..utils.processes import run_in_processes
@@ -134,7 +134,7 @@ def _record_settings(root: Path, settings: ClipSettings) -> None:
     note, folders = root / NOTE_FILE, (root / 'frames', root / 'audio')
     if note.is_file():
         refuse_other_parameters(
-            json.loads(note.read_text()),
+            read_json(str(note)),
             settings._asdict(),
             f'the clips in {root} were prepared with other settings',
             advice='choose another folder',

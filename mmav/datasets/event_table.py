@@ -3,9 +3,7 @@
 Shapes: T segments (seconds), C classes.
 """
 
-import csv
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mmav.utils.errors import SampleError
-from mmav.utils.readers import read_bytes
+from mmav.utils.readers import decode_text, parse_rows, read_bytes
 
 
 @dataclass
@@ -40,23 +38,17 @@ def read_table(path: str, columns: Sequence[str], backend_args: dict | None = No
     missing or no text, lacks a column, or a row has another number of cells.
     """
     content = read_bytes(path, backend_args)
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        raise SampleError(path, f'no text file ({error})') from error
-    reader = csv.reader(io.StringIO(text), delimiter='\t', quoting=csv.QUOTE_NONE)
-    header = [name.strip() for name in next(reader, [])]
+    lines = parse_rows(decode_text(content, path), path, delimiter='\t', quotes=False)
+    header = lines[0][1] if lines else []
     missing = [name for name in columns if name not in header]
     if missing:
         raise SampleError(path, f'lacks the columns {missing}, its first line has {header} (tab-separated)')
     rows = []
-    for cells in reader:
-        if not any(cells):
-            continue
-        where = f'{path}, line {reader.line_num}'
+    for number, cells in lines[1:]:
+        where = f'{path}, line {number}'
         if len(cells) != len(header):
             raise SampleError(where, f'has {len(cells)} cells, the first line has {len(header)}: {cells}')
-        rows.append((where, dict(zip(header, (cell.strip() for cell in cells)))))
+        rows.append((where, dict(zip(header, cells))))
     return rows, content
 
 

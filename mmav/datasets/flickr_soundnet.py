@@ -11,6 +11,7 @@ import numpy as np
 from mmdet.registry import DATASETS
 
 from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_text
 
 from .clip_pairs import ClipPairDataset
 
@@ -55,7 +56,7 @@ class FlickrSoundNetDataset(ClipPairDataset):
 
     def _parse(self, path: str) -> dict:
         try:
-            root = ElementTree.fromstring(self._read_text(path))
+            root = ElementTree.fromstring(read_text(path, self.backend_args))
         except ElementTree.ParseError as error:
             raise SampleError(path, f'no readable xml ({error})') from error
         if len(list(root.iter('bbox'))) != len(root.findall('*/bbox')):

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
-from mmengine.fileio import exists, join_path, load
+from mmengine.fileio import exists, join_path
 from mmengine.logging import print_log
 
 from mmav.media.coco_file import CheckedCOCO
 from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_json
 
 from .box_checks import box_error
 from .data_root import below_root
@@ -195,7 +196,7 @@ class MAVDDataset(CocoDataset):
             return
         path, positions = join_path(self.data_prefix['img'], 'manifest.json'), None
         if exists(path, backend_args=self.backend_args):
-            positions = load(path, backend_args=self.backend_args).get('microphone_positions')
+            positions = read_json(path, self.backend_args).get('microphone_positions')
         if positions is None and self._metainfo.get('rig') is not None:
             positions = np.asarray(self._metainfo['rig']['microphone_positions'])
             positions = (positions - positions.mean(0)).round(9).tolist()

@@ -4,14 +4,13 @@ A frame is named ``<drive>/<id>``; ``<id>`` is ``<seconds>_<nanoseconds>_<code>`
 is shorter than 9 digits are bogus (their leading zeros were lost, so they name another instant).
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Sequence
 
-from mmengine.fileio import exists, get_text, join_path
+from mmengine.fileio import exists, join_path
 
 from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_rows, read_text
 
 AUDIO_EXTENSIONS = ('wav', 'flac', 'npy', 'mp3', 'pkl')
 IMAGE_EXTENSIONS = ('png', 'jpg', 'jpeg', 'tiff', 'tif')
@@ -54,12 +53,8 @@ def read_split_list(path: str, backend_args: dict | None = None) -> list[tuple[s
 
     SampleError if the file is missing, a line is not ``<drive>/<id>``, or a frame comes twice.
     """
-    try:
-        text = get_text(path, backend_args=backend_args)
-    except OSError as error:
-        raise SampleError(path, f'the split list cannot be read ({error})') from error
     frames = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(read_text(path, backend_args).splitlines(), 1):
         line = line.strip()
         if not line:
             continue
@@ -77,22 +72,16 @@ def read_timestamps(path: str, backend_args: dict | None = None) -> dict[str, fl
 
     SampleError if the file is missing, has another header, or a line is not an id and a number.
     """
-    try:
-        text = get_text(path, backend_args=backend_args)
-    except OSError as error:
-        raise SampleError(path, f'cannot be read ({error})') from error
-    rows = csv.reader(io.StringIO(text))
-    if [name.strip() for name in next(rows, [])] != ['frame_id', 'seconds']:
+    rows = read_rows(path, backend_args)
+    if not rows or rows[0][1] != ['frame_id', 'seconds']:
         raise SampleError(path, "the first line must be 'frame_id,seconds'")
     times = {}
-    for row in rows:
-        if not row:
-            continue
+    for number, row in rows[1:]:
         try:
             frame_id, seconds = row
-            times[frame_id.strip()] = float(seconds)
+            times[frame_id] = float(seconds)
         except ValueError:
-            raise SampleError(f'{path}, line {rows.line_num}', f'{row} is not an id and seconds') from None
+            raise SampleError(f'{path}, line {number}', f'{row} is not an id and seconds') from None
     return times
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from mmdet.registry import DATASETS
 
 from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_rows
 
 from .clip_pairs import ClipPairDataset
 from .data_root import below_root
@@ -42,12 +43,12 @@ class VGGSoundDataset(ClipPairDataset):
         if self.class_file is None:
             return {}
         path, annotations = below_root(self.data_root, self.class_file), {}
-        for number, row in enumerate(self._read_rows(path), 1):
+        for number, row in read_rows(path, self.backend_args):
             if len(row) == 2:
                 annotations[row[0]] = dict(category=row[1])
-            elif len(row) == 4 and row[1].strip().isdigit():
+            elif len(row) == 4 and row[1].isdigit():
                 annotations[f'{row[0]}_{int(row[1]):06d}'] = dict(category=row[2], split=row[3])
-            elif row:
+            else:
                 raise SampleError(f'{path}, line {number}', f'expected id, start, label, split, got {row}')
         labels = sorted({annotation['category'] for annotation in annotations.values()})
         self._metainfo.setdefault('classes', tuple(labels))

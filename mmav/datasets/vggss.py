@@ -1,12 +1,12 @@
 """VGG-SS: the boxes of what sounds in clips of VGG-Sound."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from mmdet.registry import DATASETS
 
 from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_json
 
 from .clip_pairs import ClipPairDataset
 
@@ -34,8 +34,8 @@ class VGGSSDataset(ClipPairDataset):
 
     def read_annotations(self, stems: Sequence[str] | None) -> dict[str, dict]:
         """Category and boxes of every clip of the file."""
+        entries = read_json(self.ann_file, self.backend_args)
         try:
-            entries = json.loads(self._read_text(self.ann_file))
             rows = [(str(entry['file']), entry['class'], list(entry['bbox'])) for entry in entries]
         except (ValueError, KeyError, TypeError) as error:
             raise SampleError(

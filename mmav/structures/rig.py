@@ -16,8 +16,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.fileio import get_text
 from numpy.typing import ArrayLike
+
+from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_json
 
 from . import rig_checks as checks
 from .directivity import Directivity
@@ -149,9 +151,9 @@ class Rig:
             ValueError: If it is no json or describes no possible rig; the message names file and key.
         """
         try:
-            values = json.loads(get_text(path, backend_args=backend_args))
-        except json.JSONDecodeError as error:
-            raise ValueError(f'{path}: this is no json ({error}): see docs/rig.md for the format') from error
+            values = read_json(str(path), backend_args)
+        except SampleError as error:
+            raise ValueError(f'{error}: see docs/rig.md for the format') from error
         try:
             return cls.from_dict(values)
         except ValueError as error:

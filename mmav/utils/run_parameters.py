@@ -9,7 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from .errors import SampleError
 from .fileio import AtomicLocalBackend, write_json
+from .readers import read_json
 
 
 def record_parameters(file: str | Path, text: str, what: str) -> None:
@@ -29,9 +31,9 @@ def record_parameters(file: str | Path, text: str, what: str) -> None:
     AtomicLocalBackend.remove_leftovers(folder)
     if file.is_file():
         try:
-            found = json.loads(file.read_text())
-        except json.JSONDecodeError as error:
-            raise FileExistsError(f'{file} is no readable json ({error}): choose another folder') from error
+            found = read_json(str(file))
+        except SampleError as error:
+            raise FileExistsError(f'{error}: choose another folder') from error
         refuse_other_parameters(
             found,
             json.loads(text),
@@ -94,7 +96,7 @@ class ResultShards:
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / 'parameters.json'
         if file.exists():
-            found = json.loads(file.read_text())
+            found = read_json(str(file))
             refuse_other_parameters(
                 found, parameters, f'{self.folder} holds a part of a run with other parameters'
             )
@@ -105,7 +107,7 @@ class ResultShards:
         """Return the finished items by their position, in order."""
         items: dict[int, dict] = {}
         for file in self.folder.glob('shard_*.json'):
-            items.update({int(index): item for index, item in json.loads(file.read_text()).items()})
+            items.update({int(index): item for index, item in read_json(str(file)).items()})
         return dict(sorted(items.items()))
 
     def write(self, items: Mapping[int, dict]) -> None:

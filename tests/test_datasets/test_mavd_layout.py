@@ -78,7 +78,7 @@ def test_timestamps(tmp_path):
     ('text', 'reason'),
     [
         ('a,0.5\n', 'first line'),
-        ('', 'first line'),
+        ('', 'empty'),
         ('frame_id,seconds\na\n', 'line 2'),
         ('frame_id,seconds\na,x\n', 'line 2'),
     ],

@@ -49,7 +49,7 @@ def test_a_foreign_folder_is_refused(tmp_path):
 
 def test_an_unreadable_note_is_refused(tmp_path):
     (tmp_path / 'note.json').write_text('{"se')
-    with pytest.raises(FileExistsError, match=r'note\.json is no readable json'):
+    with pytest.raises(FileExistsError, match=r'note\.json: no JSON can be read'):
         record(tmp_path)
 
 

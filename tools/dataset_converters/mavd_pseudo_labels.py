@@ -10,7 +10,6 @@ carries on where it was when started again with the same arguments, by any numbe
 """
 
 import argparse
-import json
 import shutil
 from collections.abc import Sequence
 from datetime import timedelta
@@ -30,6 +29,7 @@ from mmav.pseudo_labels.visual_teachers import build_teacher, choose_classes, li
 from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import write_json
+from mmav.utils.readers import read_json
 from mmav.utils.run_parameters import ResultShards, hash_json, refuse_other_parameters
 
 # The first to finish waits for the last one, however slow its machine.
@@ -123,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> dict:
     whole = [args.out.exists()]  # the first process's view counts: folders on a network lag
     broadcast_object_list(whole)
     if whole[0]:
-        info = json.loads(args.out.read_text()).get('info', {})
+        info = read_json(str(args.out)).get('info', {})
         refuse_other_parameters(
             info.get('parameters', {}), parameters, f'{args.out} was written with other parameters'
         )

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from mmengine.fileio import load
 
 from mmav.utils.errors import SampleError
+from mmav.utils.readers import read_json
 
 INDEX_FILE = 'index.json'
 STORE_VERSION = 1
@@ -67,7 +67,7 @@ class ShardStore:
         index_path = self.path / INDEX_FILE
         if not index_path.is_file():
             raise SampleError(str(path), f'no finished {self.KIND}: run {self.TOOL}')
-        index = load(str(index_path))
+        index = read_json(str(index_path))
         if index.get('version') != STORE_VERSION:
             raise SampleError(
                 str(path), f'store version {index.get("version")}, expected {STORE_VERSION}: prepare it anew'

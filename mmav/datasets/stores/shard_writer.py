@@ -12,6 +12,7 @@ from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import whole_folder, write_json
+from mmav.utils.readers import read_json
 from mmav.utils.run_parameters import record_parameters
 
 from .shard_store import INDEX_FILE, STORE_VERSION, file_checksum, is_whole
@@ -39,7 +40,7 @@ def unfinished_shards(path: Path, count: int) -> list[int]:
     for number in range(count):
         folder = shard_folder(path, number)
         if (folder / _SHARD_FILE).is_file():
-            if is_whole(folder, json.loads((folder / _SHARD_FILE).read_text())['files']):
+            if is_whole(folder, read_json(str(folder / _SHARD_FILE))['files']):
                 continue
             print_log(f'{folder} is torn and is written again', 'current')
         numbers.append(number)
@@ -149,7 +150,7 @@ def write_index(path: Path, settings: Mapping, count: int) -> None:
     """Finish a store of ``count`` shards, all written, with the settings of :func:`record_settings`."""
     shards, failures = [], {}
     for number in range(count):
-        shard = json.loads((shard_folder(path, number) / _SHARD_FILE).read_text())
+        shard = read_json(str(shard_folder(path, number) / _SHARD_FILE))
         failures.update(shard.pop('failures'))
         shards.append(shard)
     index = dict(version=STORE_VERSION, settings=settings, shards=shards, failures=failures)

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from mmav.structures.rig import RIG_FILE
 from mmav.utils.fileio import AtomicLocalBackend
 from mmav.utils.processes import run_in_processes
+from mmav.utils.readers import read_json
 
 from ..resuming import record_manifest
 from .config import SPLITS, SimulationConfig
@@ -95,7 +96,7 @@ def _gather(root: Path, jobs: Sequence[tuple[str, int]]) -> None:
     """Write COCO files and split lists from the drives' truth files."""
     truths: dict[str, list[dict]] = {split: [] for split in SPLITS}
     for split, index in jobs:
-        truths[split].append(json.loads((root / drive_name(split, index) / TRUTH_FILE).read_text()))
+        truths[split].append(read_json(str(root / drive_name(split, index) / TRUTH_FILE)))
     backend = AtomicLocalBackend()
     for split, drives in truths.items():
         backend.put_text(json.dumps(coco_of(drives)) + '\n', root / 'annotations' / f'{split}.json')
