@@ -6,14 +6,12 @@ Shapes: n boxes.
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Container, Sequence
-from logging import INFO, WARNING
 from typing import Any
 
 import cv2
 import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path, list_dir_or_file
-from mmengine.logging import print_log
 
 from mmav.media.suffixes import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, has_suffix
 from mmav.utils.errors import SampleError
@@ -21,7 +19,7 @@ from mmav.utils.readers import read_rows, read_text
 
 from .data_root import below_root
 from .transforms import LoadAudioSegment, LoadClipFrame
-from .verification import find_faults
+from .verification import drop_faults, log_left_out
 
 
 class ClipPairDataset(BaseDataset):
@@ -186,25 +184,11 @@ class ClipPairDataset(BaseDataset):
             self.left_out['without a box'] += len(data_list) - len(kept)
             data_list = kept
         if self.verify:
-            faults = find_faults(data_list, self._read_files)
-            reasons = list(faults.values())
-            if faults and self.on_error == 'raise':
-                raise SampleError(
-                    f'{len(faults)} of {len(data_list)} clips cannot be used', '; '.join(reasons[:10])
-                )
-            for reason in reasons[:10]:
-                print_log(f'left out: {reason}', 'current', WARNING)
-            self.left_out['unreadable'] += len(faults)
-            data_list = [info for number, info in enumerate(data_list) if number not in faults]
+            kept = drop_faults(data_list, self._read_files, self.on_error, 'clips')
+            self.left_out['unreadable'] += len(data_list) - len(kept)
+            data_list = kept
         self.left_out = +self.left_out  # without what was not left out
-        left_out = ', '.join(f'{number} {what}' for what, number in self.left_out.items())
-        print_log(
-            f'{self._source()}: {len(data_list)} clips' + (f'; left out: {left_out}' if left_out else ''),
-            'current',
-            WARNING if left_out else INFO,
-        )
-        if not data_list:
-            raise SampleError(self._source(), f'no clip is left; left out: {left_out or "none"}')
+        log_left_out(self._source(), data_list, 'clips', self.left_out)
         return data_list
 
     def _read_files(self, info: dict) -> None:

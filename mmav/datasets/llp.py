@@ -20,6 +20,7 @@ from mmav.utils.readers import read_bytes
 
 from .data_root import below_root
 from .event_table import EventTable, read_event_table, read_table
+from .verification import log_left_out
 
 LLP_CLASSES = (
     'Speech',
@@ -144,14 +145,7 @@ class LLPDataset(BaseDataset):
             for info in data_list:
                 info[key] = table.segments.get(info['video_id'], nothing)
             self._log_table(key, table, data_list)
-        left_out = ', '.join(f'{number} {what}' for what, number in self.left_out.items())
-        print_log(
-            f'{self.ann_file}: {len(data_list)} videos' + (f'; left out: {left_out}' if left_out else ''),
-            'current',
-            WARNING if left_out else INFO,
-        )
-        if not data_list:
-            raise SampleError(self.ann_file, f'no video is left; left out: {left_out or "none"}')
+        log_left_out(self.ann_file, data_list, 'videos', self.left_out)
         return data_list
 
     def _read_list(self) -> list[dict]:

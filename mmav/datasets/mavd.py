@@ -2,14 +2,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from logging import WARNING
 from typing import Any
 
 import numpy as np
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 from mmengine.fileio import exists, join_path
-from mmengine.logging import print_log
 
 from mmav.media.coco_file import CheckedCOCO
 from mmav.utils.checks import check_choice
@@ -32,7 +30,7 @@ from .mavd_rig import read_rig
 from .microphones import OCTAGON_POSITIONS
 from .stores.prepared_store import PreparedStore
 from .transforms import LoadMultichannelAudio, LoadVisualModalities
-from .verification import find_faults
+from .verification import drop_faults, log_left_out
 
 _INSTANCE_KEYS = ('track_id', 'visibility', 'distance', 'azimuth', 'audible', 'kind', 'score', 'modality')
 
@@ -316,25 +314,10 @@ class MAVDDataset(CocoDataset):
         """CocoDataset's filter, then the verification if asked for, then one line in the log."""
         data_list = super().filter_data()
         if self.verify:
-            faults = self._find_faults(data_list)
-            if faults and self.on_error == 'raise':
-                raise SampleError(
-                    f'{len(faults)} of {len(data_list)} frames cannot be used',
-                    '; '.join(list(faults.values())[:10]),
-                )
-            self.left_out['unreadable frames'] += len(faults)
-            for fault in list(faults.values())[:10]:
-                print_log(f'left out: {fault}', 'current', WARNING)
-            data_list = [info for number, info in enumerate(data_list) if number not in faults]
-        left_out = {what: number for what, number in self.left_out.items() if number}
-        print_log(
-            f'{self.ann_file or self.split_file}: {len(data_list)} frames'
-            + (f'; left out: {", ".join(f"{n} {what}" for what, n in left_out.items())}' if left_out else ''),
-            'current',
-            WARNING if left_out else 20,
-        )
-        if not data_list:
-            raise SampleError(str(self.ann_file or self.split_file), 'no frame is left after filtering')
+            kept = drop_faults(data_list, self._read, self.on_error, 'frames')
+            self.left_out['unreadable frames'] += len(data_list) - len(kept)
+            data_list = kept
+        log_left_out(str(self.ann_file or self.split_file), data_list, 'frames', self.left_out)
         return data_list
 
     def _loaders(self) -> list:
@@ -344,16 +327,10 @@ class MAVDDataset(CocoDataset):
             if isinstance(t, (LoadMultichannelAudio, LoadVisualModalities))
         ]
 
-    def _find_faults(self, data_list: list[dict]) -> dict[int, str]:
-        """Number of each frame that a loading transform cannot read, with the reason."""
-        loaders = self._loaders()
-
-        def read(info: dict) -> None:
-            results = self._complete(dict(info))
-            for loader in loaders:
-                results = loader(results)
-
-        return find_faults(data_list, read)
+    def _read(self, info: dict) -> None:
+        results = self._complete(dict(info))
+        for loader in self._loaders():
+            results = loader(results)
 
     # one frame
 

@@ -1,10 +1,13 @@
-"""Reading of every sample at start-up, so that what cannot be read is known before training."""
+"""Reading of every sample at start-up, so that what cannot be read is known before training; what is left."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from logging import INFO, WARNING
 from typing import Any
 
 from mmengine.dist import broadcast_object_list, get_dist_info
+from mmengine.logging import print_log
 from tqdm import tqdm
 
 from mmav.utils.errors import SampleError
@@ -32,3 +35,28 @@ def find_faults(data_list: Sequence[dict], read: Callable[[dict], object]) -> di
     if world_size > 1:
         broadcast_object_list(answer)
     return answer[0]
+
+
+def drop_faults(
+    data_list: Sequence[dict], read: Callable[[dict], object], on_error: str, what: str
+) -> list[dict]:
+    """The samples that :func:`find_faults` finds none of; 'skip' logs the first faults, 'raise' raises them.
+
+    ``what`` the samples are called is said in the SampleError.
+    """
+    faults = find_faults(data_list, read)
+    reasons = list(faults.values())[:10]
+    if faults and on_error == 'raise':
+        raise SampleError(f'{len(faults)} of {len(data_list)} {what} cannot be used', '; '.join(reasons))
+    for reason in reasons:
+        print_log(f'left out: {reason}', 'current', WARNING)
+    return [info for number, info in enumerate(data_list) if number not in faults]
+
+
+def log_left_out(source: str, data_list: Sequence[dict], what: str, left_out: Counter[str]) -> None:
+    """Log how many samples a data set has, and what was left out; SampleError if there are none."""
+    listed = ', '.join(f'{number} {reason}' for reason, number in left_out.items() if number)
+    text = f'{source}: {len(data_list)} {what}' + (f'; left out: {listed}' if listed else '')
+    print_log(text, 'current', WARNING if listed else INFO)
+    if not data_list:
+        raise SampleError(source, f'no {what.removesuffix("s")} is left; left out: {listed or "none"}')
