@@ -20,7 +20,8 @@ def root(tmp_path):
 @pytest.fixture
 def logged(monkeypatch):
     lines = []
-    monkeypatch.setattr('mmav.datasets.llp.print_log', lambda text, *_: lines.append(text))
+    for module in ('llp', 'verification'):
+        monkeypatch.setattr(f'mmav.datasets.{module}.print_log', lambda text, *_: lines.append(text))
     return lines
 
 

@@ -15,7 +15,7 @@ STEMS = ['aaaaaaaaaaa_000010', 'bbbbbbbbbbb_000020', 'ccccccccccc_000030']
 @pytest.fixture
 def log(monkeypatch):
     lines = []
-    monkeypatch.setattr('mmav.datasets.clip_pairs.print_log', lambda text, *_: lines.append(text))
+    monkeypatch.setattr('mmav.datasets.verification.print_log', lambda text, *_: lines.append(text))
     return lines
 
 
