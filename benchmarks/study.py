@@ -165,19 +165,7 @@ class Study:
             options['model.data_preprocessor.acoustic_image.rig'] = rig.to_dict()
             for stage in ('train', 'val', 'test'):
                 options[f'{stage}_dataloader.dataset.num_microphones'] = len(rig.microphone_positions)
-            source = DATA_SETS[data.name].source
-            if source is not None and 'displaced' in DATA_SETS[source].change | DATA_SETS[data.name].change:
-                # mirrored as the array was built, which is what is known of it
-                places = self._nominal_positions(source)
-                options['train_dataloader.dataset.metainfo.microphone_positions'] = places
         return options | INPUTS[trial.input].overrides
-
-    def _nominal_positions(self, name: str) -> list[list[float]]:
-        source = DATA_SETS[name].source
-        if source is not None:
-            return self._nominal_positions(source)
-        positions = Rig.from_file(self.data(name) / RIG_FILE).microphone_positions
-        return (positions - positions.mean(0)).tolist()
 
     def _labels(self, trial: Trial, **lane: int) -> Path:
         """COCO json of the training frames with the labels that a trial may see."""

@@ -247,6 +247,7 @@ TRACKERS = {
 _AVD = dict(config=ACOUSTIC_AVD)
 _FEW_RGB = dict(config=RGB, input='rgb', iterations=600, labels='few')
 _SHORT = dict(iterations=750)
+_NO_FLIP = {'train_dataloader.dataset.pipeline.3.prob': 0.0}
 _LOSS_AVD = 'model.roi_head.loss_avd'
 
 
@@ -287,7 +288,13 @@ TRIALS = {
     'no_directivity/full/acoustic': Trial(input='acoustic_no_directivity', **_SHORT),
     **{
         f'{data}/full/acoustic': Trial(data=data, **_SHORT)
-        for data in ('off_2cm', 'off_2cm_calibrated', 'off_5cm', 'off_5cm_calibrated', 'four', 'two')
+        for data in ('off_2cm_calibrated', 'off_5cm_calibrated', 'four', 'two')
+    },
+    # an array that is not symmetric is not mirrored
+    'no_flip/full/acoustic': Trial(**_SHORT, overrides=_NO_FLIP),
+    **{
+        f'{data}/full/acoustic': Trial(data=data, **_SHORT, overrides=_NO_FLIP)
+        for data in ('off_2cm', 'off_5cm')
     },
     'long/full/one_second': Trial(data='long', input='acoustic_one_second', **_SHORT),
     'long/full/two_seconds': Trial(data='long', input='acoustic_two_seconds', **_SHORT),
@@ -354,9 +361,10 @@ TABLES = {
         (
             'short/full/acoustic',
             'no_directivity/full/acoustic',
+            'no_flip/full/acoustic',
             'off_2cm/full/acoustic',
-            'off_2cm_calibrated/full/acoustic',
             'off_5cm/full/acoustic',
+            'off_2cm_calibrated/full/acoustic',
             'off_5cm_calibrated/full/acoustic',
             'one_dead/full/acoustic',
             'four/full/acoustic',

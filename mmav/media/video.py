@@ -196,7 +196,9 @@ def _shown_frames(
     frames = _decode(container, stream, path)
     shown = next(frames, None)
     if start and (shown is None or shown.time is None or shown.time - origin > start + _TOLERANCE):
-        container.seek(round(origin * av.time_base))  # its index leads past the start: go there on foot
+        container.seek(
+            round(origin * av.time_base)
+        )  # its index leads past the start: decode from the beginning
         frames = _decode(container, stream, path)
         shown = next(frames, None)
     if shown is None:

@@ -34,7 +34,7 @@ def test_names_of_every_kind_of_list(text, names, tmp_path):
 @pytest.mark.parametrize('text', ['', '\n', 'filename\tevent_labels\n', 'Bark&&good\n'])
 def test_a_list_without_names_is_an_error(text, tmp_path):
     (tmp_path / 'list.txt').write_text(text)
-    with pytest.raises(ValueError, match=r'list\.txt names no clips'):
+    with pytest.raises(ValueError, match=r'list\.txt( names no clips|: the file is empty)'):
         read_clip_names(tmp_path / 'list.txt')
 
 

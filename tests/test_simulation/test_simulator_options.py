@@ -67,15 +67,15 @@ def test_help_is_the_docstring():
 @pytest.mark.parametrize(
     'error, message',
     [
-        (ValueError('bad width'), 'simulate: bad width'),
-        (FileExistsError('there'), 'simulate: there'),
+        (ValueError('bad width'), 'simulate: bad width (--debug shows the traceback)'),
+        (FileExistsError('there'), 'simulate: there (--debug shows the traceback)'),
         (KeyboardInterrupt(), 'simulate: interrupted; the same command goes on where it stopped'),
     ],
 )
 def test_what_cannot_be_is_told(monkeypatch, error, message):
     with pytest.raises(SystemExit) as stopped:
         simulate_with(monkeypatch, error)
-    assert str(stopped.value) == message
+    assert str(stopped.value) == message and stopped.value.code == 2
 
 
 def test_other_errors_keep_their_trace(monkeypatch):
