@@ -74,11 +74,9 @@ class AcousticImage(nn.Module):
     Args:
         rig: A :class:`Rig`, a dict of :meth:`Rig.to_dict`, or the path of a ``rig.json``.
         sample_rate: Hertz.
-        n_fft: Length of the transform, and of its Hann window, in samples. Frames lie inside the clip: none
-            is padded.
+        n_fft: Length of the transform and its Hann window, in samples; frames lie inside the clip.
         hop_length: Samples between frames.
-        band_edges: K + 1 increasing edges of the bands in hertz; bin f belongs to the band with low <= f <
-            high.
+        band_edges: K + 1 increasing edges of the bands in hertz; a band holds the bins low <= f < high.
         windows: For each window (center, half width) in seconds from the clip's start: frames are weighted
             by that triangle; or None: all frames alike. The defaults suit clips of one second around the
             image, whose sound arrives some 0.03 s later.
