@@ -8,6 +8,8 @@ from mmengine.registry import MODELS, init_default_scope
 from mmav.utils.config_text import parse_config_text
 from mmav.utils.config_types import check_config_types
 
+pytestmark = pytest.mark.stack
+
 HIDDEN = dict(type='os.system', command='touch victim')
 
 
