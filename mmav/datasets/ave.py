@@ -270,5 +270,8 @@ class AVEDataset(BaseDataset):
         info = self.get_data_info(idx)
         row, kind = info.pop('row'), info.pop('kind')
         for name in ('visual', 'audio'):
-            info[name] = self.features[f'{kind}{name}'][row]
+            array = self.features[f'{kind}{name}']
+            info[name] = array[row]
+            if not np.isfinite(info[name]).all():
+                raise SampleError(f'{array.path}, {info["video_id"]} (row {row})', 'holds NaN or infinity')
         return self.pipeline(info)

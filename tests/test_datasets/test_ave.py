@@ -181,6 +181,17 @@ def test_what_does_not_fit_is_an_error_that_names_the_file(ave, spoil, message):
         open_ave(ave)
 
 
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+def test_features_that_are_no_numbers_name_their_video(ave, value):
+    with h5py.File(ave / 'audio_feature.h5', 'r+') as file:
+        file['avadataset'][2, 1, 0] = value
+    dataset = open_ave(ave)  # rows 4, 0, 2
+    assert np.isfinite(dataset[1]['audio']).all()
+    video = dataset.get_data_info(2)['video_id']
+    with pytest.raises(SampleError, match=rf'audio_feature\.h5, {video} \(row 2\): holds NaN'):
+        dataset[2]
+
+
 @pytest.mark.parametrize(
     'options, message',
     [
