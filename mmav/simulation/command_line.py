@@ -76,11 +76,11 @@ def run_simulator(
         simulate: Takes the folder and the configuration, ``progress`` and, where asked for, ``workers``.
         errors: What ends it with a message alone. Defaults to ValueError and OSError.
     """
-    options = vars(parser.parse_args())
-    out, preset = Path(options.pop('out')), options.pop('preset')
-    settings = dict(progress=not options.pop('quiet'))
-    if 'workers' in options:
-        settings['workers'] = options.pop('workers')
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     with one_line_errors(errors, resumable=True):
+        options = vars(parser.parse_args())
+        out, preset = Path(options.pop('out')), options.pop('preset')
+        settings = dict(progress=not options.pop('quiet'))
+        if 'workers' in options:
+            settings['workers'] = options.pop('workers')
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
         simulate(out, config_of(presets, preset, values), **settings)

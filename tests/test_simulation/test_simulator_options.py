@@ -81,3 +81,8 @@ def test_what_cannot_be_is_told(monkeypatch, error, message):
 def test_other_errors_keep_their_trace(monkeypatch):
     with pytest.raises(RuntimeError):
         simulate_with(monkeypatch, RuntimeError())
+
+
+def test_the_trace_is_shown_when_asked_for(monkeypatch):
+    with pytest.raises(ValueError):
+        simulate_with(monkeypatch, ValueError('bad width'), options=('--debug',))

@@ -106,8 +106,7 @@ def main() -> None:
         shard_size=args.shard_size,
         on_error=args.on_error,
     )
-    with one_line_errors((), resumable=True):
-        writer.write(args.workers)
+    writer.write(args.workers)
     store = PreparedStore(args.out)
     if args.verify:
         store.verify()
@@ -117,5 +116,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    with one_line_errors():
+    with one_line_errors(resumable=True):
         main()

@@ -8,7 +8,6 @@ An interrupted run carries on when called again. See docs/data.md.
 from mmav.simulation.command_line import make_simulator_parser, run_simulator
 from mmav.simulation.videos.ave_dataset import simulate_ave
 from mmav.simulation.videos.ave_videos import AVE_PRESETS
-from mmav.utils.errors import one_line_errors
 
 
 def main() -> None:
@@ -18,5 +17,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    with one_line_errors():
-        main()
+    main()

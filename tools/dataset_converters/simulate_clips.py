@@ -14,7 +14,6 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
 from mmav.simulation.clips.clips import CLIP_PRESETS  # noqa: E402
 from mmav.simulation.clips.clips_dataset import simulate_clips  # noqa: E402
 from mmav.simulation.command_line import make_simulator_parser, run_simulator  # noqa: E402
-from mmav.utils.errors import one_line_errors  # noqa: E402
 
 
 def main() -> None:
@@ -24,5 +23,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    with one_line_errors():
-        main()
+    main()

@@ -9,7 +9,6 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
 from mmav.simulation.command_line import make_simulator_parser, run_simulator  # noqa: E402
 from mmav.simulation.drives.config import PRESETS  # noqa: E402
 from mmav.simulation.drives.dataset import simulate_dataset  # noqa: E402
-from mmav.utils.errors import one_line_errors  # noqa: E402
 
 
 def main() -> None:
@@ -20,5 +19,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    with one_line_errors():
-        main()
+    main()
