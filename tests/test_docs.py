@@ -108,7 +108,8 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
     (tmp_path / 'configs').symlink_to(ROOT / 'configs')
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    for registry in REGISTRIES:  # what blocks register is forgotten again
+    for registry in REGISTRIES:  # what blocks register is forgotten again, and no more than that
+        registry.import_from_location()
         monkeypatch.setattr(registry, '_module_dict', dict(registry._module_dict))
     init_default_scope('mmdet')
     files = {}
