@@ -22,7 +22,7 @@ from threading import Lock
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / 'tools' / 'demos'))  # its steps, trainings and tests
 
-from common import Lanes, Steps, run_tool, test, train  # noqa: E402
+from common import JobPool, Steps, run_tool, test, train  # noqa: E402
 from common_data import data_options, label_others, pick_few, schedule_options  # noqa: E402
 from demo_avd import warm_start  # noqa: E402
 from direction_control import evaluate_swapped  # noqa: E402
@@ -57,12 +57,12 @@ class Study:
         self.steps = Steps(self.folder)
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)  # trials share steps: one of them takes each
 
-    def run(self, name: str, **lane: int) -> dict[str, float]:
+    def run(self, name: str, **slot: int) -> dict[str, float]:
         """Train and test a trial.
 
         Args:
             name: Its name in :data:`TRIALS`.
-            **lane: See :meth:`common.Lanes.submit`.
+            **slot: See :meth:`common.JobPool.submit`.
 
         Returns:
             Its metrics.
@@ -72,15 +72,15 @@ class Study:
         if trial.untrained:
             return self._step(f'test_{name}', lambda: self._untrained(trial), trial)
         trained = name if trial.tests is None else trial.tests
-        checkpoint = self.checkpoint(trained, **lane)
+        checkpoint = self.checkpoint(trained, **slot)
         if trial.swapped:
-            self.run(trained, **lane)
+            self.run(trained, **slot)
             detections = self.folder / trained / 'test.bbox.json'
             truth = annotations / 'test.json'
             return self._step(f'test_{name}', lambda: evaluate_swapped(detections, truth), trial)
         data = self.data(trial.test_data or trial.data)
         truth = data / 'annotations/test.json'
-        options = self._options(trial, data, self._labels(trial, **lane))
+        options = self._options(trial, data, self._labels(trial, **slot))
         prefix = str(self.folder / name / 'test')
         options['test_evaluator.0.outfile_prefix'] = prefix
         if trial.trackers:
@@ -108,17 +108,17 @@ class Study:
         files = root / 'annotations/train.json', root / 'annotations/test.json'
         return known_at_most(*files, trial.known, self.seed)
 
-    def checkpoint(self, name: str, **lane: int) -> str:
+    def checkpoint(self, name: str, **slot: int) -> str:
         """Train a trial's detector; see :meth:`run`."""
         trial = TRIALS[name]
         data = self.data(trial.data)
-        options = self._options(trial, data, self._labels(trial, **lane))
+        options = self._options(trial, data, self._labels(trial, **slot))
         options |= schedule_options(4 if self.tiny else trial.iterations)
         if trial.warm_start is not None:
-            options |= warm_start(self.checkpoint(trial.warm_start, **lane))
+            options |= warm_start(self.checkpoint(trial.warm_start, **slot))
         options |= trial.overrides
         return self._step(
-            f'train_{name}', lambda: train(trial.config, name, self.folder / name, options, **lane), trial
+            f'train_{name}', lambda: train(trial.config, name, self.folder / name, options, **slot), trial
         )
 
     def data(self, name: str) -> Path:
@@ -167,7 +167,7 @@ class Study:
                 options[f'{stage}_dataloader.dataset.num_microphones'] = len(rig.microphone_positions)
         return options | INPUTS[trial.input].overrides
 
-    def _labels(self, trial: Trial, **lane: int) -> Path:
+    def _labels(self, trial: Trial, **slot: int) -> Path:
         """COCO json of the training frames with the labels that a trial may see."""
         data = self.data(trial.data)
         truth = data / 'annotations/train.json'
@@ -180,12 +180,12 @@ class Study:
         if trial.labels == 'few':
             return few
         taught, teacher = self.folder / f'{trial.data}_taught.json', f'{trial.data}/few/rgb'
-        checkpoint = self.checkpoint(teacher, **lane)
+        checkpoint = self.checkpoint(teacher, **slot)
         teachers = dict(rgb=(self.folder / teacher / 'config.py', checkpoint))
         limits = (0.0 if self.tiny else SCORE_THR, NMS_IOU)
         self._step(
             f'label_{trial.data}',
-            lambda: label_others(taught, teachers, data, few, *limits, lane.get('threads')),
+            lambda: label_others(taught, teachers, data, few, *limits, slot.get('threads')),
             TRIALS[teacher],
         )
         return taught
@@ -214,7 +214,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
     parser.add_argument('--preset', choices=['full', 'tiny'], default='full')
     parser.add_argument('--known', type=Path, help='results.json of an earlier run')
-    parser.add_argument('--lanes', type=int, default=2, help='trainings at a time')
+    parser.add_argument('--parallel', type=int, default=2, help='trainings at a time')
     parser.add_argument('--workers', type=int, default=2, help='processes that simulate')
     parser.add_argument('--list', action='store_true', help='name tables and trials, and end')
     return parser.parse_args()
@@ -234,13 +234,13 @@ def main() -> None:
     for file in (args.known, results_file):
         if file is not None and file.exists():
             results |= load(file)
-    with Lanes(args.lanes) as lanes:
+    with JobPool(args.parallel) as pool:
         jobs: list[tuple[str, Future]] = []
         for seed in args.seeds:
             study = Study(args.work_dir, seed, args.preset == 'tiny', args.workers)
             for name in names:
                 if f'{name}@{seed}' not in results:
-                    jobs.append((f'{name}@{seed}', lanes.submit(study.run, name)))
+                    jobs.append((f'{name}@{seed}', pool.submit(study.run, name)))
         shown = {metric for table in TABLES.values() for metric in table.columns.values()}
         for key, job in jobs:
             results[key] = {name: round(value, 2) for name, value in job.result().items() if name in shown}

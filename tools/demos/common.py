@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tool_server import SERVED  # first: what follows takes seconds, which the server uses
@@ -79,10 +80,10 @@ class Steps:
         """Do a step by :func:`run_tool`."""
         self.run(name, title, lambda: run_tool(tool, *arguments, threads=threads))
 
-    def train(self, key: str, title: str, config: str, options: dict, **lane: object) -> str:
-        """Do a step by :func:`train`, in the folder ``key``; ``lane``: see :meth:`Lanes.submit`."""
+    def train(self, key: str, title: str, config: str, options: dict, **slot: object) -> str:
+        """Do a step by :func:`train`, in the folder ``key``; ``slot``: see :meth:`JobPool.submit`."""
         folder = self.work_dir / key
-        return self.run(f'train_{key}', title, lambda: train(config, key, folder, options, **lane))
+        return self.run(f'train_{key}', title, lambda: train(config, key, folder, options, **slot))
 
     def test(self, key: str, title: str, config: str, checkpoint: str, options: dict) -> dict[str, float]:
         """Do a step by :func:`test`, in the folder ``key``."""
@@ -98,10 +99,10 @@ class Steps:
         return dict(seed=self.settings['seed'], seconds=self.seconds, total_seconds=total, **more)
 
 
-class Lanes:
+class JobPool:
     """Jobs side by side: networks this small run no faster on more threads, so two of them train at a time.
 
-    A context manager; jobs start in the order in which they are handed in.
+    A context manager; jobs start in the order in which they are submitted.
 
     Args:
         count: Jobs at a time.
@@ -109,32 +110,34 @@ class Lanes:
 
     def __init__(self, count: int = 2) -> None:
         self.threads = max(1, (os.cpu_count() or count) // count)
-        self._lane = threading.local()
+        self._slot = threading.local()
         positions = itertools.count()
         self._pool = ThreadPoolExecutor(
-            count, initializer=lambda: setattr(self._lane, 'position', next(positions))
+            count, initializer=lambda: setattr(self._slot, 'position', next(positions))
         )
 
-    def __enter__(self) -> 'Lanes':
+    def __enter__(self) -> 'JobPool':
         return self
 
     def __exit__(self, *error) -> None:
         self._pool.shutdown(cancel_futures=error[0] is not None)
 
     def submit(self, function: Callable[..., object], *args: object, **options: object) -> Future:
-        """Hand in a job with ``args``, ``options``, and ``threads`` and ``position`` of :func:`train`."""
-        lane = self._lane
+        """Submit a job with ``args``, ``options``, and ``threads`` and ``position`` of :func:`train`."""
+        slot = self._slot
         return self._pool.submit(
-            lambda: function(*args, **options, threads=self.threads, position=lane.position)
+            lambda: function(*args, **options, threads=self.threads, position=slot.position)
         )
 
 
-def _be_the_tool(tool: Path, arguments: tuple[str, ...], threads: int | None, patient: bool) -> None:
-    """Go on as the process of a tool."""
+def _run_as_tool(
+    tool: Path, arguments: tuple[str, ...], threads: int | None, low_priority: bool, succeeded: Connection
+) -> None:
+    """Go on as the process of a tool, and say so through ``succeeded`` if it ends well."""
     gc.freeze()  # mmengine collects garbage for every data set; what was imported is none
     multiprocessing.set_start_method(None, force=True)  # that of any program, not the server's
     tqdm.monitor_interval = 0  # no thread that a fork would have to do without
-    if patient and hasattr(os, 'setpriority'):
+    if low_priority and hasattr(os, 'setpriority'):
         os.setpriority(os.PRIO_PROCESS, 0, 10)
     if threads is not None:
         # The libraries are loaded and read no variable any more; processes to come do.
@@ -143,17 +146,22 @@ def _be_the_tool(tool: Path, arguments: tuple[str, ...], threads: int | None, pa
         threadpool_limits(threads)
     sys.argv = [str(tool), *arguments]
     sys.path.insert(0, str(tool.parent))
-    runpy.run_path(str(tool), run_name='__main__')
+    try:
+        runpy.run_path(str(tool), run_name='__main__')
+    except SystemExit as end:
+        if end.code not in (None, 0):
+            raise
+    succeeded.send(True)
 
 
-def run_tool(tool: str, *arguments: object, threads: int | None = None, patient: bool = False) -> None:
+def run_tool(tool: str, *arguments: object, threads: int | None = None, low_priority: bool = False) -> None:
     """Run one of ``tools/`` in a process of its own, its output on the terminal.
 
     Args:
         tool: Path below ``tools/``.
         *arguments: Command line.
         threads: Threads of its arithmetic; as many as there are cores by default.
-        patient: Whether it leaves the processor to others where there is too little of it.
+        low_priority: Whether it leaves the processor to others where there is too little of it.
 
     Raises:
         SystemExit: The tool failed; its own message is on the terminal.
@@ -161,12 +169,22 @@ def run_tool(tool: str, *arguments: object, threads: int | None = None, patient:
     path, texts = ROOT / 'tools' / tool, tuple(map(str, arguments))
     # to import the package takes longer than many a step
     context = multiprocessing_context(SERVED)
-    process = context.Process(target=_be_the_tool, args=(path, texts, threads, patient))
+    # A pipe tells the outcome: the start of a process polls all others of the program, so that their exit
+    # codes are lost (255) where one of them ends while another thread waits for it.
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_run_as_tool, args=(path, texts, threads, low_priority, sender))
     process.start()
+    sender.close()
+    try:
+        receiver.recv()
+    except EOFError:
+        succeeded = False
+    else:
+        succeeded = True
     process.join()
-    if process.exitcode != 0:
+    if not succeeded:
         command = ' '.join([sys.executable, str(path), *texts])
-        raise SystemExit(f'this step failed (its message is above): {command}')
+        raise SystemExit(f'this step failed (its message is above, exit code {process.exitcode}): {command}')
 
 
 def _adapt_config(config: str, name: str, overrides: dict, position: int = 0) -> Config:
@@ -183,7 +201,7 @@ def train(
     overrides: dict,
     threads: int | None = None,
     position: int = 0,
-    patient: bool = False,
+    low_priority: bool = False,
 ) -> str:
     """Train a config by ``tools/train.py``, where an earlier try stopped; return the last checkpoint.
 
@@ -194,12 +212,13 @@ def train(
         overrides: Dotted keys and values, as in ``--cfg-options``.
         threads: See :func:`run_tool`.
         position: Line of the progress bar, where several are shown.
-        patient: See :func:`run_tool`.
+        low_priority: See :func:`run_tool`.
     """
     work_dir.mkdir(parents=True, exist_ok=True)
     adapted = work_dir / 'config.py'
     _adapt_config(config, name, overrides, position).dump(adapted)
-    run_tool('train.py', adapted, '--work-dir', work_dir, '--resume', threads=threads, patient=patient)
+    options = dict(threads=threads, low_priority=low_priority)
+    run_tool('train.py', adapted, '--work-dir', work_dir, '--resume', **options)
     return (work_dir / 'last_checkpoint').read_text().strip()
 
 
@@ -258,7 +277,7 @@ def run_from_command_line(
     parser.add_argument('--workers', type=int, default=2, help='processes that simulate')
     args = parser.parse_args()
     init_default_scope('mmdet')
-    gc.freeze()  # as in _be_the_tool
+    gc.freeze()  # as in _run_as_tool
     outcome = run(args.work_dir, plans[args.preset], args.seed, args.workers)
     dump(outcome, args.work_dir / 'results.json', indent=2)
     report(args.work_dir, outcome)

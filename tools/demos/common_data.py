@@ -84,11 +84,11 @@ class Detectors:
         return counts
 
     def train(
-        self, key: str, title: str, labels: Path, iterations: int, extra: dict | None = None, **lane
+        self, key: str, title: str, labels: Path, iterations: int, extra: dict | None = None, **slot
     ) -> str:
         """Train a detector; see :meth:`common.Steps.train`."""
         options = self.options(key, labels) | schedule_options(iterations) | (extra or {})
-        return self.steps.train(key, title, self.configs[key], options, **lane)
+        return self.steps.train(key, title, self.configs[key], options, **slot)
 
     def label_others(self, title: str, teachers: dict[str, str], threads: int) -> dict:
         """Do the step of :func:`label_others` with the checkpoints of the teachers of each modality."""

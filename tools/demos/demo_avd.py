@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common import Lanes, Steps, run_from_command_line
+from common import JobPool, Steps, run_from_command_line
 from common_data import Detectors, make_data
 from demo_avd_report import write_demo_report
 
@@ -90,25 +90,25 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     make_data(steps, detectors.data, plan.simulator, ('rgb',), workers, CONFIGS['few'], what)
     counts = detectors.pick_few()
 
-    def teach(**lane) -> tuple[str, dict]:
+    def train_teacher(**slot) -> tuple[str, dict]:
         title = '4/7 train the RGB detector on the few labels'
-        rgb = detectors.train('rgb', title, few, plan.rgb_iterations, **lane)
+        rgb = detectors.train('rgb', title, few, plan.rgb_iterations, **slot)
         title = '5/7 let it label the other frames'
-        return rgb, detectors.label_others(title, dict(rgb=rgb), lane['threads'])
+        return rgb, detectors.label_others(title, dict(rgb=rgb), slot['threads'])
 
-    def listen(key: str, title: str, labels: Path, extra: dict | None = None) -> Future:
+    def train_by_sound(key: str, title: str, labels: Path, extra: dict | None = None) -> Future:
         # all wait for AVD in the end
         arguments = (key, f'6/7 train by sound {title}', labels, plan.iterations, extra)
-        return lanes.submit(detectors.train, *arguments, patient=key != 'avd')
+        return jobs.submit(detectors.train, *arguments, low_priority=key != 'avd')
 
     # The jobs start in this order: (a) needs no teacher, AVD takes longest.
-    with Lanes() as lanes:
-        teaching = lanes.submit(teach)
-        futures = {'few': listen('few', '(a) from the few labels', few)}
-        rgb, labelled = teaching.result()
-        futures['avd'] = listen('avd', '(c) from all, by AVD', taught, warm_start(rgb))
-        futures['taught'] = listen('taught', '(b) from all labels', taught)
-        futures['log_mel'] = listen('log_mel', '(d) from all labels, on spectrograms', taught)
+    with JobPool() as jobs:
+        teacher = jobs.submit(train_teacher)
+        futures = {'few': train_by_sound('few', '(a) from the few labels', few)}
+        rgb, labelled = teacher.result()
+        futures['avd'] = train_by_sound('avd', '(c) from all, by AVD', taught, warm_start(rgb))
+        futures['taught'] = train_by_sound('taught', '(b) from all labels', taught)
+        futures['log_mel'] = train_by_sound('log_mel', '(d) from all labels, on spectrograms', taught)
         metrics = {'floor': evaluate_mean_box(str(few), str(detectors.test_file))}
         # tested while AVD still trains
         for key in ('taught', 'few', 'rgb', 'log_mel', 'avd'):

@@ -14,7 +14,7 @@ images; one more is trained like (b) on spectrograms. Leaves ``report.html``,
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common import ROOT, Lanes, Steps, run_from_command_line, test
+from common import ROOT, JobPool, Steps, run_from_command_line, test
 from common_data import Detectors, make_data, store_of
 from demo_distill_report import write_distill_report
 from mmengine.config import Config
@@ -125,13 +125,13 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     metrics = {'floor': evaluate_mean_box(str(few), str(detectors.test_file))}
     tracker = Config.fromfile(ROOT / 'configs' / TRACKING).tracker.to_dict()
 
-    # The jobs start in this order: (a) needs no teacher, and fills the time in which one lane is left over.
-    with Lanes() as lanes:
+    # The jobs start in this order: (a) needs no teacher, and fills the time in which one slot is left over.
+    with JobPool() as jobs:
 
         def start(key: str, title: str, labels: Path, iterations: int, extra: dict | None = None) -> None:
-            patient = key in ('few', 'no_mta', 'log_mel')  # all wait for the student with the MTA loss
+            low_priority = key in ('few', 'no_mta', 'log_mel')  # all wait for the student with the MTA loss
             arguments = (key, title, labels, iterations, extra)
-            futures[key] = lanes.submit(detectors.train, *arguments, patient=patient)
+            futures[key] = jobs.submit(detectors.train, *arguments, low_priority=low_priority)
 
         futures = {}
         for name in TEACHERS:
@@ -139,7 +139,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         start('few', '6/7 train by sound (a) from the few labels', few, plan.iterations)
         teachers = {name: futures[name].result() for name in TEACHERS}
         title = '5/7 let the teachers label the other frames, together'
-        labelled = detectors.label_others(title, teachers, lanes.threads)
+        labelled = detectors.label_others(title, teachers, jobs.threads)
         extra = {f'model.teachers.{name}.checkpoint': checkpoint for name, checkpoint in teachers.items()}
         for key, title, more in (
             ('mta', '(c) from all labels, with the MTA loss', extra),

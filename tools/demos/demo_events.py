@@ -13,7 +13,7 @@ checkpoints in the work folder. A stopped run carries on when called again.
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common import Lanes, Steps, epoch_options, run_from_command_line
+from common import JobPool, Steps, epoch_options, run_from_command_line
 from demo_events_report import EVENTS, SEARCHES, write_events_report
 from mmengine.fileio import load
 
@@ -79,10 +79,10 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     options = config_options(data, seed, plan)
     names = EVENTS | SEARCHES
     metrics = {}
-    with Lanes() as lanes:
+    with JobPool() as jobs:
         # the long ones first
         futures = {
-            key: lanes.submit(steps.train, key, f'2/3 train {names[key][0]}', config, options | changes)
+            key: jobs.submit(steps.train, key, f'2/3 train {names[key][0]}', config, options | changes)
             for key, (config, changes) in CONFIGS.items()
         }
         for key, (config, changes) in CONFIGS.items():

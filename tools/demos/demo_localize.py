@@ -16,7 +16,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common import ROOT, Lanes, Steps, epoch_options, run_from_command_line
+from common import ROOT, JobPool, Steps, epoch_options, run_from_command_line
 from demo_localize_report import YARDSTICKS, write_localize_report
 from mmengine.config import Config
 from mmengine.fileio import list_from_file, load
@@ -139,10 +139,10 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         title = f'6/6 let {key} hear the thing that is silent'
         metrics[key] |= steps.run(f'switch_{key}', title, lambda: switch_sounds(*arguments))
 
-    with Lanes() as lanes:
+    with JobPool() as jobs:
 
         def start(key: str, title: str, config: str, epochs: int = plan.epochs) -> None:
-            futures[key] = lanes.submit(steps.train, key, title, config, options_of(config, epochs))
+            futures[key] = jobs.submit(steps.train, key, title, config, options_of(config, epochs))
 
         futures, title = {}, '4/6 train the localizer with {}'
         for name, config in TEACHERS.items():
@@ -156,7 +156,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
             'extract_teacher_embeddings.py',
             *(ROOT / 'configs' / CONFIGS['both'], store, '--num-workers', plan.loaders),
             *('--cfg-options', *weights, f'train_dataloader.dataset.data_root={data}'),
-            threads=lanes.threads,
+            threads=jobs.threads,
         )
         for key in ('audio', 'visual', 'both'):
             start(key, title.format('both teachers' if key == 'both' else f'the {key} teacher'), CONFIGS[key])

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common import Lanes, Steps, epoch_options, run_from_command_line
+from common import JobPool, Steps, epoch_options, run_from_command_line
 from demo_parse_report import write_parse_report
 
 VARIANTS = {
@@ -109,11 +109,11 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     names = {key: VARIANTS[key] for key in plan.variants}
     names |= {f'pretrain_{key}': f'Pretrain ({key})' for key in plan.objectives}
 
-    with Lanes() as lanes:
+    with JobPool() as jobs:
 
         def start(key: str, title: str, options: dict) -> Future:
             config, changes = config_of(key)
-            return lanes.submit(steps.train, key, title, config, options | changes)
+            return jobs.submit(steps.train, key, title, config, options | changes)
 
         def start_parser(key: str) -> None:
             options = parser_options(data, seed, plan.epochs)
@@ -130,7 +130,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
             key = f'avg_{objective}'
             files = (work_dir / key / 'config.py', future.result(), data / 'feats', data / f'feats_{key}')
             title, tool = f'2/4 write the representations of {key}', 'write_avg_representations.py'
-            steps.tool(f'represent_{objective}', title, tool, *files, threads=lanes.threads)
+            steps.tool(f'represent_{objective}', title, tool, *files, threads=jobs.threads)
             start_parser(f'pretrain_{objective}')
         for key, future in futures.items():
             config, changes = config_of(key)

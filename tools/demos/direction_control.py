@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from common import Lanes, Steps
+from common import JobPool, Steps
 from common_data import data_options, schedule_options
 from common_report import read_detections
 from demo_avd import CONFIGS
@@ -49,11 +49,11 @@ def run_control(work_dir: Path, drives: int, iterations: int, seed: int) -> dict
         options['model.data_preprocessor.log_mel.reference'] = reference
         options['test_evaluator.0.outfile_prefix'] = str(work_dir / name / 'test')
         options |= schedule_options(iterations)
-        lane = dict(threads=threads, position=position)
-        return steps.train(name, f'{name}: train by sound', CONFIGS['log_mel'], options, **lane), options
+        slot = dict(threads=threads, position=position)
+        return steps.train(name, f'{name}: train by sound', CONFIGS['log_mel'], options, **slot), options
 
-    with Lanes() as lanes:
-        trained = {name: lanes.submit(world, name) for name in WORLDS}
+    with JobPool() as jobs:
+        trained = {name: jobs.submit(world, name) for name in WORLDS}
     annotations = work_dir / 'control/data/annotations'
     results = {'floor': evaluate_mean_box(str(annotations / 'train.json'), str(annotations / 'test.json'))}
     for name, future in trained.items():
