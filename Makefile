@@ -16,7 +16,7 @@ help:                     ## list the targets
 env:                      ## make the virtual environment and install everything
 	@tools/setup_env.sh
 
-demo: env                 ## simulate drives, let pictures teach sound, write work_dirs/demo/report.html
+demo: env                 ## simulate drives, let camera images supervise audio, write work_dirs/demo/report.html
 	$(PYTHON_IN_VENV) tools/demos/demo_avd.py $(DEMO_ARGS)
 
 demo-distill: env         ## the same with three teachers and the MTA loss: work_dirs/demo_distill/report.html

@@ -64,10 +64,10 @@ def toy(row: ConfigRow) -> Config:
 def toy_batch(cfg: Config) -> dict:
     """What the pipeline would pack: for each video an event of two seconds."""
     generator = torch.Generator().manual_seed(0)
-    pictures = (SEGMENTS, SIDE, SIDE, VISUAL) if cfg.model.type == 'DMIN' else (SEGMENTS, VISUAL)
+    images = (SEGMENTS, SIDE, SIDE, VISUAL) if cfg.model.type == 'DMIN' else (SEGMENTS, VISUAL)
     inputs, samples = dict(visual=[], audio=[]), []
     for index in range(VIDEOS):
-        inputs['visual'].append(torch.rand(pictures, generator=generator))
+        inputs['visual'].append(torch.rand(images, generator=generator))
         inputs['audio'].append(torch.rand(SEGMENTS, AUDIO, generator=generator))
         sample = SegmentDataSample(metainfo=dict(video_id=f'video {index}', num_segments=SEGMENTS))
         relevant = torch.zeros(SEGMENTS)

@@ -14,20 +14,20 @@ class TinyClips:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.pictures, self.sounds = {}, {}
+        self.images, self.sounds = {}, {}
 
     def add(self, stem: str, audio_ext: str | None = 'wav', img_ext: str | None = 'jpg', seconds=1.0) -> str:
         """A clip; None leaves out one of its files."""
-        rng = np.random.default_rng(len(self.pictures))
-        picture = cv2.resize(rng.integers(0, 256, (4, 5, 3), np.uint8), (40, 32))
+        rng = np.random.default_rng(len(self.images))
+        image = cv2.resize(rng.integers(0, 256, (4, 5, 3), np.uint8), (40, 32))
         sound = (rng.standard_normal(round(seconds * RATE)) * 3000).astype(np.int16)
         if img_ext:
             self.path('frames', stem, img_ext).parent.mkdir(parents=True, exist_ok=True)
-            assert cv2.imwrite(str(self.path('frames', stem, img_ext)), picture)
+            assert cv2.imwrite(str(self.path('frames', stem, img_ext)), image)
         if audio_ext:
             self.path('audio', stem, audio_ext).parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(self.path('audio', stem, audio_ext), sound, RATE)
-        self.pictures[stem], self.sounds[stem] = picture, sound
+        self.images[stem], self.sounds[stem] = image, sound
         return stem
 
     def path(self, folder: str, stem: str, extension: str) -> Path:

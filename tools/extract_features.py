@@ -50,9 +50,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--layout', choices=list(FEATURES), required=True)
     parser.add_argument('--videos', type=Path, help=f'folder of <clip>{{{",".join(VIDEO_SUFFIXES)}}}')
     parser.add_argument(
-        '--frames', type=Path, help="instead of the videos' images: folders <clip>/ of pictures"
+        '--frames', type=Path, help="instead of the videos' images: folders <clip>/ of images"
     )
-    parser.add_argument('--frames-fps', type=float, help='pictures a second in those folders')
+    parser.add_argument('--frames-fps', type=float, help='images a second in those folders')
     parser.add_argument(
         '--audio',
         type=Path,
@@ -90,7 +90,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default='cuda' if torch.cuda.is_available() else 'cpu',
         help="'cuda' with a launcher: each process takes its own GPU",
     )
-    parser.add_argument('--batch-size', type=int, default=32, help='pictures that a network takes at a time')
+    parser.add_argument('--batch-size', type=int, default=32, help='images that a network takes at a time')
     parser.add_launcher()
     args = parser.parse_args(argv)
     if args.frames and not args.frames_fps:

@@ -96,7 +96,7 @@ def build_writer(cfg: Config, args: argparse.Namespace) -> EmbeddingWriter:
     teachers = MODELS.build(teachers_cfg)
     teachers.init_weights()
     data_preprocessor = MODELS.build(cfg.model.data_preprocessor)
-    teachers.check_pictures(data_preprocessor)
+    teachers.check_images(data_preprocessor)
     settings = dict(
         pipeline=hash_json(ConfigDict(steps=pipeline).to_dict()),
         data_preprocessor=hash_json(cfg.model.data_preprocessor.to_dict()),

@@ -202,7 +202,7 @@ def avd_step(
             'avd-step',
             'training step: forward, losses, backward',
             'AudioVisualFasterRCNN',
-            'mmdet FasterRCNN on sound + a stream on the picture',
+            'mmdet FasterRCNN on sound + a stream on the image',
             'cost',
             target=1.10,
             ours_values=mine,

@@ -113,7 +113,7 @@ def check_same(
 def _features(
     batch: int, segments: int, side: int, channels: int, dtype: torch.dtype, device: str
 ) -> tuple[Tensor, Tensor]:
-    """Pictures' (B, T, side, side, channels) and sound's (B, T, 128)."""
+    """Images' (B, T, side, side, channels) and sound's (B, T, 128)."""
     generator = torch.Generator().manual_seed(0)
     visual = torch.rand(batch, segments, side, side, channels, generator=generator)
     audio = torch.rand(batch, segments, 128, generator=generator)
@@ -206,7 +206,7 @@ def agta(
         device: Where it runs.
         segments: T.
         side: Rows and columns of a segment's feature map.
-        channels: Of the pictures' features.
+        channels: Of the images' features.
     """
     results = []
     with pinned_threads(threads):
@@ -267,7 +267,7 @@ def dmin_step(
         device: Where it runs.
         segments: T.
         side: Rows and columns of a segment's feature map.
-        channels: Of the pictures' features.
+        channels: Of the images' features.
 
     Returns:
         Against the looped form in the same precision, against the looped form in doubles

@@ -101,8 +101,8 @@ def check_same_input(dataset: Dataset, preprocessor: nn.Module, published: Datas
                 allowed = 1.01
             assert difference <= allowed, f'{name} differs by {difference}, allowed are {allowed}'
             worst[name] = max(worst[name], difference)
-    pictures = max(worst[name] for name in MODALITIES)
-    return f'network inputs; images to {pictures:.2f} grey levels, spectrograms to {worst["audio"]:.0e} of 1'
+    images = max(worst[name] for name in MODALITIES)
+    return f'network inputs; images to {images:.2f} grey levels, spectrograms to {worst["audio"]:.0e} of 1'
 
 
 def _read_all(dataset: Dataset) -> Callable[[], None]:
@@ -256,12 +256,12 @@ def bytes_per_sample(size: int = 768, frames: int = 1) -> list[Comparison]:
         ours = build_dataset(root, size)[0]['inputs']
         published = PublishedLoader(root, size)[0]
     results = []
-    for case, names in (('sound and three pictures', ('audio', *MODALITIES)), ('sound alone', ('audio',))):
+    for case, names in (('sound and three images', ('audio', *MODALITIES)), ('sound alone', ('audio',))):
         results.append(
             Comparison(
                 'bytes',
                 f'handed to the device per sample: {case}',
-                'int16 sound, uint8 pictures' if len(names) > 1 else 'int16 sound',
+                'int16 sound, uint8 images' if len(names) > 1 else 'int16 sound',
                 'float32 network inputs',
                 'gain',
                 unit='bytes',

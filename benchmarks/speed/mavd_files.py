@@ -15,7 +15,7 @@ import soundfile
 from .log_mel import librosa_log_mel
 
 SAMPLE_RATE = 44100
-PICTURE_SIZE = (1920, 650)
+IMAGE_SIZE = (1920, 650)
 CROP = (200, 0, 1720, 650)
 DRIVE = 'drive_0'
 THERMAL_RANGE = (21800, 25000)
@@ -39,7 +39,7 @@ def write_mavd(root: Path, num_frames: int, thermal_bits: int = 8, seed: int = 0
         (drive / folder).mkdir(parents=True, exist_ok=True)
     ids = [f'{1_500_000_000 + number}_{number:09d}_0' for number in range(num_frames)]
     for frame_id in ids:
-        _write_pictures(drive, frame_id, thermal_bits, rng)
+        _write_images(drive, frame_id, thermal_bits, rng)
         _write_sound(drive / 'audio', frame_id, rng)
     _write_annotations(root, ids)
     return ids
@@ -47,16 +47,16 @@ def write_mavd(root: Path, num_frames: int, thermal_bits: int = 8, seed: int = 0
 
 def _texture(rng: np.random.Generator, channels: int) -> np.ndarray:
     """Noise of every scale, the coarse the stronger as in natural images, and a sensor's."""
-    width, height = PICTURE_SIZE
-    picture = np.full((height, width, channels), 110, np.float32)
+    width, height = IMAGE_SIZE
+    image = np.full((height, width, channels), 110, np.float32)
     for cells in (4, 8, 16, 32, 64, 128, 256):
         coarse = rng.standard_normal((cells * height // width + 2, cells, channels)).astype(np.float32)
-        picture += 120 / cells**0.6 * cv2.resize(coarse, PICTURE_SIZE).reshape(picture.shape)
-    picture += rng.standard_normal(picture.shape).astype(np.float32) * 2
-    return picture.clip(0, 255).astype(np.uint8)
+        image += 120 / cells**0.6 * cv2.resize(coarse, IMAGE_SIZE).reshape(image.shape)
+    image += rng.standard_normal(image.shape).astype(np.float32) * 2
+    return image.clip(0, 255).astype(np.uint8)
 
 
-def _write_pictures(drive: Path, frame_id: str, thermal_bits: int, rng: np.random.Generator) -> None:
+def _write_images(drive: Path, frame_id: str, thermal_bits: int, rng: np.random.Generator) -> None:
     cv2.imwrite(str(drive / 'fl_rgb' / f'fl_rgb_{frame_id}.jpg'), _texture(rng, 3))
     cv2.imwrite(str(drive / 'fl_rgb_depth' / f'fl_rgb_{frame_id}.jpg'), _texture(rng, 3))
     thermal, suffix = _texture(rng, 1), 'jpg'

@@ -51,29 +51,29 @@ class PublishedLoader(Dataset):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         """Sound (8, size, size), images (channels, size, size) and boxes (n, 4), all float32."""
         frame_id = self.ids[index]
-        sample = {name: self._picture(name, frame_id) for name in self.files}
+        sample = {name: self._image(name, frame_id) for name in self.files}
         sample['audio'] = self._sound(frame_id)
         boxes = torch.tensor(self.boxes[index], dtype=torch.float32).reshape(-1, 4)
         sample['boxes'] = boxes * (self.size / (CROP[2] - CROP[0]))
         return sample
 
-    def _picture(self, name: str, frame_id: str) -> Tensor:
+    def _image(self, name: str, frame_id: str) -> Tensor:
         path = str(self.drive / self.files[name].format(frame_id))
         if name == 'thermal':
-            picture = cv2.imread(path, cv2.IMREAD_UNCHANGED)
-            if picture.dtype == np.uint16:
+            image = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+            if image.dtype == np.uint16:
                 low, high = THERMAL_RANGE
-                picture = (picture.clip(low, high) - low) / (high - low) * 255
-            picture = picture[..., None]
+                image = (image.clip(low, high) - low) / (high - low) * 255
+            image = image[..., None]
         else:
-            picture = cv2.imread(path)[..., ::-1]
-        picture = picture[CROP[1] : CROP[3], CROP[0] : CROP[2]].astype(np.float32) / 255
-        picture = (picture - np.array(MEAN[name])) / np.array(STD[name])
-        height, width = picture.shape[:2]
+            image = cv2.imread(path)[..., ::-1]
+        image = image[CROP[1] : CROP[3], CROP[0] : CROP[2]].astype(np.float32) / 255
+        image = (image - np.array(MEAN[name])) / np.array(STD[name])
+        height, width = image.shape[:2]
         ratio = self.size / max(height, width)
         content = (round(width * ratio), round(height * ratio))
-        resized = cv2.resize(picture, content, interpolation=cv2.INTER_LINEAR)
-        canvas = np.zeros((self.size, self.size, picture.shape[2]))
+        resized = cv2.resize(image, content, interpolation=cv2.INTER_LINEAR)
+        canvas = np.zeros((self.size, self.size, image.shape[2]))
         canvas[: content[1], : content[0]] = resized.reshape(content[1], content[0], -1)
         return torch.from_numpy(canvas).to(torch.float32).permute(2, 0, 1)
 

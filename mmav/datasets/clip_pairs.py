@@ -96,11 +96,11 @@ class ClipPairDataset(BaseDataset):
         listed = self._read_split(below_root(self.data_root, self.split_file)) if self.split_file else None
         annotations = self.read_annotations(listed)
         kind, suffixes = ('video', VIDEO_SUFFIXES) if self.from_video else ('audio', AUDIO_SUFFIXES)
-        pictures = self._list(self.data_prefix['img'], IMAGE_SUFFIXES)
+        images = self._list(self.data_prefix['img'], IMAGE_SUFFIXES)
         sounds = self._list(self.data_prefix[kind], suffixes)
         if listed is None:
-            listed = list(annotations) if self.annotated else sorted({*pictures, *sounds})
-        stems = self._keep_those_with('an image', pictures, listed)
+            listed = list(annotations) if self.annotated else sorted({*images, *sounds})
+        stems = self._keep_those_with('an image', images, listed)
         stems = self._keep_those_with('a sound', sounds, stems)
         if self.annotated:
             stems = self._keep_those_with('an annotation', annotations, stems)
@@ -109,7 +109,7 @@ class ClipPairDataset(BaseDataset):
         numbers = {stem: number for number, stem in enumerate(listed)}
         data_list = []
         for stem in stems:
-            info = dict(img_id=numbers[stem], clip=stem, img_path=pictures[stem], category=None, split=split)
+            info = dict(img_id=numbers[stem], clip=stem, img_path=images[stem], category=None, split=split)
             info[f'{kind}_path'] = sounds[stem]
             info.update(annotations.get(stem, {}))
             if classes and info['category'] is not None:

@@ -61,8 +61,8 @@ def prepare_clip(video: str | Path, root: str | Path, settings: ClipSettings) ->
     if not wave.size:
         raise SampleError(str(video), 'has no sound')
     frame_file, audio_file = clip_files(video, root, settings)
-    picture = _shrink(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), settings.short_side)
-    done, jpeg = cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality])
+    image = _shrink(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), settings.short_side)
+    done, jpeg = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality])
     if not done:
         raise SampleError(str(video), 'its image cannot be encoded')
     AtomicLocalBackend().put(jpeg.tobytes(), frame_file)
@@ -72,7 +72,7 @@ def prepare_clip(video: str | Path, root: str | Path, settings: ClipSettings) ->
 
 
 def clip_files(video: str | Path, root: str | Path, settings: ClipSettings) -> tuple[Path, Path]:
-    """Picture and sound file of a video."""
+    """Image and sound file of a video."""
     stem = Path(video).stem
     return Path(root, 'frames', f'{stem}.jpg'), Path(root, 'audio', f'{stem}.{settings.audio_ext}')
 
@@ -150,10 +150,10 @@ def _record_settings(root: Path, settings: ClipSettings) -> None:
         AtomicLocalBackend.remove_leftovers(folder)
 
 
-def _shrink(picture: np.ndarray, short_side: int | None) -> np.ndarray:
-    height, width = picture.shape[:2]
+def _shrink(image: np.ndarray, short_side: int | None) -> np.ndarray:
+    height, width = image.shape[:2]
     if short_side is None or min(height, width) <= short_side:
-        return picture
+        return image
     scale = short_side / min(height, width)
     size = (round(width * scale), round(height * scale))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

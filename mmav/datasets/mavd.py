@@ -351,13 +351,13 @@ class MAVDDataset(CocoDataset):
         info['microphone_positions'] = self._metainfo['microphone_positions']
         info['audio_layout'] = self.audio_layout
         if 'img_path' not in info:
-            info['img_path'] = self._files.pictures(drive, frame_id, ['rgb'])['rgb']
+            info['img_path'] = self._files.images(drive, frame_id, ['rgb'])['rgb']
         if self.store is not None:
             info['prepared'] = self.store.frame(info.pop('prepared_row'))
             return info
         modalities = self._modalities_in_use()
         others = [name for name in modalities if name != 'rgb']
-        info['modality_paths'] = self._files.pictures(drive, frame_id, others)
+        info['modality_paths'] = self._files.images(drive, frame_id, others)
         if 'rgb' in modalities:
             info['modality_paths']['rgb'] = info['img_path']
         if any(isinstance(loader, LoadMultichannelAudio) for loader in self._loaders()):

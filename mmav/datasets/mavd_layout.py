@@ -114,7 +114,7 @@ class FrameFiles:
         self.backend_args = backend_args
         self._found: dict[tuple[str, str], str] = {}
 
-    def pictures(self, drive: str, frame_id: str, modalities: Iterable[str]) -> dict[str, str]:
+    def images(self, drive: str, frame_id: str, modalities: Iterable[str]) -> dict[str, str]:
         """File of each modality; ValueError if one is unknown, SampleError if there is no such file."""
         paths = {}
         for name in modalities:

@@ -23,7 +23,7 @@ CAFFE = ((123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255, 1 / 255, 1 / 25
 
 
 @dataclass(frozen=True)
-class PictureFeature:
+class ImageFeature:
     """How images of a video become features.
 
     Attributes:
@@ -50,7 +50,7 @@ class PictureFeature:
     normalization: tuple = IMAGENET
 
 
-class PictureNetwork:
+class ImageNetwork:
     """A network that gives features of images, second by second.
 
     Args:
@@ -65,7 +65,7 @@ class PictureNetwork:
     """
 
     def __init__(
-        self, feature: PictureFeature, weights: str | None, device: str | torch.device = 'cpu'
+        self, feature: ImageFeature, weights: str | None, device: str | torch.device = 'cpu'
     ) -> None:
         self.feature = feature
         self.device = torch.device(device)
@@ -85,12 +85,12 @@ class PictureNetwork:
         self._bgr = self.normalization == CAFFE
 
     @torch.inference_mode()
-    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+    def __call__(self, images: np.ndarray) -> np.ndarray:
         """Compute float32 features (n / fps, ...), (n, ...) if each image has its own; channels last.
 
         Images are (n, H, W, 3) uint8 RGB, prepared; n is a multiple of ``feature.fps``.
         """
-        batch = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2)
+        batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2)
         batch = (batch.float() / 255 - self._mean) / self._std
         batch = batch.flip(1) if self._bgr else batch
         if self.feature.take == 'clip':
@@ -132,17 +132,17 @@ def read_keras_vgg19(path: str, net: nn.Module) -> dict[str, Tensor]:
     return state_dict
 
 
-def _stretch_224(picture: np.ndarray) -> np.ndarray:
-    return cv2.resize(picture, (224, 224), interpolation=cv2.INTER_LINEAR)
+def _stretch_224(image: np.ndarray) -> np.ndarray:
+    return cv2.resize(image, (224, 224), interpolation=cv2.INTER_LINEAR)
 
 
-def _crop_224(picture: np.ndarray) -> np.ndarray:
-    image = functional.resize(Image.fromarray(picture), 256)
-    return np.asarray(functional.center_crop(image, 224))
+def _crop_224(image: np.ndarray) -> np.ndarray:
+    resized = functional.resize(Image.fromarray(image), 256)
+    return np.asarray(functional.center_crop(resized, 224))
 
 
-def _stretch_112(picture: np.ndarray) -> np.ndarray:
-    return np.asarray(functional.resize(Image.fromarray(picture), [112, 112]))
+def _stretch_112(image: np.ndarray) -> np.ndarray:
+    return np.asarray(functional.resize(Image.fromarray(image), [112, 112]))
 
 
 def _build_vgg19() -> nn.Module:
@@ -155,11 +155,11 @@ def _without_classifier(net: nn.Module) -> nn.Module:
     return net
 
 
-PICTURE_FEATURES: Mapping[str, PictureFeature] = {
+IMAGE_FEATURES: Mapping[str, ImageFeature] = {
     feature.name: feature
     for feature in (
         # maps of the last pooling, averaged over 16 images: (T, 7, 7, 512)
-        PictureFeature(
+        ImageFeature(
             'vgg19',
             16,
             'mean',
@@ -170,7 +170,7 @@ PICTURE_FEATURES: Mapping[str, PictureFeature] = {
             dropped=(),
         ),
         # vectors of 8 images a second: (8 T, 2048)
-        PictureFeature(
+        ImageFeature(
             'resnet152',
             8,
             'each',
@@ -179,7 +179,7 @@ PICTURE_FEATURES: Mapping[str, PictureFeature] = {
             'torchvision://resnet152',
         ),
         # vectors of clips of 8 images: (T, 512)
-        PictureFeature(
+        ImageFeature(
             'r2plus1d_18',
             8,
             'clip',

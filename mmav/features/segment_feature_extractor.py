@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mmav.media.image_folder import iter_picture_files, list_pictures
+from mmav.media.image_folder import iter_image_files, list_images
 from mmav.media.video import iter_video_frames, read_video_audio, read_video_info
 from mmav.models.backbones.vggish import VGGISH_URL, VGGish
 from mmav.utils.errors import SampleError
 from mmav.utils.run_parameters import hash_weights
 
-from .image_networks import PICTURE_FEATURES, PictureFeature, PictureNetwork
+from .image_networks import IMAGE_FEATURES, ImageFeature, ImageNetwork
 
 AVE_FEATURES = dict(visual='vgg19', audio='vggish')
 """What DMIN takes: visual (T, 7, 7, 512), audio (T, 128)."""
@@ -41,7 +41,7 @@ class SegmentFeatureExtractor:
 
     Args:
         features: What to call a feature, and which: 'vggish', 'vgg19', 'resnet152', 'r2plus1d_18', or a
-            :class:`PictureFeature` of your own. Defaults to :data:`AVE_FEATURES`.
+            :class:`ImageFeature` of your own. Defaults to :data:`AVE_FEATURES`.
         weights: File or address of the weights by feature ('vgg19', not 'visual'), or None for random ones.
             Of features that are not named the public weights are downloaded: torchvision's and, of VGGish,
             the PyTorch port's.
@@ -60,7 +60,7 @@ class SegmentFeatureExtractor:
 
     def __init__(
         self,
-        features: Mapping[str, str | PictureFeature] = AVE_FEATURES,
+        features: Mapping[str, str | ImageFeature] = AVE_FEATURES,
         weights: Mapping[str, str | None] | None = None,
         num_segments: int | None = None,
         device: str | torch.device = 'cpu',
@@ -94,13 +94,13 @@ class SegmentFeatureExtractor:
         }
 
     def _build(
-        self, feature: str | PictureFeature, weights: Mapping[str, str | None], vggish: dict
-    ) -> VGGish | PictureNetwork:
+        self, feature: str | ImageFeature, weights: Mapping[str, str | None], vggish: dict
+    ) -> VGGish | ImageNetwork:
         name = _name(feature)
-        source = weights.get(name, feature.weights if isinstance(feature, PictureFeature) else VGGISH_URL)
+        source = weights.get(name, feature.weights if isinstance(feature, ImageFeature) else VGGISH_URL)
         try:
-            if isinstance(feature, PictureFeature):
-                return PictureNetwork(feature, source, self.device)
+            if isinstance(feature, ImageFeature):
+                return ImageNetwork(feature, source, self.device)
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
                 network = VGGish(checkpoint=source, framing='seconds', **vggish)
@@ -116,7 +116,7 @@ class SegmentFeatureExtractor:
         """What determines the values of each feature, as json can hold it."""
         described = {}
         for key, network in self.networks.items():
-            if isinstance(network, PictureNetwork):
+            if isinstance(network, ImageNetwork):
                 state, more = network.net.state_dict(), dict(normalization=network.normalization)
             else:
                 state, more = network.state_dict(), dict(postprocess=network.postprocess)
@@ -159,7 +159,7 @@ class SegmentFeatureExtractor:
             SampleError: If a file is missing, damaged, lacks sound or images, or is of another length.
         """
         networks = {key: self.networks[key] for key in (self.networks if only is None else only)}
-        seen = {key: network for key, network in networks.items() if isinstance(network, PictureNetwork)}
+        seen = {key: network for key, network in networks.items() if isinstance(network, ImageNetwork)}
         heard = {key: network for key, network in networks.items() if isinstance(network, VGGish)}
         sound = video if audio is None else audio
         files_fps = frames_fps or 0.0
@@ -167,17 +167,17 @@ class SegmentFeatureExtractor:
             raise ValueError('a folder of images needs frames_fps, images a second')
         if (seen and frames is None and video is None) or (heard and sound is None):
             raise ValueError('give a video, or frames and audio')
-        files = None if frames is None or not seen else list_pictures(frames)
+        files = None if frames is None or not seen else list_images(frames)
         segments = self._count_segments(video, files, files_fps, sound if heard else None)
         features = {}
         if seen:
             fps = math.lcm(*(network.feature.fps for network in seen.values()))
             source = str(video if files is None else frames)
             if files is None:
-                pictures = iter_video_frames(source, fps, end=segments)
+                images = iter_video_frames(source, fps, end=segments)
             else:
-                pictures = iter_picture_files(files, files_fps, fps, segments)
-            features = self._see(seen, pictures, fps, segments, source)
+                images = iter_image_files(files, files_fps, fps, segments)
+            features = self._see(seen, images, fps, segments, source)
         for key, network in heard.items():
             features[key] = self._hear(network, str(sound), segments)
         return {key: features[key] for key in networks}
@@ -208,19 +208,19 @@ class SegmentFeatureExtractor:
 
     def _see(
         self,
-        networks: Mapping[str, PictureNetwork],
-        pictures: Iterator[np.ndarray],
+        networks: Mapping[str, ImageNetwork],
+        images: Iterator[np.ndarray],
         fps: int,
         segments: int,
         source: str,
     ) -> dict[str, np.ndarray]:
         streams = {key: _Stream(network, self.batch_size) for key, network in networks.items()}
         count = 0
-        for count, picture in enumerate(pictures, 1):
+        for count, image in enumerate(images, 1):
             for stream in streams.values():
                 if (count - 1) % (fps // stream.fps) == 0:
-                    stream.add(picture)
-        self._check_reach(source, 'pictures', count / fps, segments)
+                    stream.add(image)
+        self._check_reach(source, 'images', count / fps, segments)
         return {key: stream.finish(segments) for key, stream in streams.items()}
 
     def _hear(self, network: VGGish, sound: str, segments: int) -> np.ndarray:
@@ -239,50 +239,50 @@ class SegmentFeatureExtractor:
         if seconds <= segments - 1 and self.other_length == 'error':
             raise SampleError(
                 source,
-                f'its {what} {"end" if what == "pictures" else "ends"} after {seconds:.2f} of {segments} s: '
+                f'its {what} {"end" if what == "images" else "ends"} after {seconds:.2f} of {segments} s: '
                 "leave it out, or use other_length='fit' to go on with the last image and silence",
             )
 
 
 class _Stream:
-    """Pictures on their way through a network, some seconds at a time."""
+    """Images on their way through a network, some seconds at a time."""
 
-    def __init__(self, network: PictureNetwork, batch_size: int) -> None:
+    def __init__(self, network: ImageNetwork, batch_size: int) -> None:
         self.network = network
         self.fps = network.feature.fps
         self.chunk = self.fps * max(1, batch_size // self.fps)
-        self.pictures: list[np.ndarray] = []
+        self.images: list[np.ndarray] = []
         self.results: list[np.ndarray] = []
         self.count = 0
         self.last: np.ndarray | None = None
 
-    def add(self, picture: np.ndarray, prepared: bool = False) -> None:
-        self.last = picture if prepared else self.network.feature.prepare(picture)
-        self.pictures.append(self.last)
+    def add(self, image: np.ndarray, prepared: bool = False) -> None:
+        self.last = image if prepared else self.network.feature.prepare(image)
+        self.images.append(self.last)
         self.count += 1
-        if len(self.pictures) == self.chunk:
+        if len(self.images) == self.chunk:
             self._flush()
 
     def finish(self, segments: int) -> np.ndarray:
         assert self.last is not None  # readers give an image at least, or an error
         while self.count < segments * self.fps:
             self.add(self.last, prepared=True)
-        if self.pictures:
+        if self.images:
             self._flush()
         return np.concatenate(self.results)
 
     def _flush(self) -> None:
-        self.results.append(self.network(np.stack(self.pictures)))
-        self.pictures = []
+        self.results.append(self.network(np.stack(self.images)))
+        self.images = []
 
 
-def _find_feature(feature: str | PictureFeature) -> str | PictureFeature:
-    if isinstance(feature, PictureFeature) or feature == 'vggish':
+def _find_feature(feature: str | ImageFeature) -> str | ImageFeature:
+    if isinstance(feature, ImageFeature) or feature == 'vggish':
         return feature
-    if feature not in PICTURE_FEATURES:
-        raise ValueError(f'unknown feature {feature!r}, there are {["vggish", *PICTURE_FEATURES]}')
-    return PICTURE_FEATURES[feature]
+    if feature not in IMAGE_FEATURES:
+        raise ValueError(f'unknown feature {feature!r}, there are {["vggish", *IMAGE_FEATURES]}')
+    return IMAGE_FEATURES[feature]
 
 
-def _name(feature: str | PictureFeature) -> str:
+def _name(feature: str | ImageFeature) -> str:
     return feature if isinstance(feature, str) else feature.name

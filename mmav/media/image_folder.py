@@ -13,7 +13,7 @@ from mmav.utils.errors import SampleError
 from .suffixes import IMAGE_SUFFIXES, has_suffix
 
 
-def list_pictures(folder: str | Path) -> list[Path]:
+def list_images(folder: str | Path) -> list[Path]:
     """Images of a folder, in the order of the numbers in their names: 10.jpg comes after 9.jpg.
 
     Raises:
@@ -21,7 +21,7 @@ def list_pictures(folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise SampleError(str(folder), 'there is no such folder of pictures')
+        raise SampleError(str(folder), 'there is no such folder of images')
     files = [file for file in folder.iterdir() if has_suffix(file, IMAGE_SUFFIXES)]
     if not files:
         raise SampleError(str(folder), f'the folder holds no images ({", ".join(IMAGE_SUFFIXES)})')
@@ -30,9 +30,7 @@ def list_pictures(folder: str | Path) -> list[Path]:
     )
 
 
-def iter_picture_files(
-    files: Sequence[Path], files_fps: float, fps: float, end: float
-) -> Iterator[np.ndarray]:
+def iter_image_files(files: Sequence[Path], files_fps: float, fps: float, end: float) -> Iterator[np.ndarray]:
     """Images (H, W, 3) uint8 RGB of files at a steady rate, as :func:`iter_video_frames` gives them.
 
     ``files_fps`` of the files are a second, ``fps`` images a second are given, up to ``end`` seconds or the
@@ -44,9 +42,9 @@ def iter_picture_files(
         if index >= len(files):
             return
         if index != shown:
-            shown, picture = index, mmcv.imread(str(files[index]))
-            if picture is None:
+            shown, image = index, mmcv.imread(str(files[index]))
+            if image is None:
                 raise SampleError(str(files[index]), 'cannot be read as an image')
-            picture = np.ascontiguousarray(picture[..., ::-1])
-        yield picture
+            image = np.ascontiguousarray(image[..., ::-1])
+        yield image
         now += 1

@@ -79,14 +79,14 @@ def iter_video_frames(
         raise ValueError(f'bad fps {fps}, start {start} or end {end}')
     with _open(path, backend_args) as container:
         if not container.streams.video:
-            raise SampleError(str(path), 'has no pictures')
+            raise SampleError(str(path), 'has no images')
         count = 0
         for frame, until in _shown_frames(container, start, str(path)):
             limit = until if end is None else min(until, end)
-            picture = None
+            image = None
             while start + count / fps + _TOLERANCE < limit:
-                picture = _to_rgb(frame) if picture is None else picture
-                yield picture
+                image = _to_rgb(frame) if image is None else image
+                yield image
                 count += 1
             if limit == end:
                 break
@@ -188,7 +188,7 @@ def _told_end(container: 'av.container.InputContainer', stream: 'av.stream.Strea
 def _shown_frames(
     container: 'av.container.InputContainer', start: float, path: str
 ) -> Iterator[tuple['av.VideoFrame', float]]:
-    """Pictures, each with the time at which the next one follows or, for the last, its own end."""
+    """Images, each with the time at which the next one follows or, for the last, its own end."""
     stream, origin = container.streams.video[0], _origin(container)
     stream.thread_type = 'AUTO'
     if start:
@@ -217,6 +217,6 @@ def _time(frame: 'av.VideoFrame', path: str) -> float:
 
 
 def _to_rgb(frame: 'av.VideoFrame') -> np.ndarray:
-    picture = frame.to_ndarray(format='rgb24')
+    image = frame.to_ndarray(format='rgb24')
     turns = round(frame.rotation / 90) % 4  # counter-clockwise, as numpy turns
-    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image

@@ -41,7 +41,7 @@ class Teacher:
     identity: dict
 
     def file_name(self, info: Mapping) -> str:
-        """File name of a frame as annotation files have it: relative to the pictures' folder."""
+        """File name of a frame as annotation files have it: relative to the images' folder."""
         root = self.dataset.data_prefix.get('img') or self.dataset.data_root or ''
         path = info['img_path']
         return path[len(root) :].lstrip('/') if path.startswith(root) else path

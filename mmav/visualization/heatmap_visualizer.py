@@ -100,14 +100,14 @@ class HeatmapLocalVisualizer(MAVDLocalVisualizer):
             )
             return
         boxes = self._boxes(data_sample, image) if draw_gt else np.zeros((0, 4))
-        pictures = []
+        images = []
         if draw_gt and (len(boxes) or not draw_pred):
-            pictures.append(self._draw_boxes(image, boxes))
+            images.append(self._draw_boxes(image, boxes))
         if draw_pred:
             heatmap = data_sample.pred_map.detach().float().cpu().numpy()
             blended = blend_heatmap(image, heatmap, self.map_alpha, self.map_range)
-            pictures.append(self._draw_boxes(blended, boxes))
-        drawn = np.concatenate(pictures or [image], axis=1)
+            images.append(self._draw_boxes(blended, boxes))
+        drawn = np.concatenate(images or [image], axis=1)
         kind = data_sample.get('negative')
         words = [word for word in (data_sample.get('category'), kind and f'sound: {kind}') if word]
         drawn = _write_words(drawn, ', '.join(words)) if words else drawn

@@ -1,4 +1,4 @@
-"""Pictures of spectrograms.
+"""Images of spectrograms.
 
 Shapes: C microphones, M mel bands, T frames, H height, W width.
 """
@@ -53,7 +53,7 @@ def draw_spectrogram_strip(
     if min(np.diff(lefts).min(), np.diff(tops).min()) <= _GAP:
         raise ValueError(f'{size} pixels are too few for {rows} x {columns} spectrograms')
 
-    picture = np.full((height, width, 3), 255, np.uint8)
+    image = np.full((height, width, 3), 255, np.uint8)
     grey: np.ndarray = np.clip((spectrogram - low) / (high - low) * 255, 0, 255)
     grey = np.nan_to_num(grey).round().astype(np.uint8)[:, ::-1]
     for k in range(num_mics):
@@ -63,10 +63,8 @@ def draw_spectrogram_strip(
         scaled = cv2.resize(
             np.ascontiguousarray(grey[k]), (right - left, bottom - top), interpolation=cv2.INTER_LINEAR
         )
-        picture[top:bottom, left:right] = cv2.applyColorMap(scaled, cv2.COLORMAP_MAGMA)
+        image[top:bottom, left:right] = cv2.applyColorMap(scaled, cv2.COLORMAP_MAGMA)
         if bottom - top >= 12 and right - left >= 16:
             text = str(k) if labels is None else labels[k]
-            cv2.putText(
-                picture, text, (left + 3, top + 11), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (255, 255, 255), 1
-            )
-    return picture
+            cv2.putText(image, text, (left + 3, top + 11), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (255, 255, 255), 1)
+    return image

@@ -1,4 +1,4 @@
-"""Pictures of what happens when in a video: events, values and maps of its seconds, one below the other.
+"""Images of what happens when in a video: events, values and maps of its seconds, one below the other.
 
 Shapes: T segments, H height and W width of an image in pixels, h and w of a map.
 """
@@ -53,16 +53,16 @@ class EventBand:
         """Pixels."""
         return _LANE * max(1, len(self.lanes))
 
-    def draw(self, picture: np.ndarray, top: int, duration: float) -> None:
+    def draw(self, image: np.ndarray, top: int, duration: float) -> None:
         """Draw into an image, below ``top``."""
         for number, lane in enumerate(self.lanes):
             y = top + _LANE * number
             for onset, offset, label in lane:
                 if offset > duration + 1e-6:
                     raise ValueError(f'{self.name}: {label} ends at {offset} s, the axis at {duration} s')
-                x1, x2 = (_x(picture, second, duration) for second in (onset, offset))
-                cv2.rectangle(picture, (x1 + 1, y + 1), (x2 - 1, y + _LANE - 2), event_color(label), -1)
-                _write(picture, label, (x1 + 4, y + 14), (255, 255, 255), x2 - x1 - 6)
+                x1, x2 = (_x(image, second, duration) for second in (onset, offset))
+                cv2.rectangle(image, (x1 + 1, y + 1), (x2 - 1, y + _LANE - 2), event_color(label), -1)
+                _write(image, label, (x1 + 4, y + 14), (255, 255, 255), x2 - x1 - 6)
 
 
 class ValueBand:
@@ -86,13 +86,13 @@ class ValueBand:
         """Pixels."""
         return _VALUES
 
-    def draw(self, picture: np.ndarray, top: int, duration: float) -> None:
+    def draw(self, image: np.ndarray, top: int, duration: float) -> None:
         """Draw into an image, below ``top``."""
         edges = np.linspace(0, duration, len(self.values) + 1)
         for value, start, end in zip(self.values, edges, edges[1:]):
             bar = round(value * _VALUES)
-            x1, x2 = (_x(picture, second, duration) for second in (start, end))
-            picture[top + _VALUES - bar : top + _VALUES, x1 : max(x2 - 1, x1 + 1)] = _BAR
+            x1, x2 = (_x(image, second, duration) for second in (start, end))
+            image[top + _VALUES - bar : top + _VALUES, x1 : max(x2 - 1, x1 + 1)] = _BAR
 
 
 class MapBand:
@@ -116,16 +116,16 @@ class MapBand:
         rows, columns = self.maps.shape[1:]
         return int(np.clip((width / len(self.maps) - 2) * rows / columns, 4, 160))
 
-    def draw(self, picture: np.ndarray, top: int, duration: float) -> None:
+    def draw(self, image: np.ndarray, top: int, duration: float) -> None:
         """Draw into an image, below ``top``."""
         edges = np.linspace(0, duration, len(self.maps) + 1)
-        height = self.height(picture.shape[1] - LEFT - RIGHT)
+        height = self.height(image.shape[1] - LEFT - RIGHT)
         for values, start, end in zip(self.maps, edges, edges[1:]):
-            x1, x2 = (_x(picture, second, duration) for second in (start, end))
+            x1, x2 = (_x(image, second, duration) for second in (start, end))
             grey = 255 * (1 - values / max(values.max(), 1e-12))
             size = (max(x2 - x1 - 2, 1), height)
             tile = cv2.resize(grey.round().astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-            picture[top : top + height, x1 : x1 + size[0]] = tile[..., None]
+            image[top : top + height, x1 : x1 + size[0]] = tile[..., None]
 
 
 Band = EventBand | ValueBand | MapBand
@@ -152,36 +152,36 @@ def draw_timeline(bands: Sequence[Band], duration: float, width: int = 720) -> n
     if available < 100:
         raise ValueError(f'{width} pixels leave too little for the bands, {LEFT + RIGHT + 100} are needed')
     heights = [band.height(available) for band in bands]
-    picture = np.full((TOP + sum(heights) + GAP * len(bands) + AXIS, width, 3), 255, np.uint8)
-    _draw_axis(picture, duration)
+    image = np.full((TOP + sum(heights) + GAP * len(bands) + AXIS, width, 3), 255, np.uint8)
+    _draw_axis(image, duration)
     top = TOP
     for band, height in zip(bands, heights):
-        _write(picture, band.name, (6, top + 14), _INK, LEFT - 10)
-        band.draw(picture, top, duration)
+        _write(image, band.name, (6, top + 14), _INK, LEFT - 10)
+        band.draw(image, top, duration)
         top += height + GAP
-    return picture
+    return image
 
 
-def _x(picture: np.ndarray, second: float, duration: float) -> int:
-    return round(LEFT + second * (picture.shape[1] - LEFT - RIGHT) / duration)
+def _x(image: np.ndarray, second: float, duration: float) -> int:
+    return round(LEFT + second * (image.shape[1] - LEFT - RIGHT) / duration)
 
 
-def _draw_axis(picture: np.ndarray, duration: float) -> None:
-    bottom = len(picture) - AXIS
+def _draw_axis(image: np.ndarray, duration: float) -> None:
+    bottom = len(image) - AXIS
     step = next((step for step in _STEPS if duration / step <= 12), duration / 12)
     for second in np.arange(0, duration + 1e-6, step).tolist():
-        x = _x(picture, second, duration)
-        cv2.line(picture, (x, TOP), (x, bottom), _GRID)
+        x = _x(image, second, duration)
+        cv2.line(image, (x, TOP), (x, bottom), _GRID)
         text = f'{second:g}'
         half = cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)[0][0] // 2
-        _write(picture, text, (min(x - half, picture.shape[1] - 2 * half - 1), bottom + 13), _INK, LEFT)
-    _write(picture, 'seconds', (6, bottom + 13), _INK, LEFT - 10)
+        _write(image, text, (min(x - half, image.shape[1] - 2 * half - 1), bottom + 13), _INK, LEFT)
+    _write(image, 'seconds', (6, bottom + 13), _INK, LEFT - 10)
 
 
 def _write(
-    picture: np.ndarray, text: str, place: tuple[int, int], color: tuple[int, int, int], available: int
+    image: np.ndarray, text: str, place: tuple[int, int], color: tuple[int, int, int], available: int
 ) -> None:
     """Write as much of a text as fits."""
     while text and cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)[0][0] > available:
         text = text[:-1]
-    cv2.putText(picture, text, place, _FONT, _FONT_SCALE, color, 1, cv2.LINE_AA)
+    cv2.putText(image, text, place, _FONT, _FONT_SCALE, color, 1, cv2.LINE_AA)

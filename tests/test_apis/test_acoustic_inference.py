@@ -247,12 +247,12 @@ def test_acoustic_image_is_drawn_below(load, save, spectrograms):
     inferencer = infer(cfg, save(cfg))
     camera = np.random.default_rng(0).integers(0, 256, (650, 1520, 3), dtype=np.uint8)
     options = dict(images=camera, return_vis=True)
-    (picture,) = inferencer(noise(), pred_score_thr=2.0, **options)['visualization']
-    assert picture.shape == (1300 + spectrograms * 168, 1520, 3)
-    np.testing.assert_array_equal(picture[:650], camera)
+    (image,) = inferencer(noise(), pred_score_thr=2.0, **options)['visualization']
+    assert image.shape == (1300 + spectrograms * 168, 1520, 3)
+    np.testing.assert_array_equal(image[:650], camera)
     layer = AcousticImage(RIG, grid=(6, 12), max_bins=3, beamformer='mvdr')
     expected = draw_acoustic_image(camera, torch.from_numpy(noise()) / 32768, layer)
-    np.testing.assert_array_equal(picture[650:1300], expected)
+    np.testing.assert_array_equal(image[650:1300], expected)
     (boxes,) = inferencer(noise(), pred_score_thr=0.0, **options)['visualization']
     assert (boxes[:650] != camera).any() and (boxes[650:1300] != expected).any()
     (without,) = inferencer(noise(), pred_score_thr=2.0, acoustic_images=False, **options)['visualization']

@@ -14,7 +14,7 @@ from mmengine.registry import init_default_scope
 
 from mmav.apis import SegmentFeatureExtractor, VideoParsingInferencer
 from mmav.datasets import SampleError
-from mmav.features.image_networks import PictureFeature
+from mmav.features.image_networks import ImageFeature
 from mmav.media.video_writer import write_video
 from mmav.models.segment_models.segment_model import mean_per_segment
 
@@ -139,7 +139,7 @@ def test_a_video_goes_through_the_extractor(inferencer, tmp_path):
     net = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     scaled = ((0, 0, 0), (1.0,) * 3)
     colors = {
-        name: PictureFeature(name, 2, 'each', lambda: net, lambda p: p[::4, ::4], '', normalization=scaled)
+        name: ImageFeature(name, 2, 'each', lambda: net, lambda p: p[::4, ::4], '', normalization=scaled)
         for name in ('red', 'blue')
     }
     extractor = SegmentFeatureExtractor(

@@ -40,16 +40,16 @@ def times(root):
     return {str(path.relative_to(root)): path.stat().st_mtime_ns for path in root.glob('*/*')}
 
 
-def test_middle_picture_and_middle_sound(videos, tmp_path):
+def test_middle_image_and_middle_sound(videos, tmp_path):
     root = tmp_path / 'out'
     failed = prepare_clips(videos, root, SETTINGS, workers=2, progress=False)
     assert sorted(failed) == ['silent.mp4', 'torn.mp4'] and failed['silent.mp4'] == 'has no sound'
     lines = (root / 'failed.txt').read_text().splitlines()
     assert lines[0] == 'silent.mp4\thas no sound' and lines[1].startswith('torn.mp4\tnot a readable video')
     for stem in ('one_000000', 'two_000010'):
-        picture = cv2.imread(str(root / 'frames' / f'{stem}.jpg'))
-        assert picture.shape == (48, 64, 3)
-        np.testing.assert_allclose(picture, 120, atol=6)  # of second 1
+        image = cv2.imread(str(root / 'frames' / f'{stem}.jpg'))
+        assert image.shape == (48, 64, 3)
+        np.testing.assert_allclose(image, 120, atol=6)  # of second 1
         sound, rate = soundfile.read(root / 'audio' / f'{stem}.wav')
         assert sound.shape == (6400,) and rate == 8000
         assert np.abs(np.fft.rfft(sound)).argmax() / 0.8 == pytest.approx(500, abs=2)

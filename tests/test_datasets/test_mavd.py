@@ -15,14 +15,14 @@ from mmav.datasets import MAVDDataset, SampleError
 from mmav.structures import Rig
 
 AUDIO = dict(type='LoadMultichannelAudio')
-PICTURES = dict(type='LoadVisualModalities')
+IMAGES = dict(type='LoadVisualModalities')
 BOXES = dict(type='LoadAnnotations', with_bbox=True)
 PACK = dict(type='PackAudioVisualInputs')
-ALL = (AUDIO, PICTURES, BOXES, dict(type='ResizeModalities', scale=(96, 64)), PACK)
+ALL = (AUDIO, IMAGES, BOXES, dict(type='ResizeModalities', scale=(96, 64)), PACK)
 
 
 def test_sample_holds_the_files_values(tiny_mavd, load_mavd):
-    dataset = load_mavd(tiny_mavd, (AUDIO, PICTURES, BOXES, PACK))
+    dataset = load_mavd(tiny_mavd, (AUDIO, IMAGES, BOXES, PACK))
     assert len(dataset) == 4
     sample = dataset[1]
     inputs, meta = sample['inputs'], sample['data_samples']
@@ -53,7 +53,7 @@ def test_only_what_the_pipeline_loads_must_exist(make_mavd, load_mavd):
     silent.finish()
     for path in silent.root.glob('*/audio/*'):
         path.unlink()
-    assert list(load_mavd(silent, (dict(PICTURES, modalities=('rgb',)), BOXES, PACK))[0]['inputs']) == ['rgb']
+    assert list(load_mavd(silent, (dict(IMAGES, modalities=('rgb',)), BOXES, PACK))[0]['inputs']) == ['rgb']
 
 
 @pytest.mark.parametrize('audio_ext', ['wav', 'flac', 'npy'])
@@ -228,11 +228,11 @@ def _spoil(data, kind):
         thermal.write_bytes(thermal.read_bytes()[:-200])
     elif kind == 'corrupt jpg':
         rgb.write_bytes(b'\xff\xd8 nothing \xff\xd9')
-    elif kind == 'missing picture':
+    elif kind == 'missing image':
         thermal.unlink()
     elif kind == 'other size':
         cv2.imwrite(str(rgb), np.zeros((65, 170, 3), np.uint8))
-    return {'truncated png': thermal, 'missing picture': thermal}.get(
+    return {'truncated png': thermal, 'missing image': thermal}.get(
         kind, rgb if 'jpg' in kind or 'size' in kind else sound
     )
 
@@ -249,7 +249,7 @@ def _spoil(data, kind):
         ('truncated jpg', 'truncated'),
         ('truncated png', 'truncated'),
         ('corrupt jpg', 'not a readable image'),
-        ('missing picture', 'missing'),
+        ('missing image', 'missing'),
         ('other size', '170 x 65'),
     ],
 )
@@ -296,12 +296,12 @@ def test_bad_arguments(tiny_mavd, load_mavd, kwargs):
 
 def test_unknown_modality(tiny_mavd, load_mavd):
     with pytest.raises(ValueError, match='unknown modality'):
-        load_mavd(tiny_mavd, (dict(PICTURES, modalities=('radar',)),))[0]
+        load_mavd(tiny_mavd, (dict(IMAGES, modalities=('radar',)),))[0]
     (tiny_mavd.root / 'drive_0' / 'radar').mkdir()
     for drive, frame_id in tiny_mavd.frames[:1]:
         tiny_mavd.write_image(tiny_mavd.root / drive / 'radar' / f'r_{frame_id}.png', 'radar')
     dataset = load_mavd(
-        tiny_mavd, (dict(PICTURES, modalities=('radar',)), PACK), modality_files=dict(radar=('radar', 'r_{}'))
+        tiny_mavd, (dict(IMAGES, modalities=('radar',)), PACK), modality_files=dict(radar=('radar', 'r_{}'))
     )
     assert dataset[0]['inputs']['radar'].shape == (3, *SIZE[::-1])
 

@@ -48,8 +48,8 @@ def test_list_of_stems_gives_clips_and_order(clips, name, text):
 
 def test_missing_pairs_are_counted(clips, log):
     clips.add('no_sound', audio_ext=None)
-    clips.add('no_picture', img_ext=None)
-    listed = clips.write('list.txt', '\n'.join([*STEMS, 'no_sound', 'no_picture', 'neither', STEMS[0]]))
+    clips.add('no_image', img_ext=None)
+    listed = clips.write('list.txt', '\n'.join([*STEMS, 'no_sound', 'no_image', 'neither', STEMS[0]]))
     dataset = load(clips, split_file=listed)
     assert len(dataset) == 3
     assert dataset.left_out == {'without an image': 2, 'without a sound': 1, 'listed twice': 1}

@@ -8,12 +8,12 @@ import pytest
 import torch
 import torchvision
 
-from mmav.features import image_networks as picture_features
-from mmav.features.image_networks import PICTURE_FEATURES, PictureFeature, PictureNetwork
+from mmav.features import image_networks as image_features
+from mmav.features.image_networks import IMAGE_FEATURES, ImageFeature, ImageNetwork
 
 
 @pytest.fixture
-def pictures():
+def images():
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (8, 5, 7, 3), np.uint8)
     return np.stack([np.kron(p, np.ones((40, 40, 1), np.uint8)) for p in coarse])  # 200 x 280
@@ -21,7 +21,7 @@ def pictures():
 
 def serve(monkeypatch: pytest.MonkeyPatch, net: torch.nn.Module) -> None:
     """The network's weights are what every address holds."""
-    monkeypatch.setattr(picture_features, 'read_checkpoint', lambda path: net.state_dict())
+    monkeypatch.setattr(image_features, 'read_checkpoint', lambda path: net.state_dict())
 
 
 def before_the_classifier(net: torch.nn.Module, batch: torch.Tensor) -> np.ndarray:
@@ -41,25 +41,25 @@ def randomize(net: torch.nn.Module) -> torch.nn.Module:
     return net
 
 
-def test_resnet152_is_torchvisions_on_torchvisions_preprocessing(monkeypatch, pictures):
+def test_resnet152_is_torchvisions_on_torchvisions_preprocessing(monkeypatch, images):
     net = randomize(torchvision.models.resnet152())
     serve(monkeypatch, net)
-    feature = dataclasses.replace(PICTURE_FEATURES['resnet152'], fps=1)
-    network = PictureNetwork(feature, 'any')
-    out = network(np.stack([feature.prepare(picture) for picture in pictures[:1]]))
+    feature = dataclasses.replace(IMAGE_FEATURES['resnet152'], fps=1)
+    network = ImageNetwork(feature, 'any')
+    out = network(np.stack([feature.prepare(image) for image in images[:1]]))
     transform = torchvision.models.ResNet152_Weights.IMAGENET1K_V1.transforms()
-    batch = torch.stack([transform(torch.from_numpy(p.transpose(2, 0, 1).copy())) for p in pictures[:1]])
+    batch = torch.stack([transform(torch.from_numpy(p.transpose(2, 0, 1).copy())) for p in images[:1]])
     expected = before_the_classifier(net, batch)
     assert out.shape == expected.shape == (1, 2048) and out.dtype == np.float32
     np.testing.assert_allclose(out, expected, atol=0.02 * np.abs(expected).max())  # bytes are rounded, too
 
 
-def test_r2plus1d_is_torchvisions_on_clips_of_a_second(monkeypatch, pictures):
+def test_r2plus1d_is_torchvisions_on_clips_of_a_second(monkeypatch, images):
     net = randomize(torchvision.models.video.r2plus1d_18())
     serve(monkeypatch, net)
-    feature = PICTURE_FEATURES['r2plus1d_18']
-    network = PictureNetwork(feature, 'any')
-    small = np.stack([feature.prepare(picture) for picture in pictures])
+    feature = IMAGE_FEATURES['r2plus1d_18']
+    network = ImageNetwork(feature, 'any')
+    small = np.stack([feature.prepare(image) for image in images])
     assert small.shape == (8, 112, 112, 3)
     statistics = torchvision.models.video.R2Plus1D_18_Weights.KINETICS400_V1.transforms()
     clip = torch.from_numpy(small).permute(3, 0, 1, 2).float() / 255
@@ -70,7 +70,7 @@ def test_r2plus1d_is_torchvisions_on_clips_of_a_second(monkeypatch, pictures):
     np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_vgg19_takes_torchvisions_names_and_gives_its_maps(monkeypatch, pictures):
+def test_vgg19_takes_torchvisions_names_and_gives_its_maps(monkeypatch, images):
     with torch.device('meta'):
         whole = torchvision.models.vgg19()
     weights = {
@@ -79,11 +79,11 @@ def test_vgg19_takes_torchvisions_names_and_gives_its_maps(monkeypatch, pictures
         if name.startswith('features.')
     }
     monkeypatch.setattr(
-        picture_features, 'read_checkpoint', lambda path: {**weights, 'classifier.0.bias': weights}
+        image_features, 'read_checkpoint', lambda path: {**weights, 'classifier.0.bias': weights}
     )
-    feature = dataclasses.replace(PICTURE_FEATURES['vgg19'], fps=2)
-    network = PictureNetwork(feature, 'any')
-    small = np.stack([feature.prepare(picture) for picture in pictures[:2]])
+    feature = dataclasses.replace(IMAGE_FEATURES['vgg19'], fps=2)
+    network = ImageNetwork(feature, 'any')
+    small = np.stack([feature.prepare(image) for image in images[:2]])
     assert small.shape == (2, 224, 224, 3)
     out = network(small)
     mean, std = (np.array(v, np.float32) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
@@ -97,31 +97,31 @@ def test_vgg19_takes_torchvisions_names_and_gives_its_maps(monkeypatch, pictures
     np.testing.assert_allclose(out, maps.mean(0, keepdim=True).numpy(), rtol=1e-3, atol=1e-6)
 
 
-def tiny(take: str, fps: int = 4, name: str = 'tiny') -> PictureFeature:
+def tiny(take: str, fps: int = 4, name: str = 'tiny') -> ImageFeature:
     """A network whose features are mean colors."""
     sizes = dict(clip=torch.nn.AdaptiveAvgPool3d(1)).get(take, torch.nn.AdaptiveAvgPool2d(1))
     net = torch.nn.Sequential(sizes, torch.nn.Flatten())
     unchanged = ((0, 0, 0), (1, 1, 1))
-    return PictureFeature(name, fps, take, lambda: net, lambda picture: picture, '', normalization=unchanged)
+    return ImageFeature(name, fps, take, lambda: net, lambda image: image, '', normalization=unchanged)
 
 
 @pytest.mark.parametrize(
     ('take', 'expected'),
     [('each', [0, 10, 20, 30, 40, 50, 60, 70]), ('mean', [15, 55]), ('clip', [15, 55])],
 )
-def test_what_becomes_of_the_pictures_of_a_second(take, expected):
-    pictures = np.zeros((8, 6, 6, 3), np.uint8)
-    pictures[..., 0] = 10 * np.arange(8)[:, None, None]
-    out = PictureNetwork(tiny(take), None)(pictures)
+def test_what_becomes_of_the_images_of_a_second(take, expected):
+    images = np.zeros((8, 6, 6, 3), np.uint8)
+    images[..., 0] = 10 * np.arange(8)[:, None, None]
+    out = ImageNetwork(tiny(take), None)(images)
     assert out.shape == (len(expected), 3)
     np.testing.assert_allclose(out[:, 0] * 255, expected, rtol=1e-5)
     assert not out[:, 1:].any()
 
 
-def convolve(picture: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+def convolve(image: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """As Keras does: (H, W, in) with (3, 3, in, out), 'same', then ReLU."""
-    padded = np.pad(picture, ((1, 1), (1, 1), (0, 0)))
-    height, width = picture.shape[:2]
+    padded = np.pad(image, ((1, 1), (1, 1), (0, 0)))
+    height, width = image.shape[:2]
     out = np.zeros((height, width, kernel.shape[3])) + bias
     for row in range(3):
         for column in range(3):
@@ -146,10 +146,10 @@ def test_keras_weights_bring_keras_preprocessing(tmp_path):
     def build() -> torch.nn.Module:
         return torchvision.models.vgg.make_layers([4, 5, 'M', 6])
 
-    feature = dataclasses.replace(PICTURE_FEATURES['vgg19'], fps=1, build=build)
-    picture = rng.integers(0, 256, (8, 6, 3), np.uint8)
-    out = PictureNetwork(feature, str(tmp_path / 'vgg19.h5'))(picture[None])[0]
-    x = picture[..., ::-1] - np.array([103.939, 116.779, 123.68])
+    feature = dataclasses.replace(IMAGE_FEATURES['vgg19'], fps=1, build=build)
+    image = rng.integers(0, 256, (8, 6, 3), np.uint8)
+    out = ImageNetwork(feature, str(tmp_path / 'vgg19.h5'))(image[None])[0]
+    x = image[..., ::-1] - np.array([103.939, 116.779, 123.68])
     x = convolve(convolve(x, *weights['block1_conv1']), *weights['block1_conv2'])
     x = convolve(x.reshape(4, 2, 3, 2, 5).max((1, 3)), *weights['block2_conv1'])
     np.testing.assert_allclose(out, x, rtol=1e-4, atol=1e-3)
@@ -157,17 +157,17 @@ def test_keras_weights_bring_keras_preprocessing(tmp_path):
     with h5py.File(tmp_path / 'vgg19.h5', 'a') as file:
         del file['block2_conv1']
     with pytest.raises(ValueError, match=r'vgg19\.h5 holds no weights of VGG-19'):
-        PictureNetwork(feature, str(tmp_path / 'vgg19.h5'))
+        ImageNetwork(feature, str(tmp_path / 'vgg19.h5'))
     (tmp_path / 'text.h5').write_text('no hdf5')
     with pytest.raises(ValueError, match='cannot be read as HDF5'):
-        PictureNetwork(feature, str(tmp_path / 'text.h5'))
+        ImageNetwork(feature, str(tmp_path / 'text.h5'))
 
 
 def test_random_weights_are_the_same_every_time():
-    feature = dataclasses.replace(PICTURE_FEATURES['vgg19'], build=lambda: torch.nn.Conv2d(3, 2, 3))
+    feature = dataclasses.replace(IMAGE_FEATURES['vgg19'], build=lambda: torch.nn.Conv2d(3, 2, 3))
     torch.manual_seed(5)
-    first = PictureNetwork(feature, None).net.weight
+    first = ImageNetwork(feature, None).net.weight
     after = torch.rand(1)
     torch.manual_seed(5)
-    assert torch.equal(PictureNetwork(feature, None).net.weight, first)
+    assert torch.equal(ImageNetwork(feature, None).net.weight, first)
     assert torch.equal(torch.rand(1), after)  # the caller's random numbers go on untouched

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 import torch
 
-from mmav.features.image_networks import PictureFeature
+from mmav.features.image_networks import ImageFeature
 from mmav.features.segment_feature_extractor import LLP_FEATURES, SegmentFeatureExtractor
 from mmav.media.video import read_video_audio
 from mmav.media.video_writer import write_video
@@ -15,12 +15,12 @@ from mmav.utils.errors import SampleError
 RATE = 16000
 
 
-def color(fps: int, take: str, name: str = 'color') -> PictureFeature:
+def color(fps: int, take: str, name: str = 'color') -> ImageFeature:
     """A network whose features are mean colors, 0..255."""
     layers = [torch.nn.AdaptiveAvgPool3d(1) if take == 'clip' else torch.nn.AdaptiveAvgPool2d(1)]
     net = torch.nn.Sequential(*layers, torch.nn.Flatten())
     scaled = ((0, 0, 0), (1 / 255,) * 3)
-    return PictureFeature(name, fps, take, lambda: net, lambda p: p[::4, ::4], '', normalization=scaled)
+    return ImageFeature(name, fps, take, lambda: net, lambda p: p[::4, ::4], '', normalization=scaled)
 
 
 FEATURES = dict(mean=color(8, 'mean', 'mean'), each=color(2, 'each', 'each'), clip=color(4, 'clip', 'clip'))
@@ -28,7 +28,7 @@ UNTRAINED = dict.fromkeys(FEATURES)
 
 
 def greys(seconds: float) -> np.ndarray:
-    """Pictures at 8 a second, image i of grey 20 + 5 i."""
+    """Images at 8 a second, image i of grey 20 + 5 i."""
     count = round(8 * seconds)
     return np.broadcast_to(20 + 5 * np.arange(count)[:, None, None, None], (count, 32, 48, 3)).astype(
         np.uint8
@@ -68,7 +68,7 @@ EXPECTED = dict(
 
 
 @pytest.mark.parametrize('batch_size', [1, 8, 20, 100])
-def test_pictures_of_each_rate_in_one_pass(video, batch_size):
+def test_images_of_each_rate_in_one_pass(video, batch_size):
     features = extractor(batch_size=batch_size)(video)
     assert list(features) == list(FEATURES)
     for key, values in EXPECTED.items():
@@ -93,10 +93,10 @@ def test_sound_is_vggish_second_by_second(video, hearing):
     np.testing.assert_allclose(pieces['audio'], features['audio'], rtol=1e-4, atol=1e-6)
 
 
-def test_pictures_and_sound_from_files_of_their_own(video, hearing, tmp_path):
+def test_images_and_sound_from_files_of_their_own(video, hearing, tmp_path):
     (tmp_path / 'frames').mkdir()
-    for number, picture in enumerate(greys(3)):
-        cv2.imwrite(str(tmp_path / 'frames' / f'{number}.png'), picture)
+    for number, image in enumerate(greys(3)):
+        cv2.imwrite(str(tmp_path / 'frames' / f'{number}.png'), image)
     (tmp_path / 'frames' / 'notes.txt').write_text('')
     soundfile.write(tmp_path / 'sound.wav', sound(3), RATE, subtype='FLOAT')
     prepared = dict(frames=tmp_path / 'frames', frames_fps=8)
@@ -122,7 +122,7 @@ def test_a_little_more_or_less_than_the_length_is_fitted(video, tmp_path):
 
 
 def test_another_length_is_an_error_unless_it_shall_fit(video, hearing, tmp_path):
-    with pytest.raises(SampleError, match=r'three\.mp4: its pictures end after 3\.00 of 4 s'):
+    with pytest.raises(SampleError, match=r'three\.mp4: its images end after 3\.00 of 4 s'):
         extractor(num_segments=4)(video)
     with pytest.raises(SampleError, match=r'three\.mp4: lasts 3\.\d+ s, expected 2 s'):
         extractor(num_segments=2)(video)
@@ -156,7 +156,7 @@ def test_what_cannot_be_done_is_said(tmp_path):
         extractor()(frames=tmp_path)
     with pytest.raises(SampleError, match='holds no images'):
         extractor()(frames=tmp_path, frames_fps=8)
-    (tmp_path / 'a.jpg').write_text('no picture')
+    (tmp_path / 'a.jpg').write_text('no image')
     with pytest.raises(SampleError, match=r'a\.jpg: cannot be read as an image'):
         extractor()(frames=tmp_path, frames_fps=8)
 

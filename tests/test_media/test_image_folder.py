@@ -4,17 +4,17 @@ import cv2
 import numpy as np
 import pytest
 
-from mmav.media.image_folder import iter_picture_files, list_pictures
+from mmav.media.image_folder import iter_image_files, list_images
 
 
 @pytest.fixture
 def files(tmp_path):
-    """Pictures 1.png to 12.png, number i of red 10 i."""
+    """Images 1.png to 12.png, number i of red 10 i."""
     for number in range(1, 13):
-        picture = np.zeros((4, 6, 3), np.uint8)
-        picture[..., 2] = 10 * number  # OpenCV writes blue, green, red
-        cv2.imwrite(str(tmp_path / f'{number}.png'), picture)
-    return list_pictures(tmp_path)
+        image = np.zeros((4, 6, 3), np.uint8)
+        image[..., 2] = 10 * number  # OpenCV writes blue, green, red
+        cv2.imwrite(str(tmp_path / f'{number}.png'), image)
+    return list_images(tmp_path)
 
 
 def test_order_is_that_of_the_numbers(files):
@@ -30,8 +30,8 @@ def test_order_is_that_of_the_numbers(files):
         (3, 1, [1, 2, 3]),  # shown at 0, 1/3 and 2/3 s
     ],
 )
-def test_pictures_at_another_rate(files, fps, end, expected):
-    pictures = np.stack(list(iter_picture_files(files, 4, fps, end)))
-    assert pictures.shape == (len(expected), 4, 6, 3)
-    assert (pictures[:, 0, 0, 0] / 10).tolist() == expected
-    assert not pictures[..., 1:].any()
+def test_images_at_another_rate(files, fps, end, expected):
+    images = np.stack(list(iter_image_files(files, 4, fps, end)))
+    assert images.shape == (len(expected), 4, 6, 3)
+    assert (images[:, 0, 0, 0] / 10).tolist() == expected
+    assert not images[..., 1:].any()

@@ -54,13 +54,13 @@ def ramp(tmp_path_factory):
         (0.5, 0, None, [0, 20]),
     ],
 )
-def test_pictures_are_those_that_a_player_shows(ramp, fps, start, end, expected):
+def test_images_are_those_that_a_player_shows(ramp, fps, start, end, expected):
     frames = read_video_frames(ramp, fps, start, end)
     assert frames.shape == (len(expected), 48, 64, 3) and frames.dtype == np.uint8
     assert levels(frames) == expected
 
 
-def test_pictures_equal_those_of_opencv(ramp):
+def test_images_equal_those_of_opencv(ramp):
     reader, expected = cv2.VideoCapture(str(ramp)), []
     while (got := reader.read())[0]:
         expected.append(got[1][..., ::-1])
@@ -68,7 +68,7 @@ def test_pictures_equal_those_of_opencv(ramp):
     assert np.abs(ours.astype(int) - np.stack(expected)).max() <= 2
 
 
-def test_a_phone_held_upright_gives_upright_pictures(tmp_path):
+def test_a_phone_held_upright_gives_upright_images(tmp_path):
     frame = grey(30)
     frame[:24, :32] = (240, 30, 30)
     write_video(tmp_path / 'lying.mp4', [frame] * 2, 5)
@@ -93,15 +93,15 @@ def test_colors_keep_their_order(tmp_path):
 
 
 def test_odd_sizes_repeat_the_last_row_and_column(tmp_path):
-    picture = np.zeros((31, 45, 3), np.uint8)
-    picture[:, 22:] = 200
-    write_video(tmp_path / 'odd.mp4', [picture] * 2, 5, crf=0)
+    image = np.zeros((31, 45, 3), np.uint8)
+    image[:, 22:] = 200
+    write_video(tmp_path / 'odd.mp4', [image] * 2, 5, crf=0)
     frames = read_video_frames(tmp_path / 'odd.mp4', 5)
     assert frames.shape == (2, 32, 46, 3)
-    assert np.abs(frames[1, :31, :45].astype(int) - picture).max() <= 4 and frames[1, 31, 45].min() > 195
+    assert np.abs(frames[1, :31, :45].astype(int) - image).max() <= 4 and frames[1, 31, 45].min() > 195
 
 
-def test_sound_stays_with_the_pictures(ramp):
+def test_sound_stays_with_the_images(ramp):
     wave = read_video_audio(ramp, RATE)
     assert wave.dtype == np.float32 and wave.ndim == 1
     assert abs(len(wave) - 4 * RATE) <= 1024  # a frame of AAC
@@ -156,7 +156,7 @@ def test_files_that_cannot_be_used_are_named(ramp, tmp_path):
     with pytest.raises(SampleError, match=r'half\.mp4'):
         read_video_frames(tmp_path / 'half.mp4', 1)
     soundfile.write(tmp_path / 'a.wav', tone(0.5), RATE)
-    with pytest.raises(SampleError, match='no pictures'):
+    with pytest.raises(SampleError, match='no images'):
         read_video_frames(tmp_path / 'a.wav', 1)
     write_video(tmp_path / 'mute.mp4', [grey(0)], 1)
     with pytest.raises(SampleError, match='no sound'):

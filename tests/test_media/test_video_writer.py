@@ -17,9 +17,9 @@ def test_video_is_read_back(tmp_path):
     capture = cv2.VideoCapture(str(path))
     assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(12.5)
     for value in (40, 120, 200):
-        found, picture = capture.read()
-        assert found and picture.shape == (66, 152, 3)
-        assert np.abs(picture[:64, :148].astype(int) - value).max() < 8
+        found, image = capture.read()
+        assert found and image.shape == (66, 152, 3)
+        assert np.abs(image[:64, :148].astype(int) - value).max() < 8
     assert not capture.read()[0]
 
 

@@ -53,8 +53,8 @@ def common(data: Path, *more: object) -> list[str]:
     return [str(part) for part in (*frames, *more)]
 
 
-def columns_of(picture: np.ndarray) -> list[np.ndarray]:
-    return [picture[:, left : left + WIDTH] for left in range(0, picture.shape[1], WIDTH + 4)]
+def columns_of(image: np.ndarray) -> list[np.ndarray]:
+    return [image[:, left : left + WIDTH] for left in range(0, image.shape[1], WIDTH + 4)]
 
 
 def test_a_row_a_frame_a_column_a_network(tool, data, network, tmp_path):
@@ -67,10 +67,10 @@ def test_a_row_a_frame_a_column_a_network(tool, data, network, tmp_path):
     )
     options = ('--number', 2, '--method', 'grad_cam', '--layer', 'backbone:0')
     tool.main([str(out), *networks, *common(data, *options)])
-    picture = cv2.imread(str(out))
+    image = cv2.imread(str(out))
     height = 22 + 22 + round(SIZE[1] * WIDTH / SIZE[0]) + 4
-    assert picture.shape == (2 * height, 5 * WIDTH + 4 * 4, 3)
-    rgb, _, _, student, sound = columns_of(picture[44:height])
+    assert image.shape == (2 * height, 5 * WIDTH + 4 * 4, 3)
+    rgb, _, _, student, sound = columns_of(image[44:height])
     colors = [np.abs(np.diff(part.astype(int), axis=2)).max() for part in (rgb, student, sound)]
     assert min(colors) > 50  # heat maps and spectrograms are colored
     assert np.abs(rgb.astype(int) - student).mean() > 3
@@ -87,11 +87,11 @@ def test_acoustic_image_that_a_network_hears(tool, data, network, tmp_path):
     out = tmp_path / 'maps.png'
     options = ('--number', 1, '--method', 'grad_cam', '--layer', 'backbone:0')
     tool.main([str(out), *files, *common(data, *options)])
-    picture = cv2.imread(str(out))
-    assert picture.shape[1] == 2 * WIDTH + 4
+    image = cv2.imread(str(out))
+    assert image.shape[1] == 2 * WIDTH + 4
     camera = cv2.imread(str(next(data.glob('*/fl_rgb/*_0000.jpg'))))[:, CROP[0] : CROP[2]]
-    camera = cv2.resize(camera, (WIDTH, picture.shape[0] - 48), interpolation=cv2.INTER_AREA)
-    heat = 2 * columns_of(picture[44:-4])[1].astype(int) - camera  # half of each, on a map without yellow
+    camera = cv2.resize(camera, (WIDTH, image.shape[0] - 48), interpolation=cv2.INTER_AREA)
+    heat = 2 * columns_of(image[44:-4])[1].astype(int) - camera  # half of each, on a map without yellow
     assert (heat[..., 0] > 120).any() and (heat[..., 2] > 120).any()  # blue somewhere, red elsewhere
 
     rig = Config.fromfile(files[2]).model.data_preprocessor.acoustic_image.rig
@@ -144,17 +144,17 @@ def test_heat_lies_over_the_camera_image_where_the_network_was_hot(tool, tmp_pat
     found = tool.ActivationMap(values, box, torch.tensor([0.9]), torch.tensor([0]))
     visualizer = tool.VISUALIZERS.build(dict(type='MAVDLocalVisualizer', name='test_heat_over_camera'))
     visualizer.dataset_meta = dict(classes=('vehicle',), palette=[(255, 255, 255)])
-    picture = tool.draw_map(found, sample, visualizer, 152).astype(int)
-    warm = picture[..., 0] - picture[..., 2]
+    image = tool.draw_map(found, sample, visualizer, 152).astype(int)
+    warm = image[..., 0] - image[..., 2]
     assert warm[2:14, 118:150].mean() > 60  # rows and columns of the corner: a quarter of 65 and of 152
     assert warm[20:30, 2:100].mean() < -60
-    edges = (picture.min(axis=2) > 180)[:, 40:80]
+    edges = (image.min(axis=2) > 180)[:, 40:80]
     rows = np.flatnonzero(edges.any(axis=1))
     assert abs(rows.max() - 60 / 64 * 65) <= 4  # lower edge of the white box
     # A box at the image's very edge, or over it, neither shrinks nor moves the image below it.
     found.bboxes = torch.tensor([[-3.0, 30.0, 66.0, 66.0]])
     again = tool.draw_map(found, sample, visualizer, 152).astype(int)
-    np.testing.assert_array_equal(again[2:12, 10:], picture[2:12, 10:])
+    np.testing.assert_array_equal(again[2:12, 10:], image[2:12, 10:])
 
 
 def test_unknown_frames_and_wrong_checkpoints(tool, data, network, tmp_path):

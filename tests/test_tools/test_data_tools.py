@@ -86,11 +86,11 @@ def test_simulate_mavd_says_what_cannot_be(call, tmp_path, monkeypatch):
         call('dataset_converters/simulate_mavd.py', tmp_path / 'out', *wish, '--quiet')
 
 
-@pytest.mark.parametrize('pictures', [True, False])
-def test_browse_dataset(call, data, tmp_path, pictures):
+@pytest.mark.parametrize('images', [True, False])
+def test_browse_dataset(call, data, tmp_path, images):
     config = tmp_path / 'config.py'
     steps = ["dict(type='LoadMultichannelAudio')", "dict(type='LoadAnnotations', with_bbox=True)"]
-    steps += ["dict(type='LoadVisualModalities')"] if pictures else []
+    steps += ["dict(type='LoadVisualModalities')"] if images else []
     steps += ["dict(type='ResizeModalities', scale=(96, 64))", "dict(type='PackAudioVisualInputs')"]
     config.write_text(
         f'dataset = dict(type="MAVDDataset", data_root={str(data.root)!r}, crop={CROP},\n'
@@ -102,11 +102,11 @@ def test_browse_dataset(call, data, tmp_path, pictures):
     call('analysis/browse_dataset.py', config, '--output-dir', out, '--number', 2)
     drawn = sorted(out.glob('*.png'))
     assert len(drawn) == 2
-    picture = cv2.imread(str(drawn[0]))
+    image = cv2.imread(str(drawn[0]))
     # panels as wide as the first one, then the spectrograms
-    panels, (width, height) = (3, (720, 480)) if pictures else (1, (1122, 480))
-    assert picture.shape[0] == panels * height and picture.shape[1] == width + 6 + 960
-    frame = (picture[..., 2] > 150) & (picture[..., 1] < 90) & (picture[..., 0] < 120)
+    panels, (width, height) = (3, (720, 480)) if images else (1, (1122, 480))
+    assert image.shape[0] == panels * height and image.shape[1] == width + 6 + 960
+    frame = (image[..., 2] > 150) & (image[..., 1] < 90) & (image[..., 0] < 120)
     x, y = (30 / 152 * width, 20 / 65 * height)
     column = frame[round(y) + 20 : round(50 / 65 * height) - 20, round(x) - 6 : round(x) + 6]
     assert column.any(axis=1).mean() > 0.9  # the box's left edge
@@ -130,11 +130,11 @@ def test_browse_dataset_shows_acoustic_images_of_a_store(call, data, tmp_path):
     )
     out = tmp_path / 'out'
     call('analysis/browse_dataset.py', config, '--output-dir', out, '--number', 1)
-    picture = cv2.imread(str(next(out.glob('*.png'))))
-    assert picture.shape == (960, 1122, 3)  # camera image, below it the acoustic image
+    drawn = cv2.imread(str(next(out.glob('*.png'))))
+    assert drawn.shape == (960, 1122, 3)  # camera image, below it the acoustic image
     frame = PreparedStore(str(store)).frame((0, 0))
     image = cv2.imread(str(next(data.root.glob('drive_0/fl_rgb/*_0000.jpg'))))[:, CROP[0] : CROP[2], ::-1]
     expected = draw_stored_acoustic_image(image, frame.read('audio'), frame.acoustic_image)[..., ::-1]
     assert expected.shape == (SIZE[1], SIZE[0], 3)
     expected = cv2.resize(expected, (1122, 480), interpolation=cv2.INTER_AREA)
-    assert np.abs(picture[510:].astype(int) - expected[30:]).max() <= 1
+    assert np.abs(drawn[510:].astype(int) - expected[30:]).max() <= 1

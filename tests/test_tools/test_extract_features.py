@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mmav.apis import SegmentFeatureExtractor
-from mmav.features.image_networks import PictureFeature
+from mmav.features.image_networks import ImageFeature
 from mmav.media.video import read_video_audio
 from mmav.media.video_writer import write_video
 
@@ -20,11 +20,11 @@ RATE = 16000
 NAMES = ['-hChcJAh5N0', 'RUhOCu3LNXM', 'MH3m4AwEcRY']
 
 
-def colors(name: str, fps: int, maps: bool = False) -> PictureFeature:
+def colors(name: str, fps: int, maps: bool = False) -> ImageFeature:
     layers = [torch.nn.AdaptiveAvgPool2d(2 if maps else 1)] + ([] if maps else [torch.nn.Flatten()])
     net = torch.nn.Sequential(*layers)
     scaled = ((0, 0, 0), (1 / 255,) * 3)
-    return PictureFeature(name, fps, 'mean', lambda: net, lambda p: p, '', normalization=scaled)
+    return ImageFeature(name, fps, 'mean', lambda: net, lambda p: p, '', normalization=scaled)
 
 
 @pytest.fixture(scope='module')
@@ -50,9 +50,9 @@ def videos(tmp_path_factory):
     """Three videos of 2 s, number i of grey 40 + 40 i."""
     folder = tmp_path_factory.mktemp('data') / 'videos'
     for number, name in enumerate(NAMES):
-        picture = np.full((32, 32, 3), 40 + 40 * number, np.uint8)
+        image = np.full((32, 32, 3), 40 + 40 * number, np.uint8)
         wave = np.random.default_rng(number).standard_normal(2 * RATE) * 0.1
-        write_video(folder / f'{name}.mp4', [picture] * 8, 4, wave, RATE, crf=0)
+        write_video(folder / f'{name}.mp4', [image] * 8, 4, wave, RATE, crf=0)
     (folder.parent / 'Annotations.txt').write_text(''.join(f'Bark&{name}&good&0&2\n' for name in NAMES))
     return folder
 
@@ -170,15 +170,15 @@ def test_clips_that_cannot_be_read_are_listed(fast, videos, tmp_path):
     assert filled.tolist() == [False, True, True, True, False]
 
 
-def test_prepared_pictures_and_sound(fast, videos, tmp_path):
+def test_prepared_images_and_sound(fast, videos, tmp_path):
     import cv2
     import soundfile
 
     for number, name in enumerate(NAMES):
         (tmp_path / 'frames' / name).mkdir(parents=True)
         for index in range(4):
-            picture = np.full((20, 20, 3), 10 * number + index, np.uint8)
-            cv2.imwrite(str(tmp_path / 'frames' / name / f'{index + 1:06d}.png'), picture)
+            image = np.full((20, 20, 3), 10 * number + index, np.uint8)
+            cv2.imwrite(str(tmp_path / 'frames' / name / f'{index + 1:06d}.png'), image)
         soundfile.write(tmp_path / f'{name}.wav', np.zeros(2 * RATE), RATE)
     options = [*map(str, ('--frames', tmp_path / 'frames', '--frames-fps', 2, '--audio', tmp_path))]
     out = tmp_path / 'out'

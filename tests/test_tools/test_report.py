@@ -26,7 +26,7 @@ from report import (
     Chart,
     Column,
     Curves,
-    Picture,
+    Figure,
     Row,
     Sound,
     Table,
@@ -74,7 +74,7 @@ def decode(uri):
     return kind, base64.b64decode(content, validate=True)
 
 
-def a_picture(height=65, width=152):
+def an_image(height=65, width=152):
     image = np.zeros((height, width, 3), np.uint8)
     image[..., 0] = 200
     return image
@@ -89,7 +89,7 @@ def a_report():
     ]
     card = Card(
         HOSTILE,
-        [Picture(a_picture(), HOSTILE, boxes), Picture(a_picture(40, 80), image_format='png')],
+        [Figure(an_image(), HOSTILE, boxes), Figure(an_image(40, 80), image_format='png')],
         [Sound(waveform[:2], 8000, HOSTILE)],
         {HOSTILE: HOSTILE},
         HOSTILE,
@@ -143,7 +143,7 @@ def test_report_opens_in_a_browser(tmp_path):
         return
     # a copy that may run a script tells what the browser made of the images
     probe = """<script>addEventListener('load', () => {
-      const rects = [...document.querySelectorAll('.picture rect.found')].map(r => r.getBoundingClientRect());
+      const rects = [...document.querySelectorAll('.image rect.found')].map(r => r.getBoundingClientRect());
       document.title = JSON.stringify({
         images: [...document.images].slice(1).map(i => [i.naturalWidth, i.naturalHeight]),
         sounds: [...document.querySelectorAll('audio')].map(a => a.error === null),
@@ -182,11 +182,9 @@ def test_table_marks_the_best_as_printed():
     Page(html)
 
 
-def test_pictures_keep_colors_and_boxes_keep_their_pixels():
-    picture = Picture(
-        a_picture(650, 1520), boxes=[Boxes([[10, 20, 40, 60]])], max_width=380, image_format='png'
-    )
-    page = Page(picture.to_html())
+def test_images_keep_colors_and_boxes_keep_their_pixels():
+    figure = Figure(an_image(650, 1520), boxes=[Boxes([[10, 20, 40, 60]])], max_width=380, image_format='png')
+    page = Page(figure.to_html())
     image = cv2.imdecode(np.frombuffer(decode(page.find('img')[0]['src'])[1], np.uint8), cv2.IMREAD_COLOR)
     assert image.shape[1] == 380
     assert image[5, 5].tolist() == [0, 0, 200]  # red as cv2 reads it

@@ -91,12 +91,12 @@ def hears_the_truth(data, monkeypatch) -> None:
 
 def read_video(path: Path) -> tuple[list[np.ndarray], float]:
     video = cv2.VideoCapture(str(path))
-    fps, pictures = video.get(cv2.CAP_PROP_FPS), []
+    fps, images = video.get(cv2.CAP_PROP_FPS), []
     while True:
-        found, picture = video.read()
+        found, image = video.read()
         if not found:
-            return pictures, fps
-        pictures.append(picture)
+            return images, fps
+        images.append(image)
 
 
 def test_perfect_ears_give_perfect_tracks(data, hears_the_truth, track, tmp_path):
@@ -118,25 +118,25 @@ def test_perfect_ears_give_perfect_tracks(data, hears_the_truth, track, tmp_path
 def test_video_shows_boxes_over_the_camera_image(data, hears_the_truth, track, tmp_path):
     track('--drives', 'drive_1')
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['drive_1.mp4', 'drive_1.txt']
-    pictures, fps = read_video(tmp_path / 'out' / 'drive_1.mp4')
-    assert len(pictures) == FRAMES and pictures[0].shape == (SIZE[1] + 1, SIZE[0], 3)  # height made even
+    images, fps = read_video(tmp_path / 'out' / 'drive_1.mp4')
+    assert len(images) == FRAMES and images[0].shape == (SIZE[1] + 1, SIZE[0], 3)  # height made even
     assert fps == pytest.approx(0.5, rel=1e-3)  # every second frame is of this drive, a second apart
     stem = data.frames[0][1]
     image = cv2.imread(str(data.root / 'drive_1' / 'fl_rgb' / f'fl_rgb_{stem}.jpg'))[:, CROP[0] : CROP[2]]
     away = np.s_[5:60, 80:150]
-    assert np.abs(pictures[0][away].astype(int) - image[away]).mean() < 6
-    edge = pictures[0][30:45, 10].astype(int).mean(axis=0)
+    assert np.abs(images[0][away].astype(int) - image[away]).mean() < 6
+    edge = images[0][30:45, 10].astype(int).mean(axis=0)
     assert np.abs(edge - track_color(1)).max() < 90
     assert np.abs(edge - image[30:45, 10].mean(axis=0)).max() > 60
 
 
-def test_black_canvas_without_pictures(data, hears_the_truth, track, tmp_path):
+def test_black_canvas_without_images(data, hears_the_truth, track, tmp_path):
     for path in data.root.glob('*/fl_rgb/*.jpg'):
         path.unlink()
     track('--drives', 'drive_0', '--fps', '5')
-    pictures, fps = read_video(tmp_path / 'out' / 'drive_0.mp4')
-    assert fps == pytest.approx(5) and pictures[2][5:60, 5:50].max() < 12
-    assert pictures[2][25:45, 70].max() > 100
+    images, fps = read_video(tmp_path / 'out' / 'drive_0.mp4')
+    assert fps == pytest.approx(5) and images[2][5:60, 5:50].max() < 12
+    assert images[2][25:45, 70].max() > 100
 
 
 def test_existing_files_are_kept_without_force(data, hears_the_truth, track, tmp_path):
@@ -163,16 +163,16 @@ def test_recording_is_cut_into_overlapping_seconds(track, tmp_path):
         table = motmetrics.io.loadtxt(tmp_path / 'out' / f'{name}.txt').reset_index()
         assert set(table.FrameId) == {1, 2, 3} and table.Id.min() == 1
         assert (table.Confidence > 0.1).all()
-        pictures, fps = read_video(tmp_path / 'out' / f'{name}.mp4')
-        assert len(pictures) == 3 and fps == pytest.approx(4)
+        images, fps = read_video(tmp_path / 'out' / f'{name}.mp4')
+        assert len(images) == 3 and fps == pytest.approx(4)
 
 
 def test_recording_over_a_camera_image(track, tmp_path):
     soundfile.write(tmp_path / 'a.wav', np.zeros((SAMPLE_RATE, 8), np.int16), SAMPLE_RATE)
     cv2.imwrite(str(tmp_path / 'camera.png'), np.full((CROP[3], 192, 3), 130, np.uint8))
     track('--recordings', tmp_path / 'a.wav', '--images', tmp_path / 'camera.png', '--init-score-thr', '1')
-    pictures, _ = read_video(tmp_path / 'out' / 'a.mp4')
-    assert len(pictures) == 1 and np.abs(pictures[0][:60].astype(int) - 130).max() < 6
+    images, _ = read_video(tmp_path / 'out' / 'a.mp4')
+    assert len(images) == 1 and np.abs(images[0][:60].astype(int) - 130).max() < 6
     assert (tmp_path / 'out' / 'a.txt').read_text() == ''
 
 

@@ -71,11 +71,11 @@ def trained(data, tmp_path_factory) -> Path:
     return work_dir
 
 
-def test_training_leaves_checkpoints_and_pictures(trained):
+def test_training_leaves_checkpoints_and_images(trained):
     names = sorted(path.name for path in trained.glob('*.pth'))
     assert names[-2:] == ['iter_2.pth', 'iter_4.pth'] and names[0].startswith('best_mavd_mAP_iter_')
-    (picture, *_) = trained.glob('*/vis_data/vis_image/val_img_*.png')
-    assert cv2.imread(str(picture)).shape[:2] == (SIZE[1], 2 * SIZE[0])  # truth beside predictions, cropped
+    (image, *_) = trained.glob('*/vis_data/vis_image/val_img_*.png')
+    assert cv2.imread(str(image)).shape[:2] == (SIZE[1], 2 * SIZE[0])  # truth beside predictions, cropped
     log = next(trained.glob('*/*.log')).read_text()
     assert '| percent' in log and '| night' in log and '| mAP@Avg' in log
 
@@ -116,9 +116,9 @@ def test_testing_draws_and_dumps(tested, name):
     dumped = pickle.loads((tested[name] / 'out.pkl').read_bytes())
     assert sorted(sample['img_id'] for sample in dumped) == [1, 2, 3, 4, 5]
     assert all(sample['pred_instances']['bboxes'].shape[1] == 4 for sample in dumped)
-    pictures = sorted(tested[name].glob('*/drawn/*.jpg'))
-    assert len(pictures) == 5
-    assert cv2.imread(str(pictures[0])).shape[:2] == (SIZE[1], 2 * SIZE[0])
+    images = sorted(tested[name].glob('*/drawn/*.jpg'))
+    assert len(images) == 5
+    assert cv2.imread(str(images[0])).shape[:2] == (SIZE[1], 2 * SIZE[0])
     log = next(tested[name].glob('*/*.log')).read_text()
     assert '| percent' in log and '| night' in log
 

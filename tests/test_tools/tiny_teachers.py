@@ -92,7 +92,7 @@ def make_killable(folder, config):
 
 
 def write_frames(root):
-    """Pictures of one drive, the list of them, and human labels of two."""
+    """Images of one drive, the list of them, and human labels of two."""
     generator = np.random.default_rng(0)
     images = []
     for i in range(NUM_FRAMES):

@@ -17,9 +17,9 @@ WAVEFORM = 0.1 * torch.randn(8, 44100, generator=torch.Generator().manual_seed(0
 @pytest.mark.parametrize('channels', [('contrast',), ('level', 'broadband')])
 def test_broadband_of_the_window_whatever_the_layer_gives(window, channels):
     layer = AcousticImage(**OPTIONS, channels=channels, windows=((0.5, 0.2),))
-    picture = draw_acoustic_image(IMAGE, WAVEFORM, layer, window)
+    image = draw_acoustic_image(IMAGE, WAVEFORM, layer, window)
     alone = AcousticImage(**OPTIONS, channels=('broadband',), windows=(window,))
-    np.testing.assert_array_equal(picture, blend_heatmap(IMAGE, alone(WAVEFORM[None])[0, 0].numpy()))
+    np.testing.assert_array_equal(image, blend_heatmap(IMAGE, alone(WAVEFORM[None])[0, 0].numpy()))
     assert layer.channels == channels and layer(WAVEFORM[None]).shape[1] == layer.num_channels
 
 
@@ -32,8 +32,8 @@ def test_learnt_corrections_are_drawn():
 
 
 def test_silence_is_blue_everywhere():
-    picture = draw_acoustic_image(IMAGE * 0, WAVEFORM * 0, AcousticImage(**OPTIONS))
-    assert (picture.argmax(axis=2) == 2).all()
+    image = draw_acoustic_image(IMAGE * 0, WAVEFORM * 0, AcousticImage(**OPTIONS))
+    assert (image.argmax(axis=2) == 2).all()
 
 
 @pytest.mark.parametrize('channels', [('contrast', 'level', 'broadband'), ('broadband', 'contrast')])

@@ -67,10 +67,10 @@ def test_truth_and_prediction_stand_side_by_side():
     np.testing.assert_array_equal(visualizer.get_image(), blend_heatmap(grey(), corner_map(), alpha=1.0))
 
 
-def test_stock_hook_writes_a_picture_for_each_sound(tmp_path):
+def test_stock_hook_writes_an_image_for_each_sound(tmp_path):
     visualizer = VISUALIZERS.build(dict(type='HeatmapLocalVisualizer', name='hook'))
     cv2.imwrite(str(tmp_path / 'clip.jpg'), grey())
-    hook = DetVisualizationHook(draw=True, test_out_dir='pictures')
+    hook = DetVisualizationHook(draw=True, test_out_dir='images')
     hook._visualizer = visualizer
     common = dict(img_path=str(tmp_path / 'clip.jpg'), category='dog', gt_boxes=np.array([[0, 0, 0.5, 0.5]]))
     outputs = [sample(corner_map(), **common), sample(corner_map(), negative='silence', **common)]

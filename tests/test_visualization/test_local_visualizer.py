@@ -20,20 +20,20 @@ def sample(**metainfo) -> DetDataSample:
     return data_sample
 
 
-def picture() -> np.ndarray:
+def make_image() -> np.ndarray:
     image = np.zeros((65, 192, 3), np.uint8)
     image[..., 0] = np.arange(192)  # each column tells its place
     return image
 
 
 def test_crop():
-    cropped = crop_to_sample(picture(), sample())
+    cropped = crop_to_sample(make_image(), sample())
     assert cropped.shape == (65, 132, 3)
     assert cropped[0, 0, 0] == 20 and cropped[0, -1, 0] == 151
 
 
 def test_cropped_images_and_samples_without_a_crop_are_left_alone():
-    image = picture()
+    image = make_image()
     assert crop_to_sample(image, None) is image
     assert crop_to_sample(image, DetDataSample()) is image
     cropped = crop_to_sample(image, sample())
@@ -42,12 +42,12 @@ def test_cropped_images_and_samples_without_a_crop_are_left_alone():
 
 def test_small_image_is_named():
     with pytest.raises(ValueError, match=r'small\.jpg of 100 x 65'):
-        crop_to_sample(picture()[:, :100], sample(img_path='small.jpg'))
+        crop_to_sample(make_image()[:, :100], sample(img_path='small.jpg'))
 
 
 def test_stock_hook_draws_on_the_crop(tmp_path):
     path = tmp_path / 'frame.png'
-    cv2.imwrite(str(path), picture()[..., ::-1])
+    cv2.imwrite(str(path), make_image()[..., ::-1])
     visualizer = VISUALIZERS.build(
         dict(type='MAVDLocalVisualizer', name='test_stock_hook', save_dir=str(tmp_path))
     )

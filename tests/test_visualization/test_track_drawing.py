@@ -30,7 +30,7 @@ def test_label_shows_the_id():
     assert np.flatnonzero(ink(88).any(axis=0)).max() > np.flatnonzero(ink(8).any(axis=0)).max()
 
 
-def test_id_stays_inside_the_picture():
+def test_id_stays_inside_the_image():
     image = np.zeros((220, 300, 3), np.uint8)
     drawn = draw_tracks(image, np.array([[20.0, 0.0, 120.0, 160.0]]), np.array([3]))
     assert (drawn[1:8, 21:27] == track_color(3)).all(axis=-1).any()

@@ -82,7 +82,7 @@ class Network:
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = ToolParser(__doc__)
-    parser.add_argument('out', type=Path, help='picture to write, .png')
+    parser.add_argument('out', type=Path, help='image to write, .png')
     parser.add_argument(
         '--network',
         nargs=3,
@@ -247,22 +247,22 @@ def draw_row(networks: Sequence[Network], positions: dict, frame: str, visualize
             batch_size=args.batch_size,
         )
         visualizer.dataset_meta = network.dataset.metainfo
-        picture = draw_map(found, sample, visualizer, args.width)
+        image = draw_map(found, sample, visualizer, args.width)
         number = len(found.scores)
         text = f'{network.name}: {number} box{"" if number == 1 else "es"}'
-        cells.append((picture, text if number else f'{network.name}: no box, so no map'))
+        cells.append((image, text if number else f'{network.name}: no box, so no map'))
         if sound is None:
-            sound = draw_sound(network, raw, sample, (args.width, picture.shape[0]))
+            sound = draw_sound(network, raw, sample, (args.width, image.shape[0]))
     if sound is not None:
         cells.append(sound)
     facts = (sample.get(key) for key in ('condition', 'motion'))
     title = ', '.join([frame, *(fact for fact in facts if fact)])
-    height = max(len(picture) for picture, _ in cells)
+    height = max(len(image) for image, _ in cells)
     columns = []
-    for picture, text in cells:
-        space = np.full((height - len(picture), picture.shape[1], 3), 255, np.uint8)
+    for image, text in cells:
+        space = np.full((height - len(image), image.shape[1], 3), 255, np.uint8)
         gap = np.full((height + _LINE, _GAP, 3), 255, np.uint8)
-        columns += [np.concatenate([caption(text, picture.shape[1]), picture, space]), gap]
+        columns += [np.concatenate([caption(text, image.shape[1]), image, space]), gap]
     row = np.concatenate(columns[:-1], axis=1)
     return np.concatenate([caption(title, row.shape[1]), row])
 

@@ -52,21 +52,21 @@ def draw_boxes(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return image
 
 
-def to_picture(values: torch.Tensor) -> np.ndarray:
+def to_image(values: torch.Tensor) -> np.ndarray:
     """(C, H, W) uint8 input of 1 or 3 channels to (H, W, 3)."""
     array = values.permute(1, 2, 0).numpy()
     return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array
 
 
 def draw_sample(sample: dict, log_mel: LogMelSpectrogram, value_range: tuple[float, float]) -> np.ndarray:
-    """Picture (H, W, 3) uint8 BGR of a sample of PackAudioVisualInputs; ``value_range`` in decibels."""
+    """Image (H, W, 3) uint8 BGR of a sample of PackAudioVisualInputs; ``value_range`` in decibels."""
     inputs, meta = sample['inputs'], sample['data_samples']
     boxes = meta.gt_instances.get('bboxes', torch.zeros(0, 4))
     boxes = getattr(boxes, 'tensor', boxes).numpy()
     names = [name for name in inputs if name not in ('audio', 'spectrogram', 'acoustic_image')]
     panels = []
     for name in names:
-        panels.append((name, draw_boxes(to_picture(inputs[name]), boxes)))
+        panels.append((name, draw_boxes(to_image(inputs[name]), boxes)))
     if not panels or 'acoustic_image' in inputs:
         image = crop_to_sample(read_image(meta.img_path), meta)
         scale = np.tile(meta.get('scale_factor', (1.0, 1.0)), 2)
@@ -112,17 +112,17 @@ def main() -> None:
     stop = len(dataset) if args.number == 0 else min(args.start + args.number, len(dataset))
     for index in tqdm(range(args.start, stop), disable=args.output_dir is None):
         sample = dataset[index]
-        picture = draw_sample(sample, log_mel, value_range)
+        image = draw_sample(sample, log_mel, value_range)
         meta = sample['data_samples']
         if args.output_dir:
             folder = Path(args.output_dir)
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f'{index:06d}_{Path(meta.drive).name}_{meta.frame_id}.png'
-            if not cv2.imwrite(str(path), picture):
+            if not cv2.imwrite(str(path), image):
                 raise OSError(f'{path} cannot be written')
             continue
         plt.figure(f'{index}: {meta.drive}/{meta.frame_id}', figsize=(14, 6))
-        plt.imshow(picture[..., ::-1])
+        plt.imshow(image[..., ::-1])
         plt.axis('off')
         plt.show()
 

@@ -15,7 +15,7 @@ from report import (
     Chart,
     Column,
     Curves,
-    Picture,
+    Figure,
     Row,
     Section,
     Sound,
@@ -158,7 +158,7 @@ def clips(data: str, detections: Path, finder: str) -> Cards:
         waveform = torch.from_numpy(as_float(np.asarray(sample['audio'])))[None]
         strip = draw_spectrogram_strip(log_mel(waveform)[0].numpy(), size=(1000, 428), columns=4)
         image = camera_image(sample, dataset.crop)
-        camera = Picture(
+        camera = Figure(
             image,
             'camera (shown to you, not to the detector)',
             [
@@ -167,14 +167,14 @@ def clips(data: str, detections: Path, finder: str) -> Cards:
             ],
         )
         overlay = draw_acoustic_image(image, waveform[0], layer, layer.windows[0])
-        pictures = [
+        figures = [
             camera,
-            Picture(overlay, 'acoustic image: where the sound comes from'),
-            Picture(cv2.cvtColor(strip, cv2.COLOR_BGR2RGB), 'the 8 microphones'),
+            Figure(overlay, 'acoustic image: where the sound comes from'),
+            Figure(cv2.cvtColor(strip, cv2.COLOR_BGR2RGB), 'the 8 microphones'),
         ]
         facts = {'true boxes': len(sample['gt_bboxes']), 'found': len(boxes)}
         title = f'Drive {sample["drive"]}, {sample["condition"]}'
-        cards.append(Card(title, pictures, [array_sound(np.asarray(sample['audio']))], facts))
+        cards.append(Card(title, figures, [array_sound(np.asarray(sample['audio']))], facts))
     legend = {'truth': 'true', 'found': f'found by {finder} from sound, score {SCORE_THR} or more'}
     return Cards(
         'Test clips',

@@ -1,4 +1,4 @@
-"""Pictures teach sound: simulated drives, a few labels, and a detector that needs no camera any more.
+"""Camera images supervise audio: simulated drives, a few labels, and a detector that needs no camera any more.
 
     python tools/demos/demo_avd.py                     # 19 minutes on 2 slow cores
     python tools/demos/demo_avd.py --preset tiny       # every step in miniature, to see that all works

@@ -35,4 +35,4 @@ def write_demo_report(work_dir: Path, outcome: dict) -> None:
         clips(outcome['data'], work_dir / 'taught' / 'test.bbox.json', '(b)'),
         loss_curves(work_dir, trained, ('loss_cls', 'loss_bbox'), curve_notes),
     ]
-    finish(work_dir, outcome, 'Pictures teach sound', sections, lead)
+    finish(work_dir, outcome, 'Camera images supervise audio', sections, lead)

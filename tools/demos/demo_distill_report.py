@@ -19,7 +19,7 @@ from common_report import (
     spread,
 )
 from mmdet.registry import MODELS
-from report import Boxes, Card, Cards, Chart, Column, Curves, Picture, Sound
+from report import Boxes, Card, Cards, Chart, Column, Curves, Figure, Sound
 
 NAMES = {
     'floor': ('Always the mean box', 'has not listened'),
@@ -30,9 +30,9 @@ NAMES = {
         '(d) Sound, labels of teachers, spectrograms',
         "like (b), on spectrograms instead of acoustic images: the paper's input",
     ),
-    'rgb': ('RGB teacher', 'looks at the camera pictures'),
-    'thermal': ('Thermal teacher', 'looks at the thermal pictures'),
-    'depth': ('Depth teacher', 'looks at the depth pictures'),
+    'rgb': ('RGB teacher', 'looks at the camera images'),
+    'thermal': ('Thermal teacher', 'looks at the thermal images'),
+    'depth': ('Depth teacher', 'looks at the depth images'),
 }
 REFERENCES = ('floor', 'rgb', 'thermal', 'depth')
 TRACKING = {
@@ -53,7 +53,7 @@ TRACKING_NOTES = (
     'vehicles without one.'
 )
 NUM_DRIVES = 4
-NUM_PICTURES = 3
+NUM_FIGURES = 3
 MAX_TRACKS = 6
 
 
@@ -123,20 +123,20 @@ def tracks(outcome: dict, detections: Path) -> tuple[Cards, Curves]:
     for place in spread(len(names), NUM_DRIVES):
         drive = names[place]
         frames = tracked[drive]
-        pictures = []
-        for number in spread(len(frames), NUM_PICTURES):
+        figures = []
+        for number in spread(len(frames), NUM_FIGURES):
             frame = frames[number]
             boxes = [
                 Boxes(list(frame[kind].values()), drawn, [str(i) for i in frame[kind]])
                 for kind, drawn in (('true', 'truth'), ('found', 'found'))
             ]
             image = camera_image(dataset.get_data_info(frame['index']), dataset.crop)
-            pictures.append(Picture(image, f'after {frame["seconds"]:.1f} s', boxes, max_width=640))
+            figures.append(Figure(image, f'after {frame["seconds"]:.1f} s', boxes, max_width=640))
         facts = {
             'true tracks': len({i for frame in frames for i in frame['true']}),
             'found tracks': len({i for frame in frames for i in frame['found']}),
         }
-        cards.append(Card(f'Drive {drive}', pictures, [drive_sound(dataset, frames)], facts))
+        cards.append(Card(f'Drive {drive}', figures, [drive_sound(dataset, frames)], facts))
         charts.append(path_chart(drive, frames))
     legend = {
         'truth': 'true, with its number',
@@ -162,7 +162,7 @@ def write_distill_report(work_dir: Path, outcome: dict) -> None:
     )
     maps = Card(
         'Score-CAM of four test frames',
-        [Picture(mmcv.imread(outcome['maps'], channel_order='rgb'), image_format='png', max_width=2600)],
+        [Figure(mmcv.imread(outcome['maps'], channel_order='rgb'), image_format='png', max_width=2600)],
         note='Red: places that speak for the boxes.',
     )
     trained = {key: name for key, name in NAMES.items() if key != 'floor'}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from common_report import finish, loss_curves, results_table, spread
 from mmengine.config import Config
-from report import Card, Cards, Column, Picture
+from report import Card, Cards, Column, Figure
 
 from mmav.apis import EventInferencer
 from mmav.apis.event_inferencer import event_bands
@@ -116,8 +116,8 @@ def timelines(work_dir: Path, outcome: dict) -> Cards:
                 answer = event_bands(inferencers[key](features)['predictions'][0])[1]
                 answer.name = SEARCHES[key][1]
                 bands.append(answer)
-        picture = Picture(draw_timeline(bands, sample['duration']), image_format='png')
-        cards.append(Card(f'Video {sample["video_id"]}', [picture]))
+        figure = Figure(draw_timeline(bands, sample['duration']), image_format='png')
+        cards.append(Card(f'Video {sample["video_id"]}', [figure]))
     intro = (
         'Evenly spread over the test videos, none chosen by hand. Relevance and attention are those of the '
         'fully supervised DMIN; attention shows, for each second, the places of the image, dark where it '

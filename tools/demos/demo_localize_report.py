@@ -5,18 +5,18 @@ from pathlib import Path
 import mmcv
 import numpy as np
 from common_report import finish, loss_curves, results_table, spread
-from report import Boxes, Card, Cards, Column, Picture, Row, Sound, Table
+from report import Boxes, Card, Cards, Column, Figure, Row, Sound, Table
 from sound_switching import switched_pairs
 
 from mmav.media.audio_files import read_audio
 from mmav.visualization import blend_heatmap
 
 NAMES = {
-    'whole_image': ('The whole picture', 'neither sees nor hears'),
-    'centred_box': ('A box in the middle', 'neither sees nor hears; half the picture'),
+    'whole_image': ('The whole image', 'neither sees nor hears'),
+    'centred_box': ('A box in the middle', 'neither sees nor hears; half the image'),
     'none': ('No teacher', 'pairs of image and sound alone'),
     'audio': ('Audio teacher', 'sounds are drawn to those of a classifier of sounds'),
-    'visual': ('Visual teacher', 'pictures are drawn to those of a classifier of pictures'),
+    'visual': ('Visual teacher', 'images are drawn to those of a classifier of images'),
     'both': ('Both teachers', 'AVC'),
     'guided': ('Both, guided by objects', 'OG-AVC: 0.6 AVC + 0.4 the visual teacher, at the test'),
 }
@@ -123,18 +123,18 @@ def examples(outcome: dict, work_dir: Path) -> Cards:
         size = [width, height, width, height]
         sounding = Boxes(np.array(pair['boxes']) * size, 'truth')
         silent = Boxes(np.array(pair['silent_boxes']) * size, 'other')
-        pictures = [Picture(image, 'the picture', [sounding, silent])]
+        figures = [Figure(image, 'the image', [sounding, silent])]
         for key, values in maps.items():
             name = NAMES[key][0].lower()
-            pictures.append(Picture(blend_heatmap(image, values['own'][number]), name, [sounding]))
+            figures.append(Figure(blend_heatmap(image, values['own'][number]), name, [sounding]))
         switched = blend_heatmap(image, maps['both']['switched'][number])
-        pictures.append(Picture(switched, f'both teachers, hearing a {pair["silent_kind"]}', [silent]))
+        figures.append(Figure(switched, f'both teachers, hearing a {pair["silent_kind"]}', [silent]))
         sounds = []
         for stem, caption in ((pair['file'], 'own sound'), (pair['other'], f'a {pair["silent_kind"]}')):
             wave = read_audio(str(data / 'audio' / f'{stem}.wav'))
             sounds.append(Sound(wave.values, wave.sample_rate, caption))
         facts = {'heard': pair['kind'], 'silent': pair['silent_kind']}
-        cards.append(Card(f'Clip {pair["file"]}', pictures, sounds, facts))
+        cards.append(Card(f'Clip {pair["file"]}', figures, sounds, facts))
     legend = {'truth': 'what sounds', 'other': 'the silent thing'}
     intro = (
         'Every so many of the test clips with a silent thing, none chosen by hand. Each map has its own '

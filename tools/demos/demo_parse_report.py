@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from common_report import finish, loss_curves, results_table, spread
 from mmengine.config import Config
-from report import Card, Cards, Column, Picture
+from report import Card, Cards, Column, Figure
 
 from mmav.apis import VideoParsingInferencer
 from mmav.apis.video_parsing_inferencer import timeline_bands
@@ -63,18 +63,18 @@ def timelines(work_dir: Path, outcome: dict) -> Cards:
             )
             for modality, name in (('audio', 'heard'), ('visual', 'seen'))
         ]
-        pictures = [_picture(truth, sample['duration'], 'truth')]
+        figures = [_figure(truth, sample['duration'], 'truth')]
         for key in shown:
             bands = timeline_bands(found[key][number])
             bands = [bands['audio'], bands['visual']]
-            pictures.append(_picture(bands, sample['duration'], outcome['names'][key]))
-        cards.append(Card(f'Video {sample["video_id"]}', pictures))
+            figures.append(_figure(bands, sample['duration'], outcome['names'][key]))
+        cards.append(Card(f'Video {sample["video_id"]}', figures))
     intro = 'Evenly spread over the test videos, none chosen by hand.'
     return Cards('Timelines', cards, intro)
 
 
-def _picture(bands: list[EventBand], duration: float, caption: str) -> Picture:
-    return Picture(draw_timeline(bands, duration, 560), caption, image_format='png')
+def _figure(bands: list[EventBand], duration: float, caption: str) -> Figure:
+    return Figure(draw_timeline(bands, duration, 560), caption, image_format='png')
 
 
 def write_parse_report(work_dir: Path, outcome: dict) -> None:

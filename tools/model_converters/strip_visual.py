@@ -85,9 +85,9 @@ def deployed_config(cfg: Config) -> Config:
     model.pop('init_cfg', None)
     preprocessor = model['data_preprocessor']
     preprocessor['modality'] = modality
-    pictures = preprocessor.pop('modalities', None) or {}
-    if modality in pictures:
-        preprocessor['modalities'] = {modality: pictures[modality]}
+    images = preprocessor.pop('modalities', None) or {}
+    if modality in images:
+        preprocessor['modalities'] = {modality: images[modality]}
     deployed['model'] = model
     return Config(deployed)
 

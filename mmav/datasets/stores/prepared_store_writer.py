@@ -66,7 +66,7 @@ class StoreWriter:
         if audio not in _AUDIO_KINDS or on_error not in ('raise', 'skip') or shard_size < 1:
             raise ValueError(f'bad audio {audio!r}, on_error {on_error!r} or shard_size {shard_size}')
         if audio == 'none' and not modalities:
-            raise ValueError('nothing to store: neither sound nor pictures')
+            raise ValueError('nothing to store: neither sound nor images')
         self.path = Path(path)
         self.audio = audio
         self.modalities = tuple(modalities)

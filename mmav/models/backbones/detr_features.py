@@ -74,7 +74,7 @@ class DETRFeatures(BaseModule):
             check_tap(self.detector, self.attention, 'DETRFeatures.model')
 
     @property
-    def picture_preprocessor(self) -> nn.Module:
+    def image_preprocessor(self) -> nn.Module:
         """What the detector's own images went through; those given to ``forward`` must be alike."""
         return self.detector.data_preprocessor
 

@@ -186,7 +186,7 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
                 }
                 batch[name] = self._audio(sounds, data_samples, training)
             else:
-                batch[name] = self._picture(self.cast_data(self.stack(name, inputs[name])), name)
+                batch[name] = self._image(self.cast_data(self.stack(name, inputs[name])), name)
         shapes = {name: self._image_shape(name, tensor) for name, tensor in batch.items()}
         if len(set(shapes.values())) > 1:
             raise ValueError(
@@ -298,17 +298,17 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
                 f'the spectrograms were prepared with {made_with}, but log_mel says {self.log_mel.settings()}'
             )
 
-    def _picture(self, picture: Tensor, name: str) -> Tensor:
+    def _image(self, image: Tensor, name: str) -> Tensor:
         if name not in self.bgr_to_rgb:
             raise KeyError(
                 f'the batch holds {name!r}, but the data preprocessor does not know how to normalize it: '
                 f'add modalities=dict({name}=dict(mean=..., std=...))'
             )
         if self.bgr_to_rgb[name]:
-            if picture.shape[1] != 3:
-                raise ValueError(f'bgr_to_rgb needs 3 channels, {name} has {picture.shape[1]}')
-            picture = picture.flip(1)
-        return self._normalize(picture.float(), name)
+            if image.shape[1] != 3:
+                raise ValueError(f'bgr_to_rgb needs 3 channels, {name} has {image.shape[1]}')
+            image = image.flip(1)
+        return self._normalize(image.float(), name)
 
     def _normalize(self, values: Tensor, name: str) -> Tensor:
         mean, std = getattr(self, f'{name}_mean'), getattr(self, f'{name}_std')

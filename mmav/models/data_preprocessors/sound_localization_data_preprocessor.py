@@ -35,7 +35,7 @@ class SoundLocalizationDataPreprocessor(StackingDataPreprocessor):
         mean: Subtracted from the 0..255 image, one for all channels or one each, in the order after
             ``bgr_to_rgb``. Defaults to ImageNet's.
         std: Divides it. Defaults to ImageNet's.
-        bgr_to_rgb: Whether the pictures' channels change order: mmcv loads them as BGR. Defaults to True.
+        bgr_to_rgb: Whether the images' channels change order: mmcv loads them as BGR. Defaults to True.
         modality: None: ``inputs`` is the dict of all. 'image' or 'spectrogram': it is that tensor, as
             classifiers want it; a batch of images or of sounds alone will do, or the list of these.
         non_blocking: Whether copies to the device may overlap with work. Defaults to False.
@@ -92,8 +92,8 @@ class SoundLocalizationDataPreprocessor(StackingDataPreprocessor):
             if self.modality is None:
                 raise TypeError(f'inputs must be a dict, got {type(inputs).__name__}')
             inputs = {'image' if self.modality == 'image' else 'audio': inputs}
-        pictures, sounds = 'image' in inputs, ('audio' in inputs) + ('spectrogram' in inputs)
-        if not (pictures or self.modality == 'spectrogram') or not (sounds == 1 or self.modality == 'image'):
+        images, sounds = 'image' in inputs, ('audio' in inputs) + ('spectrogram' in inputs)
+        if not (images or self.modality == 'spectrogram') or not (sounds == 1 or self.modality == 'image'):
             raise KeyError(
                 "the batch must hold 'image' and either 'audio' or 'spectrogram', it holds "
                 f'{sorted(inputs)}: see LoadImageFromFile, LoadAudioSegment and PackLocalizationInputs'

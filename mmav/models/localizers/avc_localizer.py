@@ -101,7 +101,7 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
             frozen = MODELS.build(teachers)
             self.hide('teachers', frozen)
             if data_preprocessor is not None:
-                frozen.check_pictures(self.data_preprocessor)
+                frozen.check_images(self.data_preprocessor)
 
     def init_weights(self) -> None:
         """Initialize the student and read the checkpoints of teachers on line."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mmav.utils.run_parameters import hash_json, hash_weights
 
 from ..utils.frozen_module import FrozenModule, build_frozen
-from ..utils.normalization import picture_normalization
+from ..utils.normalization import image_normalization
 
 
 @MODELS.register_module()
@@ -82,10 +82,10 @@ class AVCTeachers(FrozenModule, nn.ModuleDict):
             print_log(f'teacher {name}: {_checkpoint(self.configs[name]) or "untrained"}', logger='current')
         self.ready = True
 
-    def check_pictures(self, data_preprocessor: BaseDataPreprocessor) -> None:
+    def check_images(self, data_preprocessor: BaseDataPreprocessor) -> None:
         """ValueError unless images are normalized as those of the visual teacher, where that is known."""
-        own = getattr(self['visual'], 'picture_preprocessor', None) if 'visual' in self else None
-        trained, given = (picture_normalization(module) for module in (own, data_preprocessor))
+        own = getattr(self['visual'], 'image_preprocessor', None) if 'visual' in self else None
+        trained, given = (image_normalization(module) for module in (own, data_preprocessor))
         if None not in (trained, given) and trained != given:
             raise ValueError(
                 f'the visual teacher was trained on images with (mean, std, bgr_to_rgb) {trained}, but '

@@ -22,7 +22,7 @@ from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dic
 
 from .feature_taps import tap_features
 from .frozen_module import FrozenModule, build_frozen
-from .normalization import picture_normalization
+from .normalization import image_normalization
 
 OPTIONS = {'config', 'model', 'checkpoint', 'classes', 'class_map'}
 
@@ -205,7 +205,7 @@ def _check_normalization(
     if model.get('data_preprocessor') is None or data_preprocessor is None:
         return
     trained, given = (
-        picture_normalization(preprocessor, modality)
+        image_normalization(preprocessor, modality)
         for preprocessor in (teacher.data_preprocessor, data_preprocessor)
     )
     if trained is not None and given is not None and trained != given:

@@ -4,7 +4,7 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 
 
-def picture_normalization(
+def image_normalization(
     preprocessor: BaseDataPreprocessor, modality: str = 'rgb'
 ) -> tuple[list, list, bool] | None:
     """A preprocessor's mean and standard deviation, of values 0..255, and whether it swaps blue and red.

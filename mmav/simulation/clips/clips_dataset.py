@@ -23,7 +23,7 @@ import soundfile
 from mmav.utils.fileio import AtomicLocalBackend, whole_file, write_json
 
 from ..resuming import record_manifest, sample_splits, write_missing
-from .clip_pictures import render_clip
+from .clip_images import render_clip
 from .clip_sounds import clip_sound
 from .clips import SPLITS, ClipConfig, ClipScene, sample_clip
 

@@ -22,7 +22,7 @@ _SHIFT = 4  # binary digits of a pixel's fraction in cv2's drawing
 
 @dataclass
 class Canvas:
-    """Pictures that are being painted; a modality that is not wanted is None.
+    """Images that are being painted; a modality that is not wanted is None.
 
     Args:
         camera: The camera of all of them.
@@ -40,8 +40,8 @@ class Canvas:
 
     def copy(self) -> Canvas:
         """Independent copy of the images."""
-        pictures = (self.rgb, self.thermal, self.inverse_depth)
-        copies = (None if picture is None else picture.copy() for picture in pictures)
+        images = (self.rgb, self.thermal, self.inverse_depth)
+        copies = (None if image is None else image.copy() for image in images)
         return Canvas(self.camera, self.appearance, *copies)
 
     def through_fog(self, colors: np.ndarray, distance: ArrayLike) -> np.ndarray:
@@ -87,15 +87,15 @@ class Canvas:
         if self.inverse_depth is not None and solid:
             self._fill_depth(self.inverse_depth, points, half)
 
-    def _fill_depth(self, picture: np.ndarray, points: np.ndarray, half: np.ndarray) -> None:
+    def _fill_depth(self, image: np.ndarray, points: np.ndarray, half: np.ndarray) -> None:
         inverse = 1.0 / points[:, 1]
         if inverse.max() < 1.06 * inverse.min():
-            cv2.fillConvexPoly(picture, half, float(inverse.mean()), cv2.LINE_8, _SHIFT)
+            cv2.fillConvexPoly(image, half, float(inverse.mean()), cv2.LINE_8, _SHIFT)
             return
         # On a plane, inverse depth is an affine function of the pixel.
         normal = plane_normal(points)
         offset = float(normal @ (points[0] - np.array([0, 0, self.camera.mount_height])))
-        height, width = picture.shape
+        height, width = image.shape
         xy = half / (1 << _SHIFT)
         x0, y0 = np.maximum(np.floor(xy.min(axis=0)).astype(int), 0)
         x1, y1 = np.minimum(np.ceil(xy.max(axis=0)).astype(int) + 1, [width, height])
@@ -107,7 +107,7 @@ class Canvas:
         v = (self.camera.cy - np.arange(y0, y1, dtype=np.float32) * 2 - 1) / self.camera.focal
         plane = (normal[0] * u)[None] + (normal[2] * v)[:, None] + normal[1]
         plane = np.clip(plane / offset, inverse.min(), inverse.max()).astype(np.float32)
-        region = picture[y0:y1, x0:x1]
+        region = image[y0:y1, x0:x1]
         np.copyto(region, plane, where=mask.astype(bool))
 
     def darken(self, points: np.ndarray, share: float, blur: int) -> None:

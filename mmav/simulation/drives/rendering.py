@@ -100,13 +100,13 @@ class DriveRenderer:
         seen = float(np.exp(-self.appearance.fog * np.linalg.norm(position)))
         canvas.darken(local_to_frame(base * 1.06, position, heading), 0.6 * seen, 9)
 
-    def _develop(self, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _develop(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         more, less = _noise_bank(self.appearance.noise)
         y, x = int(rng.integers(110)), int(rng.integers(180))
         window = slice(y, y + self.camera.height), slice(x, x + self.camera.width)
-        cv2.add(picture, more[window], dst=picture)
-        cv2.subtract(picture, less[window], dst=picture)
-        return picture
+        cv2.add(image, more[window], dst=image)
+        cv2.subtract(image, less[window], dst=image)
+        return image
 
     def _develop_thermal(self, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         soft = cv2.GaussianBlur(counts.astype(np.float32), (0, 0), 1.0)

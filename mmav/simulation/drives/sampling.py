@@ -324,6 +324,6 @@ def _attempt(
         return None
     if config.keep_in_view and scenery:
         views = (view_vehicles(scene, camera, time) for time in scene.frame_times)
-        if not all(view.labelled(config) for picture in views for view in picture):
+        if not all(view.labelled(config) for image in views for view in image):
             return None
     return scene

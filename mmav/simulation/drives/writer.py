@@ -70,12 +70,12 @@ def write_drive(root: Path, scene: DriveScene, config: SimulationConfig) -> dict
     """Simulate a drive and write its folder below ``root``; return its truth, as in its `truth.json`."""
     camera = PinholeCamera()
     views = [view_vehicles(scene, camera, time) for time in scene.frame_times]
-    in_view = np.array([[view.labelled(config) for view in picture] for picture in views], dtype=bool)
+    in_view = np.array([[view.labelled(config) for view in image] for image in views], dtype=bool)
     recording = render_recording(scene, config, in_view)
     truth = drive_truth(scene, config, views, recording)
     with whole_folder(root / scene.name) as folder:
         _write_audio(folder / 'audio', scene, config, to_int16(recording.waveform))
-        _write_pictures(folder, DriveRenderer(scene, config, camera), scene, config)
+        _write_images(folder, DriveRenderer(scene, config, camera), scene, config)
         (folder / TRUTH_FILE).write_text(json.dumps(truth, indent=1) + '\n')
     return truth
 
@@ -95,9 +95,7 @@ def _write_audio(folder: Path, scene: DriveScene, config: SimulationConfig, samp
             soundfile.write(path, second[microphone], SAMPLE_RATE, 'PCM_16')
 
 
-def _write_pictures(
-    folder: Path, renderer: DriveRenderer, scene: DriveScene, config: SimulationConfig
-) -> None:
+def _write_images(folder: Path, renderer: DriveRenderer, scene: DriveScene, config: SimulationConfig) -> None:
     jpeg = [cv2.IMWRITE_JPEG_QUALITY, config.jpeg_quality]
     # Level 1 with run lengths takes half the default's time; a fixed row filter, where OpenCV has the option,
     # halves it once more.
@@ -112,8 +110,8 @@ def _write_pictures(
     for modality in config.modalities:
         (folder / places[modality][0]).mkdir()
     for index in range(len(scene.frame_times)):
-        for modality, picture in renderer.render(index).items():
+        for modality, image in renderer.render(index).items():
             subfolder, name, options = places[modality]
             path = folder / subfolder / name.format(scene.frame_id(index))
-            if not cv2.imwrite(str(path), picture, options):
+            if not cv2.imwrite(str(path), image, options):
                 raise OSError(f'cannot write {path}')

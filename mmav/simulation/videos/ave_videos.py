@@ -1,6 +1,6 @@
 """Simulated videos with one audio-visual event each, among sounds of things unseen and things without sound.
 
-Shapes: C categories, T seconds, H and W height and width of the pictures' cells.
+Shapes: C categories, T seconds, H and W height and width of the images' cells.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def test_equals_mmcv(tmp_path, load, mode):
     np.testing.assert_array_equal(ours['img'], mmcv['img'])
 
 
-def test_picture_of_a_phone_is_turned(tmp_path, load):
+def test_image_of_a_phone_is_turned(tmp_path, load):
     pixels = np.zeros((20, 30, 3), np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter

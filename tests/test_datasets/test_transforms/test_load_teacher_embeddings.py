@@ -37,14 +37,14 @@ def write_store(path, clips, kind='store of teacher embeddings'):
 def store(tmp_path):
     _, cells = ramps(300, 400)
     audio = np.linspace(0, 3, 8, dtype=np.float16)
-    clips = dict(seen=dict(audio=audio, visual=cells), broken=SampleError('broken.jpg', 'no picture'))
+    clips = dict(seen=dict(audio=audio, visual=cells), broken=SampleError('broken.jpg', 'no image'))
     return write_store(tmp_path / 'store', clips)
 
 
 def augment(*steps, clip='seen'):
     init_default_scope('mmdet')
-    picture, _ = ramps(300, 400)
-    results = dict(clip=clip, img=picture, img_shape=(300, 400), ori_shape=(300, 400))
+    image, _ = ramps(300, 400)
+    results = dict(clip=clip, img=image, img_shape=(300, 400), ori_shape=(300, 400))
     return Compose([TRANSFORMS.build(step) for step in steps])(results)
 
 
@@ -54,7 +54,7 @@ CROP = dict(type='RandomCrop', crop_size=(224, 224))
 
 @pytest.mark.parametrize('direction', [None, 'horizontal', 'vertical', 'diagonal'])
 @pytest.mark.parametrize('seed', range(3))
-def test_map_is_seen_through_the_window_of_the_picture(store, direction, seed):
+def test_map_is_seen_through_the_window_of_the_image(store, direction, seed):
     np.random.seed(seed)
     flip = [dict(type='RandomFlip', prob=1.0, direction=direction)] if direction else []
     results = augment(RESIZE, CROP, *flip, dict(type='LoadTeacherEmbeddings', store=store))
@@ -110,7 +110,7 @@ def test_only_what_is_asked_for(store):
 
 def test_what_is_not_there_is_named(store, tmp_path):
     load = dict(type='LoadTeacherEmbeddings', store=store)
-    with pytest.raises(SampleError, match=r'broken: could not be read .* broken\.jpg: no picture'):
+    with pytest.raises(SampleError, match=r'broken: could not be read .* broken\.jpg: no image'):
         augment(load, clip='broken')
     with pytest.raises(SampleError, match=r'new: not in the store .*extract_teacher_embeddings\.py'):
         augment(load, clip='new')
@@ -123,7 +123,7 @@ def test_what_is_not_there_is_named(store, tmp_path):
         augment(dict(load, store=without))
 
 
-def test_a_picture_of_unknown_past_is_refused(store):
+def test_an_image_of_unknown_past_is_refused(store):
     results = dict(clip='seen', img=np.zeros((224, 224, 3), np.uint8), ori_shape=(300, 400))
     with pytest.raises(KeyError, match="'homography_matrix' is missing"):
         LoadTeacherEmbeddings(store)(results)

@@ -27,7 +27,7 @@ def test_thermal_of_eight_bits_is_taken_as_it_is(tmp_path):
         np.testing.assert_array_equal(load(tmp_path / name, 'thermal', (3, 4), crop=None)[..., 0], raw)
 
 
-def test_grey_and_transparent_pictures_get_three_channels(tmp_path):
+def test_grey_and_transparent_images_get_three_channels(tmp_path):
     raw = np.random.default_rng(0).integers(0, 256, (6, 8, 4), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / 'a.png'), raw)
     np.testing.assert_array_equal(load(tmp_path / 'a.png', 'rgb', (6, 8), crop=None), raw[..., :3])

@@ -23,7 +23,7 @@ def test_a_frame_becomes_sound_and_a_class(tiny_mavd, load_mavd):
     assert 'img_shape' not in meta  # no boxes that would live in it
 
 
-def test_pictures_and_spectrograms_are_packed_as_for_detectors():
+def test_images_and_spectrograms_are_packed_as_for_detectors():
     results = dict(
         spectrogram=np.ones((8, 5, 6), np.float32),
         rgb=np.arange(24, dtype=np.uint8).reshape(2, 4, 3),

@@ -57,8 +57,8 @@ def test_resizing_is_pillows(clips):
     """The published programs resize with Pillow, which smooths when it shrinks; OpenCV does not."""
     config = [TRAIN[0], TRAIN[1]]
     ours = Compose(config)(sample_of(clips))['img']
-    picture = Image.open(clips.path('frames', STEM, 'jpg'))
-    expected = np.asarray(picture.resize((24, 20), Image.Resampling.BICUBIC))[..., ::-1]
+    image = Image.open(clips.path('frames', STEM, 'jpg'))
+    expected = np.asarray(image.resize((24, 20), Image.Resampling.BICUBIC))[..., ::-1]
     np.testing.assert_allclose(ours, expected, atol=1)
 
 
@@ -76,12 +76,12 @@ def test_map_of_a_test_sample(clips):
     assert packed['data_samples'].gt_map.shape == (224, 224) and not packed['data_samples'].gt_map.any()
 
 
-def test_map_goes_with_the_picture(tmp_path):
+def test_map_goes_with_the_image(tmp_path):
     """An image that is white in its box and black elsewhere stays so, whatever is cropped and flipped."""
     init_default_scope('mmdet')
-    picture = np.zeros((60, 80, 3), np.uint8)
-    picture[12:36, 16:56] = 255
-    cv2.imwrite(str(tmp_path / 'a.png'), picture)
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[12:36, 16:56] = 255
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
     box = np.array([[16 / 80, 12 / 60, 56 / 80, 36 / 60]])
     pipeline = Compose(
         [
@@ -125,6 +125,6 @@ def test_inputs_of_teachers_and_meta(clips):
     assert list(packed['inputs']) == ['image'] and packed['data_samples'].metainfo == dict(secret=3)
 
 
-def test_without_a_picture():
+def test_without_an_image():
     with pytest.raises(KeyError, match='put LoadClipFrame before'):
         PackLocalizationInputs()(dict(audio=np.zeros(3)))

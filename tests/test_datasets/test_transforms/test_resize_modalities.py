@@ -36,7 +36,7 @@ def enclosed(image):
         ((200, 50), 'letterbox', (50, 100), (1.0, 1.0)),
     ],
 )
-def test_boxes_follow_the_pictures(results, scale, mode, content, factor):
+def test_boxes_follow_the_images(results, scale, mode, content, factor):
     out = ResizeModalities(scale, mode)(results)
     assert out['img_shape'] == content
     assert out['scale_factor'] == pytest.approx(factor)
@@ -72,7 +72,7 @@ def test_letterbox_fills_each_modality_with_its_own_value(results):
         ResizeModalities((200, 200), 'letterbox', pad_value=dict(thermal=(1, 2, 3)))(results)
 
 
-def test_without_pictures_boxes_follow_alone(results):
+def test_without_images_boxes_follow_alone(results):
     sound_alone = dict(ori_shape=(50, 100), gt_bboxes=results['gt_bboxes'])
     out = ResizeModalities((200, 150))(sound_alone)
     assert out['gt_bboxes'].tensor.tolist() == [[40.0, 30.0, 120.0, 90.0]]

@@ -98,7 +98,7 @@ def test_pretrained_parts_are_not_read_when_a_checkpoint_is(toy_detr, checkpoint
 def test_mmdetections_detr_is_the_default():
     model = MODELS.build(dict(type='DETRFeatures'))
     assert round(sum(p.numel() for p in model.detector.parameters()) / 1e6, 1) == 41.6
-    assert model.picture_preprocessor.mean.flatten().tolist() == pytest.approx([123.675, 116.28, 103.53])
+    assert model.image_preprocessor.mean.flatten().tolist() == pytest.approx([123.675, 116.28, 103.53])
 
 
 def test_what_has_no_such_features_is_named(toy_detr):

@@ -61,12 +61,12 @@ def test_sound_equals_librosa_and_opencv(batch, reference):
             )
             decibel = rows.reshape(power.shape)
         scaled = ((decibel - low) / (high - low)).clip(0, 1)
-        for row, picture in zip(scaled, pixels):
+        for row, image in zip(scaled, pixels):
             expected = cv2.resize(row, SIZE[::-1], interpolation=cv2.INTER_CUBIC)
-            np.testing.assert_allclose(picture.numpy(), expected, atol=2e-4)
+            np.testing.assert_allclose(image.numpy(), expected, atol=2e-4)
 
 
-def test_pictures_equal_mmdets(batch):
+def test_images_equal_mmdets(batch):
     layer = AudioVisualDataPreprocessor(modality='rgb', modalities=dict(rgb=RGB), pad_size_divisor=40)
     theirs = DetDataPreprocessor(**RGB, pad_size_divisor=40)
     ours = layer(only(batch, 'rgb'))

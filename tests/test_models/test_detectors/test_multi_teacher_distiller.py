@@ -106,13 +106,13 @@ def test_loss_is_given_the_tapped_features(toy_distiller, toy_batch, tap):
     losses = distiller.loss(**inputs)
     seen = distiller.distill_losses.seen
 
-    pictures = inputs['batch_inputs']
+    images = inputs['batch_inputs']
     for given, (modality, teacher) in zip(seen.teachers, distiller.teachers.items(), strict=True):
-        levels = teacher.backbone(pictures[modality])
+        levels = teacher.backbone(images[modality])
         levels = teacher.neck(levels) if tap == 'neck' else levels
         assert all(torch.equal(a, levels[i]) for a, i in zip(given, (0, 2), strict=True))
         assert not any(feat.requires_grad for feat in given)
-    levels = distiller.student.backbone(pictures['audio'])
+    levels = distiller.student.backbone(images['audio'])
     levels = distiller.student.neck(levels) if tap == 'neck' else levels
     assert all(torch.equal(a, levels[i]) for a, i in zip(seen.student, (0, 2), strict=True))
     assert all(feat.requires_grad for feat in seen.student)

@@ -38,19 +38,19 @@ def test_the_documented_windows_hold_what_they_should():
 
 @pytest.mark.parametrize('shape', [(8, 8), (7, 7), (5, 8), (2, 1)])
 def test_equals_scipys_filters_at_every_second_place(shape):
-    picture = np.random.default_rng(0).standard_normal(shape)
+    image = np.random.default_rng(0).standard_normal(shape)
     kernel = np.random.default_rng(1).standard_normal((3, 3))
     # scipy centers each window on its cell: on even sizes the first window's center is cell 1
     cells = tuple(slice(1 - size % 2, None, 2) for size in shape)
-    x = torch.from_numpy(picture)[None, None]
+    x = torch.from_numpy(image)[None, None]
 
     pooled = SameMaxPool2d(3, 2)(x)[0, 0]
-    expected = ndimage.maximum_filter(np.pad(picture, 1), 3)[1:-1, 1:-1]  # zeros take part
+    expected = ndimage.maximum_filter(np.pad(image, 1), 3)[1:-1, 1:-1]  # zeros take part
     np.testing.assert_array_equal(pooled, expected[cells])
 
     conv = Conv2dAdaptivePadding(1, 1, 3, 2, bias=False).double()
     conv.weight.data[0, 0] = torch.from_numpy(kernel)
-    expected = ndimage.correlate(picture, kernel, mode='constant')
+    expected = ndimage.correlate(image, kernel, mode='constant')
     np.testing.assert_allclose(conv(x)[0, 0].detach(), expected[cells], rtol=1e-12)
 
 

@@ -42,7 +42,7 @@ def build() -> Callable[[dict], torch.nn.Module]:
 
 @pytest.fixture
 def toy_inputs() -> dict[str, torch.Tensor]:
-    """Pictures 64 x 96 and spectrograms of four pairs, with what teachers say of them."""
+    """Images 64 x 96 and spectrograms of four pairs, with what teachers say of them."""
     generator = torch.Generator().manual_seed(1)
     shapes = dict(
         image=(4, 3, 64, 96),

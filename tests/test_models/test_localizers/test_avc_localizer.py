@@ -126,7 +126,7 @@ def test_learns_to_tell_pairs_apart(build, toy_localizer, toy_inputs):
     assert reached == {name for name, _ in model.named_parameters()}
 
 
-def test_maps_have_the_size_of_the_picture(build, toy_localizer, toy_inputs):
+def test_maps_have_the_size_of_the_image(build, toy_localizer, toy_inputs):
     model = build(toy_localizer).eval()
     samples = [
         DetDataSample(metainfo=dict(img_shape=shape)) for shape in [(64, 96), (30, 40), (1, 1), (2, 3)]

@@ -110,13 +110,13 @@ def test_what_does_not_fit_is_named(weights, inputs):
         teachers(inputs)
 
 
-def test_pictures_of_another_normalization_are_refused():
+def test_images_of_another_normalization_are_refused():
     teachers = MODELS.build(dict(type='AVCTeachers', visual=dict(type='DETRFeatures')))
     same = dict(type='SoundLocalizationDataPreprocessor')
-    teachers.check_pictures(MODELS.build(same))
+    teachers.check_images(MODELS.build(same))
     for change in (dict(mean=128.0), dict(bgr_to_rgb=False)):
         with pytest.raises(ValueError, match='the visual teacher was trained on images'):
-            teachers.check_pictures(MODELS.build({**same, **change}))
+            teachers.check_images(MODELS.build({**same, **change}))
     with pytest.raises(ValueError, match=r"\['visual'\] have no weights"):  # ImageNet's make no DETR
         teachers.init_weights()
 

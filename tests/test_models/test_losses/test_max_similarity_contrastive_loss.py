@@ -32,8 +32,8 @@ def loop_loss(audio, visual, tau):
     total = 0.0
     for k in range(number):
         of_sound = sum(math.exp(similarity[k][j]) for j in range(number))
-        of_picture = sum(math.exp(similarity[i][k]) for i in range(number))
-        total -= math.log(math.exp(similarity[k][k]) / of_sound * math.exp(similarity[k][k]) / of_picture)
+        of_image = sum(math.exp(similarity[i][k]) for i in range(number))
+        total -= math.log(math.exp(similarity[k][k]) / of_sound * math.exp(similarity[k][k]) / of_image)
     return total / number
 
 

@@ -42,9 +42,9 @@ def test_two_samples_equal_torchs_triplet_loss():
     triplet = nn.TripletMarginWithDistanceLoss(
         distance_function=lambda x, y: 1 - nn.functional.cosine_similarity(x, y), margin=0.2
     )
-    sounds, pictures = triplet(a, v, v.flip(0)), triplet(v, a, a.flip(0))
+    sounds, images = triplet(a, v, v.flip(0)), triplet(v, a, a.flip(0))
     assert ranking_loss(student, teacher, bidirectional=False).item() == pytest.approx(sounds.item())
-    assert ranking_loss(student, teacher).item() == pytest.approx((sounds + pictures).item() / 2)
+    assert ranking_loss(student, teacher).item() == pytest.approx((sounds + images).item() / 2)
 
 
 def test_matched_features_far_from_the_others_cost_nothing():
@@ -67,7 +67,7 @@ def test_grid_keeps_where_a_feature_is():
     assert ranking_loss(student, teacher, pool_size=2).item() == 0
 
 
-def test_descent_pairs_sounds_with_their_pictures():
+def test_descent_pairs_sounds_with_their_images():
     student, teacher = random_features(batch=4)
     student.requires_grad_()
     optimizer = torch.optim.Adam([student], lr=0.05)

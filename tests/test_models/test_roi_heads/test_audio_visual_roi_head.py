@@ -225,7 +225,7 @@ def test_refuses_bad_options(toy_config, options, message):
         AudioVisualRoIHead(**{k: v for k, v in {**cfg, **options}.items() if k != 'type'})
 
 
-def test_training_without_pictures_is_an_error(build_head):
+def test_training_without_images_is_an_error(build_head):
     with pytest.raises(ValueError, match='audio pyramid alone'):
         losses_of(build_head(), pyramid(modalities=()))
 

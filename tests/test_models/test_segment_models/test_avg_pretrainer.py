@@ -31,10 +31,10 @@ def features(videos=4, kinds=2, seed=0):
     """Snippets of a few kinds, each with a sound and an image of its own direction; 8 frames a second."""
     generator = torch.Generator().manual_seed(seed)
     kind = torch.randint(0, kinds, (videos, T), generator=generator)
-    sounds, pictures = torch.eye(6)[:kinds], torch.eye(5)[:kinds]
+    sounds, images = torch.eye(6)[:kinds], torch.eye(5)[:kinds]
     noise = [0.02 * torch.randn(videos, n, c, generator=generator) for n, c in ((T, 6), (8 * T, 5))]
     audio = sounds[kind] + noise[0]
-    visual = pictures[kind].repeat_interleave(8, dim=1) + noise[1]
+    visual = images[kind].repeat_interleave(8, dim=1) + noise[1]
     return dict(audio=audio, visual=visual), kind.flatten()
 
 

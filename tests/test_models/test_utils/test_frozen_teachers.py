@@ -122,7 +122,7 @@ def test_config_file_of_a_teacher(toy_config, build_detector, tmp_path):
     assert shapes[0] == shapes[1] and all(name.startswith('thermal.') for name in shapes[0])
 
 
-def test_pictures_are_normalised_as_the_teacher_was_trained(toy_config, build_detector):
+def test_images_are_normalised_as_the_teacher_was_trained(toy_config, build_detector):
     cfg = toy_config(CONFIG)
     for modality, name in TEACHERS.items():
         cfg.model.teachers[modality].model = toy_config(name).model
@@ -303,7 +303,7 @@ def test_labels_on_line_are_those_off_line(
     assert {ann['modality'] for ann in content['annotations']} == set(TEACHERS)
 
 
-def test_a_teachers_boxes_are_cut_to_the_picture(toy_config, build_detector):
+def test_a_teachers_boxes_are_cut_to_the_image(toy_config, build_detector):
     teachers = FrozenTeachers(dict(rgb=dict(model=toy_config(TEACHERS['rgb']).model)))
     sample = DetDataSample(metainfo=dict(ori_shape=(SIZE[1], SIZE[0])))
     sample.pred_instances = InstanceData(

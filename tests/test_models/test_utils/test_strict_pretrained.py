@@ -23,10 +23,10 @@ AUDIO_PARTS = {name: name for name in ('backbone', 'neck', 'rpn_head', 'roi_head
 @pytest.mark.parametrize('in_channels', [1, 3, 8])
 def test_adapted_convolution_answers_equal_channels_alike(in_channels):
     weight = torch.randn(4, 3, 7, 7, generator=torch.Generator().manual_seed(0))
-    picture = torch.randn(2, 1, 16, 16)
+    image = torch.randn(2, 1, 16, 16)
     adapted = adapt_in_channels(weight, in_channels)
-    expected = torch.nn.functional.conv2d(picture.repeat(1, 3, 1, 1), weight)
-    result = torch.nn.functional.conv2d(picture.repeat(1, in_channels, 1, 1), adapted)
+    expected = torch.nn.functional.conv2d(image.repeat(1, 3, 1, 1), weight)
+    result = torch.nn.functional.conv2d(image.repeat(1, in_channels, 1, 1), adapted)
     torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-4)
     if in_channels == 8:  # mean over RGB, repeated, times 3/8
         torch.testing.assert_close(adapted[:, 5], weight.mean(1) * 3 / 8)

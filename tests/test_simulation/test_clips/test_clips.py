@@ -59,7 +59,7 @@ def test_flags_say_what_sounds(scenes):
         assert scene.offscreen == (scene.kind not in [thing.kind for thing in scene.things])
 
 
-def test_boxes_lie_in_the_picture_apart_from_each_other_and_are_large_enough(scenes):
+def test_boxes_lie_in_the_image_apart_from_each_other_and_are_large_enough(scenes):
     for scene in scenes['test']:
         for thing in scene.things:
             x1, y1, x2, y2 = thing.box

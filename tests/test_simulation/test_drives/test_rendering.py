@@ -14,10 +14,10 @@ CONFIG = make_config('demo')
 
 @pytest.mark.parametrize('condition', ['day', 'dusk', 'night', 'fog', 'tunnel'])
 def test_shapes_and_ranges(make_scene, condition):
-    pictures = DriveRenderer(make_scene(condition=condition, ego_speed=3.0), CONFIG).render(1)
-    assert pictures['rgb'].shape == (650, 1920, 3) and pictures['rgb'].dtype == np.uint8
-    assert pictures['depth'].shape == (650, 1920, 3) and pictures['depth'].dtype == np.uint8
-    thermal = pictures['thermal']
+    images = DriveRenderer(make_scene(condition=condition, ego_speed=3.0), CONFIG).render(1)
+    assert images['rgb'].shape == (650, 1920, 3) and images['rgb'].dtype == np.uint8
+    assert images['depth'].shape == (650, 1920, 3) and images['depth'].dtype == np.uint8
+    thermal = images['thermal']
     assert thermal.shape == (650, 1920) and thermal.dtype == np.uint16
     assert THERMAL_RANGE[0] <= thermal.min() and thermal.max() <= THERMAL_RANGE[1]
 
@@ -33,11 +33,11 @@ def test_painted_vehicle_fills_its_box(make_vehicle, make_scene, kind):
     vehicle = make_vehicle(kind=kind, size=size, position=(2.0, 13.0), heading=0.6)
     scene = make_scene(vehicles=(vehicle,))
     camera = PinholeCamera()
-    picture = np.zeros((camera.height, camera.width, 3), np.uint8)
-    canvas = Canvas(camera, replace(make_appearance(scene), ambient=(1, 1, 1)), picture, None, None)
+    image = np.zeros((camera.height, camera.width, 3), np.uint8)
+    canvas = Canvas(camera, replace(make_appearance(scene), ambient=(1, 1, 1)), image, None, None)
     paint_vehicle(canvas, vehicle, np.array(vehicle.position), vehicle.heading)
     # Smoothed edges reach up to two pixels beyond the outline.
-    rows, columns = np.nonzero(picture.any(axis=2))
+    rows, columns = np.nonzero(image.any(axis=2))
     painted = [columns.min() - 200, rows.min(), columns.max() + 1 - 200, rows.max() + 1]
     np.testing.assert_allclose(painted, view_vehicles(scene, camera, 0.6)[0].box, atol=2.1)
 
@@ -84,11 +84,11 @@ def test_each_modality_fails_where_another_does_not(make_vehicle, make_scene):
     assert of('night', 'thermal') > 1.5 * of('night', 'thermal', parked=True)
 
 
-def test_camera_noise_differs_from_picture_to_picture_but_is_reproducible(make_scene):
+def test_camera_noise_differs_from_image_to_image_but_is_reproducible(make_scene):
     scene = make_scene(condition='night')
     one, again = DriveRenderer(scene, CONFIG), DriveRenderer(scene, CONFIG)
     first = one.render(0)['rgb']
     assert not np.array_equal(first, one.render(1)['rgb'])
-    for modality, picture in again.render(0).items():
-        np.testing.assert_array_equal(picture, one.render(0)[modality])
+    for modality, image in again.render(0).items():
+        np.testing.assert_array_equal(image, one.render(0)[modality])
     assert cv2.cvtColor(first, cv2.COLOR_BGR2GRAY).mean() < 60

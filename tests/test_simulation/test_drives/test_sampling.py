@@ -9,7 +9,7 @@ CAMERA = PinholeCamera()
 
 
 @pytest.mark.parametrize('index', range(8))
-def test_demo_shows_every_vehicle_in_every_picture(index):
+def test_demo_shows_every_vehicle_in_every_image(index):
     config = make_config('demo')
     scene = sample_drive(config, 'train', index)
     assert 1 <= len(scene.vehicles) <= 2

@@ -60,7 +60,7 @@ def test_features_are_the_directions_of_what_happens():
     assert not visual[(video.seen == 0).all(-1)].any()
 
 
-def test_synchrony_makes_sound_and_picture_rise_and_fall_together():
+def test_synchrony_makes_sound_and_image_rise_and_fall_together():
     def correlation(synchrony: float) -> float:
         config = make_ave_config('default', synchrony=synchrony, whole=1)
         pairs = [

@@ -1,6 +1,6 @@
 """Reports: one HTML file with tables, curves, images and sounds, for any browser, without network."""
 
-from .cards import Boxes, Card, Cards, Picture, Sound
+from .cards import Boxes, Card, Cards, Figure, Sound
 from .charts import Chart, Curves, read_scalars
 from .page import Section, Text, render_report, write_report
 from .table import Column, Row, Table
@@ -12,7 +12,7 @@ __all__ = [
     'Chart',
     'Column',
     'Curves',
-    'Picture',
+    'Figure',
     'Row',
     'Section',
     'Sound',

@@ -46,7 +46,7 @@ class Boxes:
 
 
 @dataclass
-class Picture:
+class Figure:
     """An image with boxes over it.
 
     Args:
@@ -77,7 +77,7 @@ class Picture:
         caption = f'<figcaption>{escape(self.caption)}</figcaption>' if self.caption else ''
         alt = escape(self.caption, quote=True)
         return (
-            f'<figure><div class="picture"><img src="{uri}" alt="{alt}" width="{width}" height="{height}">'
+            f'<figure><div class="image"><img src="{uri}" alt="{alt}" width="{width}" height="{height}">'
             f'{overlay}</div>{caption}</figure>'
         )
 
@@ -112,7 +112,7 @@ class Card:
     """One example: images side by side, sounds, short facts by name, and plain text."""
 
     title: str
-    pictures: Sequence[Picture] = ()
+    figures: Sequence[Figure] = ()
     sounds: Sequence[Sound] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
     note: str = ''
@@ -124,10 +124,10 @@ class Card:
             for name, value in self.facts.items()
         )
         facts = f'<dl>{facts}</dl>' if facts else ''
-        pictures = ''.join(picture.to_html() for picture in self.pictures)
+        figures = ''.join(figure.to_html() for figure in self.figures)
         sounds = ''.join(sound.to_html() for sound in self.sounds)
         return (
-            f'<article class="panel"><h3>{escape(self.title)}</h3><div class="pictures">{pictures}</div>'
+            f'<article class="panel"><h3>{escape(self.title)}</h3><div class="images">{figures}</div>'
             f'<div class="row">{sounds}{facts}</div>{paragraphs(self.note)}</article>'
         )
 

@@ -23,18 +23,18 @@ tbody th { text-align: left; font-weight: 500; white-space: normal; min-width: 1
 tbody th small { display: block; }
 td.best { font-weight: 700; color: LinkText; }
 tr.reference { font-style: italic; }
-.charts, .pictures, .cards { display: grid; gap: 16px; align-items: start; }
+.charts, .images, .cards { display: grid; gap: 16px; align-items: start; }
 .charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
-.pictures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); }
+.images { grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); }
 figure { margin: 0; min-width: 0; }
 img { display: block; width: 100%; height: auto; }
-.picture { position: relative; border-radius: 4px; overflow: hidden; }
-.picture svg { position: absolute; inset: 0; width: 100%; height: 100%; }
+.image { position: relative; border-radius: 4px; overflow: hidden; }
+.image svg { position: absolute; inset: 0; width: 100%; height: 100%; }
 .truth { color: #34d273; } .found { color: #ff9d1c; } .other { color: #58b4ff; }
 .key { width: 1em; height: .8em; border: 2px solid; display: inline-block; margin-right: .5em; }
-.picture rect { fill: none; stroke: currentColor; stroke-width: 2.2; vector-effect: non-scaling-stroke; }
-.picture rect.halo { stroke: #000; stroke-opacity: .45; stroke-width: 4.5; }
-.picture text { fill: currentColor; font-weight: 700; paint-order: stroke; stroke: #000;
+.image rect { fill: none; stroke: currentColor; stroke-width: 2.2; vector-effect: non-scaling-stroke; }
+.image rect.halo { stroke: #000; stroke-opacity: .45; stroke-width: 4.5; }
+.image text { fill: currentColor; font-weight: 700; paint-order: stroke; stroke: #000;
   stroke-opacity: .75; stroke-width: .18em; }
 audio { height: 36px; width: 260px; max-width: 100%; }
 dl { margin: 0; } dl div { display: flex; gap: .5em; } dd { margin: 0; }

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mmav.simulation import make_clip_config, sample_clip
-from mmav.simulation.clips.clip_pictures import render_clip
+from mmav.simulation.clips.clip_images import render_clip
 from mmav.simulation.clips.clip_shapes import SHAPES, shape_in_box
 
 
@@ -39,19 +39,19 @@ def test_things_are_painted_in_their_boxes_and_nowhere_else():
     for thing in scene.things:
         x1, y1, x2, y2 = thing.box
         inside[int(y1 * height) - 1 : int(y2 * height) + 2, int(x1 * width) - 1 : int(x2 * width) + 2] = True
-    picture, recolored = (
+    image, recolored = (
         render_clip(s).astype(int)
         for s in (
             scene,
             replace(scene, things=tuple(replace(t, hue=(t.hue + 0.5) % 1) for t in scene.things)),
         )
     )
-    assert picture.shape == (height, width, 3)
-    differing = np.abs(picture - recolored).max(2) > 40
+    assert image.shape == (height, width, 3)
+    differing = np.abs(image - recolored).max(2) > 40
     assert differing[inside].mean() > 0.2 and not differing[~inside].any()
 
 
-def test_same_scene_same_picture():
+def test_same_scene_same_image():
     scene = sample_clip(make_clip_config('small'), 'train', 5)
     np.testing.assert_array_equal(render_clip(scene), render_clip(scene))
     assert (render_clip(scene) != render_clip(replace(scene, seed=scene.seed + 1))).mean() > 0.5
