@@ -25,6 +25,12 @@ def as_float(audio: Samples) -> Samples:
     return audio.astype(np.float32, copy=False)
 
 
+def check_float_samples(waveform: Tensor) -> None:
+    """TypeError unless samples are of a floating-point type, as :func:`as_float` makes them."""
+    if not waveform.is_floating_point():
+        raise TypeError(f'expected float samples in -1..1, got {waveform.dtype}; divide int16 by 32768')
+
+
 def full_precision(tensor: Tensor) -> Tensor:
     """The tensor in float32, or in float64 if it is of that: what autocast made half precision is not."""
     return tensor.to(full_precision_dtype(tensor))

@@ -15,6 +15,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from mmav.structures import Directivity, Rig
+from mmav.utils.precision import check_float_samples
 
 from .acoustic_grid import band_bins, frame_times, grid_targets, window_weights
 from .acoustic_options import (
@@ -293,8 +294,7 @@ class AcousticImage(nn.Module):
                 f'expected a waveform of shape (B, {self.num_microphones}, L) for the microphones of the '
                 f'rig, got {tuple(waveform.shape)}'
             )
-        if not waveform.is_floating_point():
-            raise TypeError(f'expected float samples in -1..1, got {waveform.dtype}; divide int16 by 32768')
+        check_float_samples(waveform)
         if waveform.shape[-1] < self.n_fft:
             raise ValueError(f'{waveform.shape[-1]} samples are fewer than n_fft={self.n_fft}')
         if mask is not None and mask.shape != waveform.shape[:2]:

@@ -9,6 +9,8 @@ import torch
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmav.utils.precision import check_float_samples
+
 # The mel product is done in bands of filters, cut at these shares: a filter is narrow, so a band of
 # neighbours reads a short stretch of bins. Measured best of one to ten bands.
 _BAND_EDGES = (0.0, 0.3, 0.6, 0.8, 1.0)
@@ -137,8 +139,7 @@ class LogMelSpectrogram(nn.Module):
         """
         if waveform.dim() != 3 or 0 in waveform.shape:
             raise ValueError(f'expected a waveform of shape (B, C, L), got {tuple(waveform.shape)}')
-        if not waveform.is_floating_point():
-            raise TypeError(f'expected float samples in -1..1, got {waveform.dtype}; divide int16 by 32768')
+        check_float_samples(waveform)
         if self.pad_mode == 'reflect' and waveform.shape[-1] <= self.n_fft // 2:
             raise ValueError(
                 f"{waveform.shape[-1]} samples are too few for pad_mode='reflect': it takes more than "

@@ -9,6 +9,8 @@ import torch
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmav.utils.precision import check_float_samples
+
 # Waveforms that are transformed at a time: on a CPU their frames fit its cache, on an accelerator this
 # bounds the memory (to 0.6 GB at the default sizes).
 _WAVEFORMS_PER_STEP = dict(cpu=2)
@@ -92,8 +94,7 @@ class LogSpectrogram(nn.Module):
             ValueError: If the waveform is shorter than a frame.
             TypeError: If it is not of a floating-point type.
         """
-        if not waveform.is_floating_point():
-            raise TypeError(f'expected float samples in -1..1, got {waveform.dtype}; divide int16 by 32768')
+        check_float_samples(waveform)
         if waveform.dim() == 0 or waveform.shape[-1] < self.n_fft:
             raise ValueError(
                 f'expected waveforms (..., L) of at least {self.n_fft} samples, got {tuple(waveform.shape)}'

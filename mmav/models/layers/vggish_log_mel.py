@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mmav.utils.precision import check_float_samples
+
 SAMPLE_RATE = 16000
 WINDOW = 400  # samples: 25 ms
 HOP = 160  # samples: 10 ms
@@ -77,8 +79,7 @@ class VGGishLogMel(nn.Module):
         """
         if waveform.dim() != 2 or waveform.shape[1] < WINDOW:
             raise ValueError(f'expected a waveform (B, L) with L >= {WINDOW}, got {tuple(waveform.shape)}')
-        if not waveform.is_floating_point():
-            raise TypeError(f'expected float samples in -1..1, got {waveform.dtype}; divide int16 by 32768')
+        check_float_samples(waveform)
         with torch.autocast(waveform.device.type, enabled=False):
             frames = waveform.double().unfold(-1, WINDOW, HOP)  # a view
             step = _FRAMES_PER_STEP.get(waveform.device.type, _MANY_FRAMES)
