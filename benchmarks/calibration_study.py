@@ -88,7 +88,7 @@ def all_cases(seeds: int, pairs: int, number: int = 8) -> list[Case]:
 def case_frames(
     case: Case, rig: Rig, sounds: list[LabeledSound], kept: CalibrationFrames
 ) -> CalibrationFrames:
-    """The frames as the case would have recorded and labelled them."""
+    """The frames as the case would have recorded and labeled them."""
     rng = np.random.default_rng(1000 + case.seed)
     if not (case.gain_std or case.delay_std or case.wrong_boxes or case.frames or case.max_azimuth):
         return kept

@@ -46,7 +46,7 @@ class Study:
 
     Args:
         work_dir: Folder of everything that is written.
-        seed: Of the simulation, of the choice of labelled frames, and of all trainings.
+        seed: Of the simulation, of the choice of labeled frames, and of all trainings.
         tiny: Whether in miniature.
         workers: Processes that simulate and prepare.
     """

@@ -101,8 +101,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     unknown = set(args.only) - set(FEATURES[args.layout])
     if unknown:
         parser.error(f'--only: {args.layout} has {list(FEATURES[args.layout])}, not {sorted(unknown)}')
-    args.sees, args.hears = set(args.only) != {'audio'}, 'audio' in args.only
-    if (args.sees and not (args.videos or args.frames)) or (args.hears and not (args.videos or args.audio)):
+    args.needs_images, args.needs_audio = set(args.only) != {'audio'}, 'audio' in args.only
+    lacks_images = args.needs_images and not (args.videos or args.frames)
+    if lacks_images or (args.needs_audio and not (args.videos or args.audio)):
         parser.error('give --videos, or --frames and --audio')
     for folder in (args.videos, args.frames, args.audio):
         if folder and not folder.is_dir():
@@ -137,11 +138,11 @@ def find_source(args: argparse.Namespace, name: str) -> dict:
         raise SampleError(str(folder / name), f'there is no such file ({", ".join(suffixes)})')
 
     source: dict = {}
-    if (args.sees and not args.frames) or (args.hears and not args.audio):
+    if (args.needs_images and not args.frames) or (args.needs_audio and not args.audio):
         source['video'] = find(args.videos, VIDEO_SUFFIXES)
-    if args.sees and args.frames:
+    if args.needs_images and args.frames:
         source.update(frames=args.frames / name, frames_fps=args.frames_fps)
-    if args.hears and args.audio:
+    if args.needs_audio and args.audio:
         source['audio'] = find(args.audio, SOUND_SUFFIXES)
     return source
 

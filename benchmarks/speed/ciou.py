@@ -139,7 +139,7 @@ def ciou_metric(maps: int = 5000, repeats: int = 5, threads: int = 1, looped: in
     for case, label, ours, peer, reference, target in cases:
         with pinned_threads(threads):
             mine, theirs = ours(), reference()
-            # single precision may merge two neighbouring values of a map when it is scaled: one pixel
+            # single precision may merge two neighboring values of a map when it is scaled: one pixel
             pixel = 2 / SIDE**2
             difference = np.abs(mine[: len(theirs)] - theirs).max()
             assert difference < pixel, f'the scores differ by {difference}'

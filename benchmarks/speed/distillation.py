@@ -113,7 +113,7 @@ def training_steps(
         By name a function that returns its losses. 'online': teachers label and give features;
         'features': labels are at hand, teachers give features; 'labels': labels are at hand, no teacher.
     """
-    labelled = label_offline(distiller, everything())
+    labeled = label_offline(distiller, everything())
     thresholds = distiller.pseudo_labels
 
     def step(batch: dict, labels: list[DetDataSample] | None, teachers: bool) -> dict:
@@ -131,8 +131,8 @@ def training_steps(
 
     return dict(
         online=lambda: step(everything(), None, True),
-        features=lambda: step(everything(), labelled, True),
-        labels=lambda: step(sound(), labelled, False),
+        features=lambda: step(everything(), labeled, True),
+        labels=lambda: step(sound(), labeled, False),
     )
 
 

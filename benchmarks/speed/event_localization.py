@@ -282,7 +282,7 @@ def dmin_step(
             networks[dtype, loops] = one.to(device, dtype)
         visual, audio = _features(batch, segments, side, channels, dtype, device)
         inputs[dtype] = dict(visual=visual, audio=audio)
-    samples = _labelled(batch, segments, device)
+    samples = _labeled(batch, segments, device)
 
     def step(dtype: torch.dtype, loops: bool) -> list[Tensor]:
         return _training_step(networks[dtype, loops], inputs[dtype], samples)
@@ -320,7 +320,7 @@ def dmin_step(
     return results
 
 
-def _labelled(batch: int, segments: int, device: str) -> list[SegmentDataSample]:
+def _labeled(batch: int, segments: int, device: str) -> list[SegmentDataSample]:
     """For each video an event from its second segment on."""
     samples = []
     for index in range(batch):

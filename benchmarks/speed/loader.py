@@ -78,7 +78,7 @@ def build_preprocessor(size: int) -> nn.Module:
 def check_same_input(dataset: Dataset, preprocessor: nn.Module, published: Dataset) -> str:
     """Make sure that both ways end in the same input of the network.
 
-    Images may differ by what rounding to uint8 after resizing does, one grey level; ours pads before the
+    Images may differ by what rounding to uint8 after resizing does, one gray level; ours pads before the
     normalization and the usual way after it, so only the content is compared.
 
     Raises:
@@ -95,14 +95,14 @@ def check_same_input(dataset: Dataset, preprocessor: nn.Module, published: Datas
             if name == 'audio':
                 difference, allowed = (mine - theirs).abs().max().item(), 1e-4
             else:
-                # In grey levels.
+                # In gray levels.
                 scale = 255 * torch.tensor(STD[name]).reshape(-1, 1, 1)
                 difference = ((mine - theirs) * scale)[:, :height, :width].abs().max().item()
                 allowed = 1.01
             assert difference <= allowed, f'{name} differs by {difference}, allowed are {allowed}'
             worst[name] = max(worst[name], difference)
     images = max(worst[name] for name in MODALITIES)
-    return f'network inputs; images to {images:.2f} grey levels, spectrograms to {worst["audio"]:.0e} of 1'
+    return f'network inputs; images to {images:.2f} gray levels, spectrograms to {worst["audio"]:.0e} of 1'
 
 
 def _read_all(dataset: Dataset) -> Callable[[], None]:

@@ -1,4 +1,4 @@
-"""Microphone arrays calibrated by labelled frames: positions, gains, delays, exchanged channels."""
+"""Microphone arrays calibrated by labeled frames: positions, gains, delays, exchanged channels."""
 
 from .calibrate import Calibration, calibrate, position_errors
 from .frames import CalibrationFrames, collect_frames, usable_frames

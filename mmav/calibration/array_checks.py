@@ -38,7 +38,7 @@ def geometry_findings(rig: Rig) -> list[str]:
     distance[np.diag_indices(len(positions))] = np.inf
     nearest = float(np.median(distance.min(axis=1)))
     lines.append(
-        f'microphone_positions: neighbours are {nearest * 100:.3g} cm apart, more than half a wave above '
+        f'microphone_positions: neighbors are {nearest * 100:.3g} cm apart, more than half a wave above '
         f'{rig.speed_of_sound / 2 / nearest:.0f} Hz: above it single bins have side lobes as high as the '
         'main one, and only many bins together tell the place (spatial aliasing)'
     )

@@ -1,4 +1,4 @@
-"""Calibration of a microphone array by labelled frames alone.
+"""Calibration of a microphone array by labeled frames alone.
 
 Shapes: N frames, M microphones.
 """

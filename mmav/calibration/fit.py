@@ -1,4 +1,4 @@
-"""The fit of an array to labelled frames: maximum a posteriori, from low to high frequencies.
+"""The fit of an array to labeled frames: maximum a posteriori, from low to high frequencies.
 
 Shapes: N frames, K places of a frame, M microphones, D = 5 M parameters of the array.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 from .frames import STAGES, CalibrationFrames
 from .objective import ArrayModel, geman_mcclure
 
-INDEPENDENT_BINS = 6  # of a frame: neighbouring bins share what the model lacks
+INDEPENDENT_BINS = 6  # of a frame: neighboring bins share what the model lacks
 MIN_SCALE = 0.02  # of the robust error
 _STEPS = (25, 25, 30, 40)  # of each stage
 _LAST_STEPS = 100

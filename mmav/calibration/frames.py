@@ -1,4 +1,4 @@
-"""What calibration needs of labelled frames: covariances of the sound and places of the boxes.
+"""What calibration needs of labeled frames: covariances of the sound and places of the boxes.
 
 Shapes: N frames, K places of a frame, F frequency bins, M microphones, L samples, T frames of a spectrum.
 """

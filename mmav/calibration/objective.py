@@ -1,4 +1,4 @@
-"""How well an array explains where labelled sounds come from.
+"""How well an array explains where labeled sounds come from.
 
 Shapes: N frames, K places of a frame, F frequency bins, M microphones. Positions, gains and delays carry the
 N of the frames, so that one derivative gives those of every frame.

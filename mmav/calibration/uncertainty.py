@@ -1,4 +1,4 @@
-"""How well labelled frames determine an array.
+"""How well labeled frames determine an array.
 
 Shapes: N frames, K places of a frame, O = 3 K offsets of a frame's places, D parameters of the array.
 """

@@ -1,4 +1,4 @@
-"""Labelled frames as sound and boxes alone, for calibration and checks of an array.
+"""Labeled frames as sound and boxes alone, for calibration and checks of an array.
 
 Shapes: M microphones, L samples, N boxes.
 """

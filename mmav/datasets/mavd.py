@@ -60,7 +60,7 @@ class MAVDDataset(CocoDataset):
         num_microphones: Files of a frame's sound. Defaults to 8.
         crop: (x1, y1, x2, y2) of the camera image's part that the boxes refer to.
             Defaults to (200, 0, 1720, 650); None for images that are cropped already.
-        image_size: (width, height) of unlabelled frames where ``crop`` is None.
+        image_size: (width, height) of unlabeled frames where ``crop`` is None.
         box_tolerance: Pixels by which a box may stick out of the image without an error. Defaults to 2.
         on_error: 'raise': bad annotations are an error at start-up, unreadable files when their turn comes.
             'skip': they are left out at start-up and logged. Defaults to 'raise'.
@@ -109,7 +109,7 @@ class MAVDDataset(CocoDataset):
         ):
             check_choice('MAVDDataset', name, value, choices)
         if not ann_file and not split_file:
-            raise ValueError('give ann_file (labelled frames) or split_file (unlabelled ones), or both')
+            raise ValueError('give ann_file (labeled frames) or split_file (unlabeled ones), or both')
         if (
             not ann_file
             and (kwargs.get('filter_cfg') or {}).get('filter_empty_gt')
@@ -117,7 +117,7 @@ class MAVDDataset(CocoDataset):
         ):
             raise ValueError('filter_cfg.filter_empty_gt would leave out every frame: there is no ann_file')
         if not ann_file and crop is None and image_size is None:
-            raise ValueError('unlabelled frames need crop or image_size, to which boxes would refer')
+            raise ValueError('unlabeled frames need crop or image_size, to which boxes would refer')
         self.split_file = split_file
         self.time_of_day = time_of_day
         self.motion = motion
@@ -171,9 +171,9 @@ class MAVDDataset(CocoDataset):
                 self.left_out['bogus ids'] += len(bogus)
             frames = [frame for frame in frames if not is_bogus(frame[1])]
         if self.ann_file or frames is None:
-            data_list = self._load_labelled(frames)
+            data_list = self._load_labeled(frames)
         else:
-            data_list = self._load_unlabelled(frames)
+            data_list = self._load_unlabeled(frames)
         source = self.split_file or self.ann_file
         split = source.rsplit('/', 1)[-1].split('.')[0].split('_')[0]
         fill_conditions(data_list, self.data_prefix['img'], split, self.backend_args)
@@ -201,7 +201,7 @@ class MAVDDataset(CocoDataset):
         if positions is not None:
             self._metainfo['microphone_positions'] = tuple(tuple(position) for position in positions)
 
-    def _load_labelled(self, frames: list | None) -> list[dict]:
+    def _load_labeled(self, frames: list | None) -> list[dict]:
         try:
             data_list = super().load_data_list()
         except (KeyError, TypeError, AssertionError) as error:
@@ -221,7 +221,7 @@ class MAVDDataset(CocoDataset):
             self.left_out['listed frames without an entry in the annotations'] += len(wanted) - len(data_list)
         return data_list
 
-    def _load_unlabelled(self, frames: list) -> list[dict]:
+    def _load_unlabeled(self, frames: list) -> list[dict]:
         self.cat_ids = list(range(1, len(self._metainfo['classes']) + 1))
         self.cat2label = {cat_id: label for label, cat_id in enumerate(self.cat_ids)}
         self.cat_img_map: dict[int, list[int]] = defaultdict(list)

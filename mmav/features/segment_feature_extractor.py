@@ -159,27 +159,27 @@ class SegmentFeatureExtractor:
             SampleError: If a file is missing, damaged, lacks sound or images, or is of another length.
         """
         networks = {key: self.networks[key] for key in (self.networks if only is None else only)}
-        seen = {key: network for key, network in networks.items() if isinstance(network, ImageNetwork)}
-        heard = {key: network for key, network in networks.items() if isinstance(network, VGGish)}
+        visual = {key: network for key, network in networks.items() if isinstance(network, ImageNetwork)}
+        acoustic = {key: network for key, network in networks.items() if isinstance(network, VGGish)}
         sound = video if audio is None else audio
         files_fps = frames_fps or 0.0
         if frames is not None and not files_fps > 0:
             raise ValueError('a folder of images needs frames_fps, images a second')
-        if (seen and frames is None and video is None) or (heard and sound is None):
+        if (visual and frames is None and video is None) or (acoustic and sound is None):
             raise ValueError('give a video, or frames and audio')
-        files = None if frames is None or not seen else list_images(frames)
-        segments = self._count_segments(video, files, files_fps, sound if heard else None)
+        files = None if frames is None or not visual else list_images(frames)
+        segments = self._count_segments(video, files, files_fps, sound if acoustic else None)
         features = {}
-        if seen:
-            fps = math.lcm(*(network.feature.fps for network in seen.values()))
+        if visual:
+            fps = math.lcm(*(network.feature.fps for network in visual.values()))
             source = str(video if files is None else frames)
             if files is None:
                 images = iter_video_frames(source, fps, end=segments)
             else:
                 images = iter_image_files(files, files_fps, fps, segments)
-            features = self._see(seen, images, fps, segments, source)
-        for key, network in heard.items():
-            features[key] = self._hear(network, str(sound), segments)
+            features = self._extract_images(visual, images, fps, segments, source)
+        for key, network in acoustic.items():
+            features[key] = self._extract_audio(network, str(sound), segments)
         return {key: features[key] for key in networks}
 
     def _count_segments(
@@ -206,7 +206,7 @@ class SegmentFeatureExtractor:
             )
         return self.num_segments
 
-    def _see(
+    def _extract_images(
         self,
         networks: Mapping[str, ImageNetwork],
         images: Iterator[np.ndarray],
@@ -223,7 +223,7 @@ class SegmentFeatureExtractor:
         self._check_reach(source, 'images', count / fps, segments)
         return {key: stream.finish(segments) for key, stream in streams.items()}
 
-    def _hear(self, network: VGGish, sound: str, segments: int) -> np.ndarray:
+    def _extract_audio(self, network: VGGish, sound: str, segments: int) -> np.ndarray:
         wave = read_video_audio(sound, SAMPLE_RATE)
         self._check_reach(sound, 'sound', len(wave) / SAMPLE_RATE, segments)
         with torch.inference_mode():

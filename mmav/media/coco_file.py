@@ -12,7 +12,7 @@ from mmav.utils.readers import read_json
 
 _LISTS = {
     'images': 'the frames',
-    'annotations': 'the boxes; an empty list says that nothing is labelled',
+    'annotations': 'the boxes; an empty list says that nothing is labeled',
     'categories': 'the classes',
 }
 

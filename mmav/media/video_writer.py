@@ -35,7 +35,7 @@ class VideoWriter:
         av.error.FFmpegError: In use, if a codec refuses the settings, or the disk is full.
 
     Example:
-        >>> with VideoWriter('out/grey.mp4', fps=10) as video:
+        >>> with VideoWriter('out/gray.mp4', fps=10) as video:
         ...     for value in range(0, 250, 10):
         ...         video.write(np.full((64, 96, 3), value, np.uint8))
     """

@@ -116,7 +116,7 @@ def build_coco(
     keep_empty: bool = True,
     info: Mapping | None = None,
 ) -> dict:
-    """Turn labelled frames into a COCO dictionary.
+    """Turn labeled frames into a COCO dictionary.
 
     Args:
         frames: One a frame: ``image`` (dict with ``file_name``, ``width``, ``height`` and whatever else is
@@ -161,7 +161,7 @@ def merge_labels(human: Mapping, pseudo: Mapping) -> dict:
     """Put human and pseudo labels into one COCO dictionary; in a frame that has both the human's win.
 
     Args:
-        human: COCO dictionary of the labelled frames. All of its images stay, also those without boxes:
+        human: COCO dictionary of the labeled frames. All of its images stay, also those without boxes:
             a human found none there.
         pseudo: COCO dictionary of :func:`build_coco`. Its images with a ``file_name`` that ``human`` has
             are left out with their boxes.
@@ -180,14 +180,14 @@ def merge_labels(human: Mapping, pseudo: Mapping) -> dict:
             f"({list(category_ids)}): map the teachers' classes to those"
         )
     renamed = {c['id']: category_ids[c['name']] for c in pseudo['categories']}
-    labelled = {image['file_name'] for image in human['images']}
+    labeled = {image['file_name'] for image in human['images']}
 
     images: list[dict] = []
     annotations: list[dict] = []
     for source, categories in ((human, None), (pseudo, renamed)):
         new_ids = {}
         for image in source['images']:
-            if source is pseudo and image['file_name'] in labelled:
+            if source is pseudo and image['file_name'] in labeled:
                 continue
             new_ids[image['id']] = len(images) + 1
             images.append(dict(image, id=len(images) + 1))
@@ -236,7 +236,7 @@ def count_boxes(frames: Sequence[Mapping], modalities: Sequence[str]) -> dict:
     """Count what each modality found, what of it stayed, and what the others saw too.
 
     Args:
-        frames: Labelled frames as in :func:`build_coco`, each with ``agreement`` of :func:`count_agreement`.
+        frames: Labeled frames as in :func:`build_coco`, each with ``agreement`` of :func:`count_agreement`.
         modalities: Modality names.
 
     Returns:
@@ -268,9 +268,9 @@ def count_boxes(frames: Sequence[Mapping], modalities: Sequence[str]) -> dict:
 def format_statistics(statistics: Mapping) -> str:
     """Counts of :func:`count_boxes`, and ``human_frames`` where such were merged in, as lines to read."""
     lines = [
-        f'frames labelled by teachers {statistics["frames"]}, '
+        f'frames labeled by teachers {statistics["frames"]}, '
         f'of them without any box {statistics["frames_without_boxes"]}',
-        f'frames labelled by humans   {statistics.get("human_frames", 0)}',
+        f'frames labeled by humans   {statistics.get("human_frames", 0)}',
         f'boxes                       {statistics["boxes"]}',
     ]
     for modality, counts in statistics['modalities'].items():

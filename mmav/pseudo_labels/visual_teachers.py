@@ -59,7 +59,7 @@ class Teacher:
 def build_frames(
     cfg: Config, data_root: str, ann_file: str | None = None, split_file: str | None = None
 ) -> BaseDataset:
-    """Build a config's test data set on all frames to label, labelled or not.
+    """Build a config's test data set on all frames to label, labeled or not.
 
     They are the images of a COCO json, or the lines ``<drive>/<id>`` of a split list. ValueError if the
     config's data set cannot list them.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class SegmentDataSample(BaseDataElement):
-    """A video whose segments are labelled: events that sound, show, or both.
+    """A video whose segments are labeled: events that sound, show, or both.
 
     Metainfo: ``video_id`` (str), ``duration`` (s), ``num_segments`` (T), where known.
 

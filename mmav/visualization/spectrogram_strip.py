@@ -54,14 +54,14 @@ def draw_spectrogram_strip(
         raise ValueError(f'{size} pixels are too few for {rows} x {columns} spectrograms')
 
     image = np.full((height, width, 3), 255, np.uint8)
-    grey: np.ndarray = np.clip((spectrogram - low) / (high - low) * 255, 0, 255)
-    grey = np.nan_to_num(grey).round().astype(np.uint8)[:, ::-1]
+    gray: np.ndarray = np.clip((spectrogram - low) / (high - low) * 255, 0, 255)
+    gray = np.nan_to_num(gray).round().astype(np.uint8)[:, ::-1]
     for k in range(num_mics):
         row, column = divmod(k, columns)
         left, right = lefts[column], lefts[column + 1] - _GAP
         top, bottom = tops[row], tops[row + 1] - _GAP
         scaled = cv2.resize(
-            np.ascontiguousarray(grey[k]), (right - left, bottom - top), interpolation=cv2.INTER_LINEAR
+            np.ascontiguousarray(gray[k]), (right - left, bottom - top), interpolation=cv2.INTER_LINEAR
         )
         image[top:bottom, left:right] = cv2.applyColorMap(scaled, cv2.COLORMAP_MAGMA)
         if bottom - top >= 12 and right - left >= 16:

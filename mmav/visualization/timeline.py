@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 LEFT, RIGHT, TOP, GAP, AXIS = 130, 8, 8, 6, 18  # pixels
-_LANE = 22
+_ROW = 22
 _VALUES = 36
 _FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.4
 _INK, _GRID, _BAR = (40, 40, 40), (225, 225, 225), (84, 120, 168)
@@ -26,7 +26,7 @@ def event_color(label: str) -> tuple[int, int, int]:
 
 
 class EventBand:
-    """Events, in lanes where they overlap.
+    """Events, in rows where they overlap.
 
     Args:
         name: Written on the left.
@@ -41,27 +41,27 @@ class EventBand:
             if not 0 <= onset < offset:
                 raise ValueError(f'{name}: {label} from {onset} to {offset} s')
         self.name = name
-        self.lanes: list[list[tuple[float, float, str]]] = []
+        self.rows: list[list[tuple[float, float, str]]] = []
         for event in sorted(events):
-            free = (lane for lane in self.lanes if lane[-1][1] <= event[0])
-            lane = next(free, None)
-            if lane is None:
-                self.lanes.append(lane := [])
-            lane.append(event)
+            free = (row for row in self.rows if row[-1][1] <= event[0])
+            row = next(free, None)
+            if row is None:
+                self.rows.append(row := [])
+            row.append(event)
 
     def height(self, width: float) -> int:
         """Pixels."""
-        return _LANE * max(1, len(self.lanes))
+        return _ROW * max(1, len(self.rows))
 
     def draw(self, image: np.ndarray, top: int, duration: float) -> None:
         """Draw into an image, below ``top``."""
-        for number, lane in enumerate(self.lanes):
-            y = top + _LANE * number
-            for onset, offset, label in lane:
+        for number, row in enumerate(self.rows):
+            y = top + _ROW * number
+            for onset, offset, label in row:
                 if offset > duration + 1e-6:
                     raise ValueError(f'{self.name}: {label} ends at {offset} s, the axis at {duration} s')
                 x1, x2 = (_x(image, second, duration) for second in (onset, offset))
-                cv2.rectangle(image, (x1 + 1, y + 1), (x2 - 1, y + _LANE - 2), event_color(label), -1)
+                cv2.rectangle(image, (x1 + 1, y + 1), (x2 - 1, y + _ROW - 2), event_color(label), -1)
                 _write(image, label, (x1 + 4, y + 14), (255, 255, 255), x2 - x1 - 6)
 
 
@@ -122,9 +122,9 @@ class MapBand:
         height = self.height(image.shape[1] - LEFT - RIGHT)
         for values, start, end in zip(self.maps, edges, edges[1:]):
             x1, x2 = (_x(image, second, duration) for second in (start, end))
-            grey = 255 * (1 - values / max(values.max(), 1e-12))
+            gray = 255 * (1 - values / max(values.max(), 1e-12))
             size = (max(x2 - x1 - 2, 1), height)
-            tile = cv2.resize(grey.round().astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+            tile = cv2.resize(gray.round().astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
             image[top : top + height, x1 : x1 + size[0]] = tile[..., None]
 
 

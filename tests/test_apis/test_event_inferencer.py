@@ -135,7 +135,7 @@ def test_what_is_found_is_written_as_json_and_images(tmp_path):
 
 def test_bands_show_events_relevance_and_attention():
     found, relevance, attention = event_bands(finder(relevance=9)(features())['predictions'][0])
-    assert isinstance(found, EventBand) and found.lanes[0][0][:2] == (0, 10)
+    assert isinstance(found, EventBand) and found.rows[0][0][:2] == (0, 10)
     assert isinstance(relevance, ValueBand) and isinstance(attention, MapBand)
     searcher = EventInferencer(DCMR, device='cpu', show_progress=False)
     (prediction,) = searcher(features(query=(0, 4)))['predictions']

@@ -55,7 +55,7 @@ def config(**model: object) -> ConfigDict:
 
 
 def red_square(x: int, y: int, height: int = 60, width: int = 90) -> np.ndarray:
-    """RGB, grey with a red square around (x, y)."""
+    """RGB, gray with a red square around (x, y)."""
     image = np.full((height, width, 3), 51, np.uint8)
     image[y - 8 : y + 8, x - 8 : x + 8] = (255, 51, 51)
     return image
@@ -201,7 +201,7 @@ def test_command(files, tmp_path, monkeypatch, capsys):
 
 def test_what_cannot_be_used_is_named(inferencer, files, tmp_path):
     good = dict(image=files / 'red.png', audio=files / 'swell.wav')
-    (tmp_path / 'torn.mp4').write_bytes((files / 'moving.mp4').read_bytes()[:3000])
+    (tmp_path / 'truncated.mp4').write_bytes((files / 'moving.mp4').read_bytes()[:3000])
     write_video(tmp_path / 'silent.mp4', [red_square(20, 20)] * 3, 5)
     cases = [
         (dict(good, image=tmp_path / 'none.jpg'), 'none.jpg: the file is missing'),
@@ -212,7 +212,7 @@ def test_what_cannot_be_used_is_named(inferencer, files, tmp_path):
         (dict(good, audio=np.full(RATE, np.nan)), r'audio of inputs\[0\]: the audio holds NaN'),
         (dict(good, audio=np.full(RATE, 900.0)), 'divide 16-bit'),
         (dict(good, audio=np.zeros((2, RATE))), r'must have the shape \(L,\)'),
-        (tmp_path / 'torn.mp4', r'torn\.mp4: not a readable video'),
+        (tmp_path / 'truncated.mp4', r'truncated\.mp4: not a readable video'),
         (tmp_path / 'silent.mp4', r'silent\.mp4: has no sound'),
         (tmp_path / 'none.mp4', r'none\.mp4: the file is missing'),
         (files / 'swell.wav', r'swell\.wav: is no video'),

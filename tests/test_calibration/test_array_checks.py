@@ -9,7 +9,7 @@ def found(**fields):
 
 
 def test_a_sound_geometry_has_only_its_limit():
-    # neighbours of an octagon of 0.3 m radius: 2 x 0.3 x sin(22.5 degrees) = 0.2296 m, half a wave of 747 Hz
+    # neighbors of an octagon of 0.3 m radius: 2 x 0.3 x sin(22.5 degrees) = 0.2296 m, half a wave of 747 Hz
     (line,) = geometry_findings(make_rig())
     assert '23 cm' in line and '747 Hz' in line
 

@@ -13,7 +13,7 @@ RATE = 16000
 
 
 def write_clip(path, seconds=2.0, silent=False):
-    """Grey that grows with time, and a tone of 500 Hz in the middle second, of 300 Hz else."""
+    """Gray that grows with time, and a tone of 500 Hz in the middle second, of 300 Hz else."""
     frames = [np.full((48, 64, 3), 40 * k, np.uint8) for k in range(round(3 * seconds))]
     time = np.arange(round(seconds * RATE)) / RATE
     tone = np.where(abs(time - seconds / 2) < 0.5, 500, 300)
@@ -28,7 +28,7 @@ def videos(tmp_path):
     write_clip(folder / 'two_000010.mkv')
     write_clip(folder / 'short.mp4', seconds=0.34)
     write_clip(folder / 'silent.mp4', silent=True)
-    (folder / 'torn.mp4').write_bytes((folder / 'one_000000.mp4').read_bytes()[:3000])
+    (folder / 'truncated.mp4').write_bytes((folder / 'one_000000.mp4').read_bytes()[:3000])
     (folder / 'notes.txt').write_text('no video')
     return folder
 
@@ -43,9 +43,10 @@ def times(root):
 def test_middle_image_and_middle_sound(videos, tmp_path):
     root = tmp_path / 'out'
     failed = prepare_clips(videos, root, SETTINGS, workers=2, progress=False)
-    assert sorted(failed) == ['silent.mp4', 'torn.mp4'] and failed['silent.mp4'] == 'has no sound'
+    assert sorted(failed) == ['silent.mp4', 'truncated.mp4'] and failed['silent.mp4'] == 'has no sound'
     lines = (root / 'failed.txt').read_text().splitlines()
-    assert lines[0] == 'silent.mp4\thas no sound' and lines[1].startswith('torn.mp4\tnot a readable video')
+    assert lines[0] == 'silent.mp4\thas no sound'
+    assert lines[1].startswith('truncated.mp4\tnot a readable video')
     for stem in ('one_000000', 'two_000010'):
         image = cv2.imread(str(root / 'frames' / f'{stem}.jpg'))
         assert image.shape == (48, 64, 3)
@@ -61,7 +62,7 @@ def test_middle_image_and_middle_sound(videos, tmp_path):
 
 def test_goes_on_where_it_stopped(videos, tmp_path, monkeypatch):
     root = tmp_path / 'out'
-    (videos / 'torn.mp4').unlink()
+    (videos / 'truncated.mp4').unlink()
     original, done = prepare_clips.__globals__['prepare_clip'], []
 
     def interrupted(video, *args):

@@ -145,7 +145,7 @@ def test_bad_features_are_refused_by_name(root, array, message):
         build(root)[0]
 
 
-def test_a_torn_file_is_refused_by_name(root):
+def test_a_truncated_file_is_refused_by_name(root):
     path = root / 'feats/res152/bbbbbbbbbbb.npy'
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(SampleError, match=r'bbbbbbbbbbb\.npy: no array can be read'):

@@ -106,11 +106,11 @@ def test_split_file_and_bogus_ids(tiny_mavd, load_mavd):
     tiny_mavd.write_list('some', [tiny_mavd.frames[3], bogus, tiny_mavd.frames[0]])
     dataset = load_mavd(tiny_mavd, split_file='some.txt')
     assert [dataset.get_data_info(i)['img_id'] for i in range(len(dataset))] == [1, 4]
-    unlabelled = load_mavd(tiny_mavd, ann_file='', split_file='some.txt')
-    frames = [unlabelled.frame_name(i) for i in range(len(unlabelled))]
+    unlabeled = load_mavd(tiny_mavd, ann_file='', split_file='some.txt')
+    frames = [unlabeled.frame_name(i) for i in range(len(unlabeled))]
     assert frames == ['/'.join(tiny_mavd.frames[3]), '/'.join(tiny_mavd.frames[0])]
-    assert unlabelled.left_out['bogus ids'] == 1
-    info = unlabelled.get_data_info(0)
+    assert unlabeled.left_out['bogus ids'] == 1
+    info = unlabeled.get_data_info(0)
     assert info['instances'] == [] and (info['height'], info['width']) == SIZE[::-1]
     assert info['img_path'].endswith('.jpg') and 'fl_rgb' in info['img_path']
 

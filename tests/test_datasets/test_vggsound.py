@@ -76,24 +76,25 @@ def test_nothing_left_or_nothing_there(clips, tmp_path):
 
 def spoil(clips, fault):
     folder, stem, extension = {
-        'torn wav': ('audio', STEMS[0], 'wav'),
-        'torn flac': ('audio', STEMS[1], 'flac'),
-        'torn mp3': ('audio', STEMS[2], 'mp3'),
+        'truncated wav': ('audio', STEMS[0], 'wav'),
+        'truncated flac': ('audio', STEMS[1], 'flac'),
+        'truncated mp3': ('audio', STEMS[2], 'mp3'),
         'empty mp3': ('audio', STEMS[2], 'mp3'),
-        'torn jpg': ('frames', STEMS[0], 'jpg'),
-        'torn png': ('frames', STEMS[1], 'png'),
+        'truncated jpg': ('frames', STEMS[0], 'jpg'),
+        'truncated png': ('frames', STEMS[1], 'png'),
         'empty jpg': ('frames', STEMS[2], 'jpg'),
         'no jpg': ('frames', STEMS[2], 'jpg'),
     }[fault]
     path = clips.path(folder, stem, extension)
-    if fault.startswith('torn'):
+    if fault.startswith('truncated'):
         tear(path)
     else:
         path.write_bytes(b'' if fault.startswith('empty') else b'not an image' * 20)
     return path, STEMS.index(stem)
 
 
-FAULTS = ['torn wav', 'torn flac', 'torn mp3', 'empty mp3', 'torn jpg', 'torn png', 'empty jpg', 'no jpg']
+FAULTS = [f'truncated {suffix}' for suffix in ('wav', 'flac', 'mp3', 'jpg', 'png')]
+FAULTS += ['empty mp3', 'empty jpg', 'no jpg']
 
 
 @pytest.mark.parametrize('fault', FAULTS)

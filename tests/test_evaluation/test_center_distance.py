@@ -112,10 +112,10 @@ def with_plain_loops(dets, gts, sizes, protocol, score_thr) -> dict[str, float]:
         for *corners, label in frame_gts.tolist():
             total += 1
             x, y = point(*corners)
-            rivals = [(math.dist(point(*det[:4]), (x, y)), det) for det in free if det[5] == label]
-            missed += not rivals
-            if rivals:
-                nearest = min(rivals, key=lambda rival: rival[0])[1]
+            candidates = [(math.dist(point(*det[:4]), (x, y)), det) for det in free if det[5] == label]
+            missed += not candidates
+            if candidates:
+                nearest = min(candidates, key=lambda candidate: candidate[0])[1]
                 free.remove(nearest)
                 u, v = point(*nearest[:4])
                 distances.append((abs(u - x) / width, abs(v - y) / height))

@@ -76,7 +76,7 @@ def test_classes():
     assert not any('class' in name for name in evaluate(samples))
 
 
-def test_yardsticks_neither_see_nor_hear():
+def test_baselines_use_no_input():
     gt = np.zeros((SIZE, SIZE))
     gt[4:12, 4:12] = 1  # a quarter of the image, in its middle
     tall = np.zeros((SIZE, SIZE))

@@ -57,7 +57,7 @@ def evaluate(samples: SampleList, **kwargs) -> dict[str, float]:
     return evaluator.evaluate(len(samples))
 
 
-def test_an_oracle_that_listens(samples):
+def test_an_oracle_that_uses_the_audio(samples):
     kinds = [sample.get('negative') for sample in samples if sample.get('split') == 'test']
     clips = kinds.count(None)
     assert {kind: kinds.count(kind) for kind in kinds} == dict.fromkeys(

@@ -27,8 +27,8 @@ FEATURES = dict(mean=color(8, 'mean', 'mean'), each=color(2, 'each', 'each'), cl
 UNTRAINED = dict.fromkeys(FEATURES)
 
 
-def greys(seconds: float) -> np.ndarray:
-    """Images at 8 a second, image i of grey 20 + 5 i."""
+def grays(seconds: float) -> np.ndarray:
+    """Images at 8 a second, image i of gray 20 + 5 i."""
     count = round(8 * seconds)
     return np.broadcast_to(20 + 5 * np.arange(count)[:, None, None, None], (count, 32, 48, 3)).astype(
         np.uint8
@@ -42,7 +42,7 @@ def sound(seconds: float) -> np.ndarray:
 @pytest.fixture(scope='module')
 def video(tmp_path_factory):
     path = tmp_path_factory.mktemp('videos') / 'three.mp4'
-    write_video(path, greys(3), 8, sound(3), RATE, crf=0)
+    write_video(path, grays(3), 8, sound(3), RATE, crf=0)
     return path
 
 
@@ -51,19 +51,19 @@ def extractor(**options) -> SegmentFeatureExtractor:
 
 
 @pytest.fixture(scope='module')
-def hearing():
+def each_extractor():
     features = dict(audio='vggish', visual=FEATURES['each'])
     return SegmentFeatureExtractor(features, dict(vggish=None, each=None), allow_untrained=True)
 
 
-def grey(index: float) -> float:
+def gray(index: float) -> float:
     return 20 + 5 * index
 
 
 EXPECTED = dict(
-    mean=[grey(3.5), grey(11.5), grey(19.5)],
-    each=[grey(0), grey(4), grey(8), grey(12), grey(16), grey(20)],
-    clip=[grey(3), grey(11), grey(19)],
+    mean=[gray(3.5), gray(11.5), gray(19.5)],
+    each=[gray(0), gray(4), gray(8), gray(12), gray(16), gray(20)],
+    clip=[gray(3), gray(11), gray(19)],
 )
 
 
@@ -76,43 +76,43 @@ def test_images_of_each_rate_in_one_pass(video, batch_size):
         np.testing.assert_allclose(features[key][:, 1], values, atol=1.5)  # the codec's rounding
 
 
-def test_sound_is_vggish_second_by_second(video, hearing):
-    features = hearing(video)
+def test_sound_is_vggish_second_by_second(video, each_extractor):
+    features = each_extractor(video)
     assert list(features) == ['audio', 'visual']
     assert features['audio'].shape == (3, 128) and features['visual'].shape == (6, 3)
     with torch.inference_mode():
         wave = torch.from_numpy(read_video_audio(video, RATE))
-        expected = hearing.networks['audio'](wave)
+        expected = each_extractor.networks['audio'](wave)
     np.testing.assert_allclose(features['audio'], expected.numpy(), rtol=1e-5, atol=1e-6)
-    hearing.batch_size = 2  # in two pieces
+    each_extractor.batch_size = 2  # in two pieces
     try:
-        pieces = hearing(video, only=['audio'])
+        pieces = each_extractor(video, only=['audio'])
     finally:
-        hearing.batch_size = 32
+        each_extractor.batch_size = 32
     assert list(pieces) == ['audio']
     np.testing.assert_allclose(pieces['audio'], features['audio'], rtol=1e-4, atol=1e-6)
 
 
-def test_images_and_sound_from_files_of_their_own(video, hearing, tmp_path):
+def test_images_and_sound_from_files_of_their_own(video, each_extractor, tmp_path):
     (tmp_path / 'frames').mkdir()
-    for number, image in enumerate(greys(3)):
+    for number, image in enumerate(grays(3)):
         cv2.imwrite(str(tmp_path / 'frames' / f'{number}.png'), image)
     (tmp_path / 'frames' / 'notes.txt').write_text('')
     soundfile.write(tmp_path / 'sound.wav', sound(3), RATE, subtype='FLOAT')
     prepared = dict(frames=tmp_path / 'frames', frames_fps=8)
     for key, values in extractor()(**prepared).items():
         np.testing.assert_allclose(values[:, 0], EXPECTED[key], rtol=1e-6)
-    both = hearing(audio=tmp_path / 'sound.wav', **prepared)
+    both = each_extractor(audio=tmp_path / 'sound.wav', **prepared)
     np.testing.assert_allclose(both['visual'][:, 0], EXPECTED['each'], rtol=1e-6)
     assert both['audio'].shape == (3, 128)
     # the video's sound is the same but for AAC
-    assert np.corrcoef(both['audio'].ravel(), hearing(video)['audio'].ravel())[0, 1] > 0.95
+    assert np.corrcoef(both['audio'].ravel(), each_extractor(video)['audio'].ravel())[0, 1] > 0.95
 
 
 def test_a_little_more_or_less_than_the_length_is_fitted(video, tmp_path):
-    write_video(tmp_path / 'short.mp4', greys(2.5), 8, crf=0)
-    write_video(tmp_path / 'long.mp4', greys(3.75), 8, crf=0)
-    for name, mean in (('short', [grey(3.5), grey(11.5), grey(18.25)]), ('long', EXPECTED['mean'])):
+    write_video(tmp_path / 'short.mp4', grays(2.5), 8, crf=0)
+    write_video(tmp_path / 'long.mp4', grays(3.75), 8, crf=0)
+    for name, mean in (('short', [gray(3.5), gray(11.5), gray(18.25)]), ('long', EXPECTED['mean'])):
         features = extractor(num_segments=3)(tmp_path / f'{name}.mp4')
         np.testing.assert_allclose(features['mean'][:, 0], mean, atol=1.5)
         assert len(features['each']) == 6
@@ -121,22 +121,22 @@ def test_a_little_more_or_less_than_the_length_is_fitted(video, tmp_path):
     assert len(extractor()(tmp_path / 'long.mp4')['mean']) == 4
 
 
-def test_another_length_is_an_error_unless_it_shall_fit(video, hearing, tmp_path):
+def test_another_length_is_an_error_unless_it_shall_fit(video, each_extractor, tmp_path):
     with pytest.raises(SampleError, match=r'three\.mp4: its images end after 3\.00 of 4 s'):
         extractor(num_segments=4)(video)
     with pytest.raises(SampleError, match=r'three\.mp4: lasts 3\.\d+ s, expected 2 s'):
         extractor(num_segments=2)(video)
     fitted = extractor(num_segments=5, other_length='fit')(video)
-    np.testing.assert_allclose(fitted['mean'][:, 0], [*EXPECTED['mean'], grey(23), grey(23)], atol=1.5)
+    np.testing.assert_allclose(fitted['mean'][:, 0], [*EXPECTED['mean'], gray(23), gray(23)], atol=1.5)
     assert len(extractor(num_segments=2, other_length='fit')(video)['mean']) == 2
-    write_video(tmp_path / 'hushed.mp4', greys(4), 8, sound(2), RATE)
+    write_video(tmp_path / 'hushed.mp4', grays(4), 8, sound(2), RATE)
     with pytest.raises(SampleError, match=r'hushed\.mp4: its sound ends? after 2\.\d\d of 4 s'):
-        hearing(tmp_path / 'hushed.mp4')
-    hearing.other_length = 'fit'
+        each_extractor(tmp_path / 'hushed.mp4')
+    each_extractor.other_length = 'fit'
     try:
-        assert hearing(tmp_path / 'hushed.mp4')['audio'].shape == (4, 128)
+        assert each_extractor(tmp_path / 'hushed.mp4')['audio'].shape == (4, 128)
     finally:
-        hearing.other_length = 'error'
+        each_extractor.other_length = 'error'
 
 
 def test_what_cannot_be_done_is_said(tmp_path):
@@ -161,12 +161,12 @@ def test_what_cannot_be_done_is_said(tmp_path):
         extractor()(frames=tmp_path, frames_fps=8)
 
 
-def test_its_description_tells_weights_apart(hearing):
-    described = hearing.describe()
+def test_its_description_tells_weights_apart(each_extractor):
+    described = each_extractor.describe()
     assert described['audio']['feature'] == 'vggish' and described['visual']['feature'] == 'each'
     first = described['audio']['weights']
     with torch.no_grad():
-        bias = hearing.networks['audio'].embeddings[4].bias
+        bias = each_extractor.networks['audio'].embeddings[4].bias
         bias[0] += 1
-        assert hearing.describe()['audio']['weights'] != first
+        assert each_extractor.describe()['audio']['weights'] != first
         bias[0] -= 1

@@ -46,7 +46,7 @@ def test_whole_files_are_read(tmp_path, name, channels):
 
 
 @pytest.mark.parametrize('name', FORMATS)
-def test_torn_files_are_errors(tmp_path, name):
+def test_truncated_files_are_errors(tmp_path, name):
     content = encode(name)
     for size in np.linspace(1, len(content) - 40, 60).astype(int):
         path = write(tmp_path, name, content[:size])

@@ -126,7 +126,7 @@ def test_npy_that_is_a_pickle_is_not_run(tmp_path):
         read_audio(str(tmp_path / 'a.npy'))
 
 
-def test_torn_wav_is_an_error(tmp_path, sound):
+def test_truncated_wav_is_an_error(tmp_path, sound):
     """libsndfile reads what is left of it, and says nothing."""
     path = tmp_path / 'a.wav'
     soundfile.write(path, sound.T, 16000)

@@ -20,12 +20,12 @@ from mmav.utils.errors import SampleError
 RATE = 16000
 
 
-def grey(value: float, height: int = 48, width: int = 64) -> np.ndarray:
+def gray(value: float, height: int = 48, width: int = 64) -> np.ndarray:
     return np.full((height, width, 3), value, np.uint8)
 
 
 def levels(frames: np.ndarray) -> list[int]:
-    """Which image of ``ramp`` each is, from its grey value."""
+    """Which image of ``ramp`` each is, from its gray value."""
     return np.round((frames.mean((1, 2, 3)) - 20) / 5).astype(int).tolist()
 
 
@@ -35,10 +35,10 @@ def tone(seconds: float, rate: int = RATE, frequency: float = 440) -> np.ndarray
 
 @pytest.fixture(scope='module')
 def ramp(tmp_path_factory):
-    """40 images at 10 a second, image i of grey 20 + 5 i; a tone that begins at 1 s."""
+    """40 images at 10 a second, image i of gray 20 + 5 i; a tone that begins at 1 s."""
     path = tmp_path_factory.mktemp('videos') / 'ramp.mp4'
     sound = np.concatenate([np.zeros(RATE), tone(3)])
-    write_video(path, (grey(20 + 5 * i) for i in range(40)), 10, sound, RATE)
+    write_video(path, (gray(20 + 5 * i) for i in range(40)), 10, sound, RATE)
     return path
 
 
@@ -69,7 +69,7 @@ def test_images_equal_those_of_opencv(ramp):
 
 
 def test_a_phone_held_upright_gives_upright_images(tmp_path):
-    frame = grey(30)
+    frame = gray(30)
     frame[:24, :32] = (240, 30, 30)
     write_video(tmp_path / 'lying.mp4', [frame] * 2, 5)
     # the track header's matrix: identity to a quarter of a turn
@@ -85,7 +85,7 @@ def test_a_phone_held_upright_gives_upright_images(tmp_path):
 
 
 def test_colors_keep_their_order(tmp_path):
-    red = grey(0)
+    red = gray(0)
     red[..., 0] = 220
     write_video(tmp_path / 'red.mp4', [red] * 3, 25)
     mean = read_video_frames(tmp_path / 'red.mp4', 25).mean((0, 1, 2))
@@ -126,7 +126,7 @@ def test_sound_that_begins_later_has_silence_in_front(tmp_path):
         )
         video.width, video.height, video.pix_fmt = 64, 48, 'yuv420p'
         for _ in range(20):
-            container.mux(video.encode(av.VideoFrame.from_ndarray(grey(90), format='rgb24')))
+            container.mux(video.encode(av.VideoFrame.from_ndarray(gray(90), format='rgb24')))
         container.mux(video.encode())
         samples = (tone(1)[None] * 32767).astype(np.int16)
         frame = av.AudioFrame.from_ndarray(samples, format='s16', layout='mono')
@@ -158,7 +158,7 @@ def test_files_that_cannot_be_used_are_named(ramp, tmp_path):
     soundfile.write(tmp_path / 'a.wav', tone(0.5), RATE)
     with pytest.raises(SampleError, match='no images'):
         read_video_frames(tmp_path / 'a.wav', 1)
-    write_video(tmp_path / 'mute.mp4', [grey(0)], 1)
+    write_video(tmp_path / 'mute.mp4', [gray(0)], 1)
     with pytest.raises(SampleError, match='no sound'):
         read_video_audio(tmp_path / 'mute.mp4', RATE)
     with pytest.raises(SampleError, match=r'end before 7\.5 s'):
@@ -169,7 +169,7 @@ def test_files_that_cannot_be_used_are_named(ramp, tmp_path):
 
 @pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])
 def test_a_file_that_is_cut_off_is_no_shorter_video(ramp, tmp_path, suffix):
-    path, torn = tmp_path / f'head_first{suffix}', tmp_path / f'torn{suffix}'
+    path, truncated = tmp_path / f'head_first{suffix}', tmp_path / f'truncated{suffix}'
     with (
         av.open(str(ramp)) as source,
         av.open(str(path), 'w', options={'movflags': 'faststart'}) as container,
@@ -181,14 +181,14 @@ def test_a_file_that_is_cut_off_is_no_shorter_video(ramp, tmp_path, suffix):
                 container.mux(packet)
     assert len(read_video_frames(path, 10)) in (40, 41)  # mkv: the images begin after the sound's lead-in
     content = path.read_bytes()
-    torn.write_bytes(content[: len(content) // 2])
-    for read in (lambda: read_video_frames(torn, 10), lambda: read_video_audio(torn, RATE)):
+    truncated.write_bytes(content[: len(content) // 2])
+    for read in (lambda: read_video_frames(truncated, 10), lambda: read_video_audio(truncated, RATE)):
         with pytest.raises(
             SampleError,
-            match=rf'torn\{suffix}: (is truncated: its \w+ ends at \d\.\d+ of 4\.\d+ s|.*damaged)',
+            match=rf'truncated\{suffix}: (is truncated: its \w+ ends at \d\.\d+ of 4\.\d+ s|.*damaged)',
         ):
             read()
-    assert len(read_video_frames(torn, 10, 0, 0.5)) == 5  # what is there can be had
+    assert len(read_video_frames(truncated, 10, 0, 0.5)) == 5  # what is there can be had
 
 
 def write_streams(path, codecs, seconds=4.0, hole=(0.0, 0.0)) -> None:
@@ -258,9 +258,9 @@ def test_a_gap_in_the_sound_is_silence(tmp_path, suffix, codec):
 def test_a_video_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / 'new' / 'v.mp4'
     with pytest.raises(ValueError, match='one size'):
-        write_video(path, [grey(0), grey(0, 20)], 5)
+        write_video(path, [gray(0), gray(0, 20)], 5)
     with pytest.raises(ValueError, match='no image'):
         write_video(path, [], 5)
     with pytest.raises(ValueError, match='sample rate'):
-        write_video(path, [grey(0)], 5, tone(1))
+        write_video(path, [gray(0)], 5, tone(1))
     assert not list((tmp_path / 'new').iterdir())

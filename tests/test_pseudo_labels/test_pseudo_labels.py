@@ -240,13 +240,13 @@ def test_merging_refuses_unknown_classes():
 
 def test_statistics_worked_by_hand(worked):
     fused = fuse_predictions(worked)
-    labelled = dict(
+    labeled = dict(
         bboxes=fused.bboxes.tolist(),
         modality_ids=fused.modality_ids.tolist(),
         agreement=count_agreement(worked).tolist(),
     )
     empty = dict(bboxes=[], modality_ids=[], agreement=[[0, 0], [0, 0]])
-    counts = count_boxes([labelled, empty], ['rgb', 'thermal'])
+    counts = count_boxes([labeled, empty], ['rgb', 'thermal'])
     assert (counts['frames'], counts['boxes'], counts['frames_without_boxes']) == (2, 4, 1)
     assert counts['modalities']['rgb'] == dict(found=2, kept=2, suppressed=0, also_seen_by=dict(thermal=2))
     assert counts['modalities']['thermal'] == dict(found=3, kept=2, suppressed=1, also_seen_by=dict(rgb=2))

@@ -175,7 +175,7 @@ def test_bad_files_are_refused_by_file_and_key(change, message, tmp_path):
         Rig.from_file(path)
 
 
-def test_missing_keys_and_torn_files_are_refused(tmp_path):
+def test_missing_keys_and_truncated_files_are_refused(tmp_path):
     path = tmp_path / 'rig.json'
     values = make_rig().to_dict()
     del values['camera_pose'], values['image_size'], values['speed_of_sound']

@@ -127,7 +127,7 @@ def test_student_of_a_distiller_is_the_detector_itself(tool, data, network, tmp_
 
 def test_heat_lies_over_the_camera_image_where_the_network_was_hot(tool, tmp_path):
     """A hot corner of the input is red in the same corner of the camera image, the rest is cold: blue."""
-    path = str(tmp_path / 'grey.png')
+    path = str(tmp_path / 'gray.png')
     cv2.imwrite(path, np.full((65, 192, 3), 128, np.uint8))
     sample = tool.DetDataSample(
         metainfo=dict(

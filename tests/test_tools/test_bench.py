@@ -159,7 +159,7 @@ def test_both_loaders_end_in_the_same_input(benchmarks, frames, thermal_bits):
     )
     preprocessor = loader.build_preprocessor(96)
     assert len(dataset) == len(published) == 2
-    assert 'grey levels' in loader.check_same_input(dataset, preprocessor, published)
+    assert 'gray levels' in loader.check_same_input(dataset, preprocessor, published)
     np.testing.assert_allclose(
         dataset[0]['data_samples'].gt_instances.bboxes.numpy()[:, :2], published[0]['boxes'][:, :2], rtol=2e-2
     )

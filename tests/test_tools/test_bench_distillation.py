@@ -34,9 +34,9 @@ def test_other_labels_are_noticed(distillation, monkeypatch):
     label = distillation.label_offline
 
     def one_less(distiller, batch):
-        labelled = label(distiller, batch)
-        labelled[0].gt_instances = labelled[0].gt_instances[1:]
-        return labelled
+        labeled = label(distiller, batch)
+        labeled[0].gt_instances = labeled[0].gt_instances[1:]
+        return labeled
 
     monkeypatch.setattr(distillation, 'label_offline', one_less)
     with pytest.raises(AssertionError, match='close'):

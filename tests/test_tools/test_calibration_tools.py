@@ -70,7 +70,7 @@ def test_check_rig(call, data, tmp_path, capsys):
     options = ('--output-dir', tmp_path / 'out', '--data-root', data, '--number', 2, '--max-frames', 12)
     call('check_rig.py', rough, *options)
     text = capsys.readouterr().out
-    assert '- channels 2 and 5 are swapped' in text and 'neighbours are 23 cm apart' in text
+    assert '- channels 2 and 5 are swapped' in text and 'neighbors are 23 cm apart' in text
     assert len(json.loads((tmp_path / 'out/findings.json').read_text())['recordings']) == 1
     assert cv2.imread(str(tmp_path / 'out/rig.png')).std() > 5
     call('check_rig.py', data / 'rig.json', *options, '--force')

@@ -31,7 +31,7 @@ def test_simulate_clips(tmp_path, monkeypatch):
 def test_prepare_clips(tmp_path, monkeypatch, capsys):
     sound = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)
     write_video(tmp_path / 'videos' / 'a.mp4', [np.zeros((32, 32, 3), np.uint8)] * 5, 10, sound, 16000)
-    (tmp_path / 'videos' / 'b.mp4').write_bytes(b'torn')
+    (tmp_path / 'videos' / 'b.mp4').write_bytes(b'truncated')
     call(monkeypatch, 'prepare_clips.py', tmp_path / 'videos', tmp_path / 'out', '--workers', 0, '--quiet')
     assert sorted(p.name for p in (tmp_path / 'out').glob('*/*')) == ['a.jpg', 'a.wav']
     assert '1 videos could not be prepared' in capsys.readouterr().out

@@ -14,7 +14,7 @@ def test_demo_runs_through_and_a_second_run_finds_everything_done(tmp_path, run_
     outcome = json.loads((tmp_path / 'results.json').read_text())
     assert set(outcome['metrics']) == {'floor', 'few', 'taught', 'avd', 'log_mel', 'rgb'}
     assert all('mavd/mAP_50' in metrics for metrics in outcome['metrics'].values())
-    assert outcome['few']['frames'] < outcome['few']['of_frames'] == outcome['labelled']['frames']
+    assert outcome['few']['frames'] < outcome['few']['of_frames'] == outcome['labeled']['frames']
 
     page = (tmp_path / 'report.html').read_text()
     captions = ('the 8 microphones', 'acoustic image: where the sound comes from')

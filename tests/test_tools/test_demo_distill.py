@@ -34,7 +34,7 @@ def test_demo_runs_through(tmp_path, run_demo):
     assert 0 < outcome['total_seconds'] < sum(outcome['seconds'].values())
 
     labels = json.loads((tmp_path / 'few_and_pseudo.json').read_text())
-    assert outcome['few']['frames'] < outcome['few']['of_frames'] == outcome['labelled']['frames']
+    assert outcome['few']['frames'] < outcome['few']['of_frames'] == outcome['labeled']['frames']
     assert {teacher['modality'] for teacher in labels['info']['parameters']['teachers']} == TEACHERS
     for key in ('no_mta', 'mta'):
         cfg = Config.fromfile(tmp_path / key / 'config.py')

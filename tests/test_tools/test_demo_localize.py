@@ -22,8 +22,8 @@ def test_demo_runs_through(tmp_path, run_demo):
     outcome = json.loads((tmp_path / 'results.json').read_text())
     data = Path(outcome['data'])
     metrics = outcome['metrics']
-    yardsticks, teachers = {'whole_image', 'centred_box'}, {'teacher_audio', 'teacher_visual'}
-    assert set(metrics) == {*HINTS, 'guided', *yardsticks, *teachers}
+    baselines, teachers = {'whole_image', 'centred_box'}, {'teacher_audio', 'teacher_visual'}
+    assert set(metrics) == {*HINTS, 'guided', *baselines, *teachers}
 
     truth = {clip['file']: clip for clip in json.loads((data / 'truth.json').read_text())}
     tested = set(read_list(data / 'test.txt'))
@@ -54,8 +54,8 @@ def test_demo_runs_through(tmp_path, run_demo):
             assert np.abs(maps['own'] - maps['switched']).max() > 0
     # the same checkpoint, and a guide that does change the maps
     assert metrics['guided']['ciou/mean_ciou'] != metrics['both']['ciou/mean_ciou']
-    # the yardsticks know no model
-    for name in yardsticks:
+    # the baselines know no model
+    for name in baselines:
         assert metrics[name]['ciou/mean_ciou'] == metrics['both'][f'ciou/{name}/mean_ciou']
 
     page = (tmp_path / 'report.html').read_text()

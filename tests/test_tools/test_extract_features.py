@@ -47,7 +47,7 @@ def fast(tool, monkeypatch):
 
 @pytest.fixture(scope='module')
 def videos(tmp_path_factory):
-    """Three videos of 2 s, number i of grey 40 + 40 i."""
+    """Three videos of 2 s, number i of gray 40 + 40 i."""
     folder = tmp_path_factory.mktemp('data') / 'videos'
     for number, name in enumerate(NAMES):
         image = np.full((32, 32, 3), 40 + 40 * number, np.uint8)
@@ -149,20 +149,20 @@ def test_processes_share_the_clips(fast, videos, tmp_path, monkeypatch):
 
 
 def test_clips_that_cannot_be_read_are_listed(fast, videos, tmp_path):
-    names = ['missing0000', *NAMES, 'torn0000000']
+    names = ['missing0000', *NAMES, 'truncated00']
     source = tmp_path / 'videos'
     source.mkdir()
     for name in NAMES:
         (source / f'{name}.mp4').symlink_to(videos / f'{name}.mp4')
-    (source / 'torn0000000.mp4').write_bytes((videos / f'{NAMES[0]}.mp4').read_bytes()[:900])
+    (source / 'truncated00.mp4').write_bytes((videos / f'{NAMES[0]}.mp4').read_bytes()[:900])
     (tmp_path / 'names.txt').write_text('\n'.join(names))
     options = arguments(
         'ave', tmp_path / 'out', source, '--list', tmp_path / 'names.txt', '--suffix', '_noisy'
     )
     assert fast.main(options) == 1
     failed = json.loads((tmp_path / 'out' / 'failed_names.json').read_text())
-    assert list(failed) == ['missing0000', 'torn0000000']
-    assert 'no such file' in failed['missing0000'] and 'torn0000000.mp4' in failed['torn0000000']
+    assert list(failed) == ['missing0000', 'truncated00']
+    assert 'no such file' in failed['missing0000'] and 'truncated00.mp4' in failed['truncated00']
     assert not list((tmp_path / 'out').glob('*.h5'))
     assert fast.main([*options, '--zero-failed']) == 1
     with h5py.File(tmp_path / 'out' / 'visual_feature_noisy.h5') as file:

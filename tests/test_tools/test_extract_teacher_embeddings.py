@@ -170,7 +170,7 @@ def test_a_killed_run_finished_by_two_processes_gives_the_bytes_of_one(tool, set
     assert (out / 'shard_00000' / 'shard.json').stat().st_mtime_ns == finished
 
 
-def test_torn_shards_are_refused_and_written_again(tool, setting, tmp_path):
+def test_truncated_shards_are_refused_and_written_again(tool, setting, tmp_path):
     out = tmp_path / 'store'
     tool.main(arguments(setting, out))
     whole = contents(out)
@@ -213,7 +213,7 @@ def test_clips_that_cannot_be_read_are_named_or_noted(tool, setting, tmp_path):
     assert len(store) == NUM_CLIPS - 1 and list(store.failures) == ['clip_3']
     with pytest.raises(SampleError, match=r'clip_3: could not be read'):
         store.read('clip_3', 'audio')
-    for clip in ('clip_2', 'clip_4'):  # its neighbours keep their own
+    for clip in ('clip_2', 'clip_4'):  # its neighbors keep their own
         np.testing.assert_allclose(store.read(clip, 'visual'), before.read(clip, 'visual'), rtol=1e-4)
 
 

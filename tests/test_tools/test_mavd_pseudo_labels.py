@@ -117,7 +117,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_file(tool, data, teachers, tmp_
     assert json.loads(whole.read_text()) == json.loads(out.read_text())
 
 
-def test_human_labels_win_and_their_frames_are_not_labelled_again(tool, data, teachers, tmp_path):
+def test_human_labels_win_and_their_frames_are_not_labeled_again(tool, data, teachers, tmp_path):
     out = tmp_path / 'few_and_pseudo.json'
     one = dict(rgb=teachers['rgb'])
     statistics = tool.main(arguments(out, data, one, '--keep-ann-file', data / 'few.json'))
@@ -199,7 +199,7 @@ def test_weights_that_do_not_fit_are_refused(tool, data, teachers, tmp_path):
         tool.main(arguments(tmp_path / 'a.json', data, broken))
 
 
-def test_what_cannot_be_labelled_is_said(tool, data, teachers, tmp_path, capsys):
+def test_what_cannot_be_labeled_is_said(tool, data, teachers, tmp_path, capsys):
     one = dict(rgb=teachers['rgb'])
     split = [
         part if part != '--ann-file' else '--split-file' for part in arguments(tmp_path / 'a', data, one)

@@ -94,7 +94,7 @@ def test_killed_processes_and_others_after_them_write_the_bytes_of_one(setting, 
     coco = COCO(str(out))
     assert len(coco.dataset['images']) == NUM_FRAMES and coco.dataset['annotations']
     statistics = coco.dataset['info']['statistics']
-    summary = f'frames labelled by teachers {NUM_FRAMES}, of them without any box'
+    summary = f'frames labeled by teachers {NUM_FRAMES}, of them without any box'
     # the first process alone speaks
     assert [summary in log.read_text() for log in logs] == [True, False, False]
     for name, counts in statistics['modalities'].items():

@@ -70,7 +70,7 @@ def track(files, tmp_path, monkeypatch, capsys):
 
 
 @pytest.fixture
-def hears_the_truth(data, monkeypatch) -> None:
+def finds_the_truth(data, monkeypatch) -> None:
     """Puts the true boxes in the place of the detector, with a score that starts tracks."""
 
     def replaced(self, batch):
@@ -99,7 +99,7 @@ def read_video(path: Path) -> tuple[list[np.ndarray], float]:
         images.append(image)
 
 
-def test_perfect_ears_give_perfect_tracks(data, hears_the_truth, track, tmp_path):
+def test_perfect_ears_give_perfect_tracks(data, finds_the_truth, track, tmp_path):
     output = track('--truth', '--batch-size', '3')
     assert 'drive_0: 1 tracks in 5 frames' in output and 'drive_1: 1 tracks in 5 frames' in output
     metrics = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
@@ -115,7 +115,7 @@ def test_perfect_ears_give_perfect_tracks(data, hears_the_truth, track, tmp_path
     assert line == '2,1,13.00,21.00,40.00,30.00,0.9000,-1,-1,-1'
 
 
-def test_video_shows_boxes_over_the_camera_image(data, hears_the_truth, track, tmp_path):
+def test_video_shows_boxes_over_the_camera_image(data, finds_the_truth, track, tmp_path):
     track('--drives', 'drive_1')
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['drive_1.mp4', 'drive_1.txt']
     images, fps = read_video(tmp_path / 'out' / 'drive_1.mp4')
@@ -130,7 +130,7 @@ def test_video_shows_boxes_over_the_camera_image(data, hears_the_truth, track, t
     assert np.abs(edge - image[30:45, 10].mean(axis=0)).max() > 60
 
 
-def test_black_canvas_without_images(data, hears_the_truth, track, tmp_path):
+def test_black_canvas_without_images(data, finds_the_truth, track, tmp_path):
     for path in data.root.glob('*/fl_rgb/*.jpg'):
         path.unlink()
     track('--drives', 'drive_0', '--fps', '5')
@@ -139,7 +139,7 @@ def test_black_canvas_without_images(data, hears_the_truth, track, tmp_path):
     assert images[2][25:45, 70].max() > 100
 
 
-def test_existing_files_are_kept_without_force(data, hears_the_truth, track, tmp_path):
+def test_existing_files_are_kept_without_force(data, finds_the_truth, track, tmp_path):
     track('--no-video', '--drives', 'drive_0')
     path = tmp_path / 'out' / 'drive_0.txt'
     assert [each.name for each in path.parent.iterdir()] == [path.name]
@@ -176,7 +176,7 @@ def test_recording_over_a_camera_image(track, tmp_path):
     assert (tmp_path / 'out' / 'a.txt').read_text() == ''
 
 
-def test_truth_without_tracks_is_named(data, hears_the_truth, track):
+def test_truth_without_tracks_is_named(data, finds_the_truth, track):
     for annotation in data.annotations:
         annotation.pop('track_id')
     data.finish('test')

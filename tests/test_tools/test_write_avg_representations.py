@@ -1,4 +1,4 @@
-"""Files hold the model's representations; stopped runs carry on; other models and torn files are refused."""
+"""Files hold the model's representations; stopped runs go on; other models, truncated files are refused."""
 
 import importlib.util
 import os
@@ -120,7 +120,7 @@ def test_missing_files_are_all_named_or_left_out(write, model, features, tmp_pat
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        (b'torn', r'clip_b\.npy cannot be read'),
+        (b'truncated', r'clip_b\.npy cannot be read'),
         (np.zeros(3), r'clip_b\.npy holds float64 \(3,\)'),
         (np.array([[{}]]), r'clip_b\.npy cannot be read'),
         (np.full((10, 128), np.nan), 'NaN or infinite values in video clip_b'),

@@ -11,7 +11,7 @@ from mmdet.structures import DetDataSample
 from mmav.visualization import HeatmapLocalVisualizer, blend_heatmap
 
 
-def grey(height: int = 60, width: int = 90) -> np.ndarray:
+def gray(height: int = 60, width: int = 90) -> np.ndarray:
     return np.full((height, width, 3), 100, np.uint8)
 
 
@@ -39,37 +39,37 @@ def test_blend_is_the_weighted_sum():
 
 def test_blend_with_a_range_shows_maps_that_are_off():
     faint = 0.1 * corner_map()
-    own = blend_heatmap(grey(), faint, alpha=1)
+    own = blend_heatmap(gray(), faint, alpha=1)
     assert own[5, 5, 0] == 128 and own[5, 5, 2] == 0, 'scaled to itself, its maximum is red'
-    ranged = blend_heatmap(grey(), faint, alpha=1, value_range=(0, 1))
+    ranged = blend_heatmap(gray(), faint, alpha=1, value_range=(0, 1))
     assert ranged[5, 5, 2] > 128 and ranged[5, 5, 0] == 0, 'it is low'
-    flat = blend_heatmap(grey(), np.full((4, 4), 0.3), alpha=1)
+    flat = blend_heatmap(gray(), np.full((4, 4), 0.3), alpha=1)
     assert (flat == flat[0, 0]).all()
 
 
 @pytest.mark.parametrize('arguments', [dict(alpha=1.5), dict(value_range=(1, 0)), dict(value_range=(1, 1))])
 def test_bad_arguments(arguments):
     with pytest.raises(ValueError):
-        blend_heatmap(grey(), corner_map(), **arguments)
+        blend_heatmap(gray(), corner_map(), **arguments)
 
 
 def test_truth_and_prediction_stand_side_by_side():
     visualizer = HeatmapLocalVisualizer(name='side by side', map_alpha=1.0)
     visualizer.add_datasample(
-        'name', grey(), sample(corner_map(), gt_boxes=np.array([[0.25, 0.2, 0.75, 0.8]]))
+        'name', gray(), sample(corner_map(), gt_boxes=np.array([[0.25, 0.2, 0.75, 0.8]]))
     )
     drawn = visualizer.get_image()
     assert drawn.shape == (60, 180, 3)
     for left in (0, 90):  # the box' left edge, at 22.5 pixels
         assert drawn[30, left + 20 : left + 25].min(axis=1).max() > 200
     assert (drawn[5, 5] == 100).all() and drawn[5, 95, 0] == 128
-    visualizer.add_datasample('name', grey(), sample(corner_map()), draw_gt=False)
-    np.testing.assert_array_equal(visualizer.get_image(), blend_heatmap(grey(), corner_map(), alpha=1.0))
+    visualizer.add_datasample('name', gray(), sample(corner_map()), draw_gt=False)
+    np.testing.assert_array_equal(visualizer.get_image(), blend_heatmap(gray(), corner_map(), alpha=1.0))
 
 
 def test_stock_hook_writes_an_image_for_each_sound(tmp_path):
     visualizer = VISUALIZERS.build(dict(type='HeatmapLocalVisualizer', name='hook'))
-    cv2.imwrite(str(tmp_path / 'clip.jpg'), grey())
+    cv2.imwrite(str(tmp_path / 'clip.jpg'), gray())
     hook = DetVisualizationHook(draw=True, test_out_dir='images')
     hook._visualizer = visualizer
     common = dict(img_path=str(tmp_path / 'clip.jpg'), category='dog', gt_boxes=np.array([[0, 0, 0.5, 0.5]]))
@@ -85,5 +85,5 @@ def test_stock_hook_writes_an_image_for_each_sound(tmp_path):
 
 def test_detections_are_drawn_as_ever():
     visualizer = HeatmapLocalVisualizer(name='detections')
-    visualizer.add_datasample('name', grey(), DetDataSample())
-    np.testing.assert_array_equal(visualizer.get_image(), np.concatenate([grey(), grey()], axis=1))
+    visualizer.add_datasample('name', gray(), DetDataSample())
+    np.testing.assert_array_equal(visualizer.get_image(), np.concatenate([gray(), gray()], axis=1))

@@ -10,8 +10,8 @@ def test_cells_are_colored_by_opencvs_map_with_low_frequencies_below():
     image = draw_spectrogram_strip(decibel, labels=['', ''])
     assert image.shape == (62, 40, 3) and image.dtype == np.uint8
     for k, top in enumerate((0, 32)):
-        grey = ((decibel[k, ::-1] + 80) / 80 * 255).round().astype(np.uint8)
-        np.testing.assert_array_equal(image[top : top + 30], cv2.applyColorMap(grey, cv2.COLORMAP_MAGMA))
+        gray = ((decibel[k, ::-1] + 80) / 80 * 255).round().astype(np.uint8)
+        np.testing.assert_array_equal(image[top : top + 30], cv2.applyColorMap(gray, cv2.COLORMAP_MAGMA))
     assert (image[30:32] == 255).all()
 
 

@@ -1,4 +1,4 @@
-"""Estimate where an array's microphones are, how loud and how late, from labelled frames alone.
+"""Estimate where an array's microphones are, how loud and how late, from labeled frames alone.
 
     python tools/analysis/calibrate_array.py data/street --ann-file annotations/train.json \
         --position-std 0.05 --out data/street/rig_calibrated.json

@@ -1,4 +1,4 @@
-"""Print the papers' table for the predictor that has not listened: the mean training box in each test frame.
+"""Print the papers' table for the constant-box baseline: the mean training box in each test frame.
 
 python tools/analysis/mean_box_baseline.py data/mavd/annotations/train.json data/mavd/annotations/test.json
 """

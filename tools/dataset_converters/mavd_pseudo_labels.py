@@ -23,7 +23,7 @@ from tqdm import tqdm
 import mmav  # noqa: F401  registers what configs name
 from mmav.engine import close_launcher, join_launcher
 from mmav.media.coco_file import read_coco
-from mmav.pseudo_labels.labelling import LabelRules, cut_batches, label_batches, write_shards
+from mmav.pseudo_labels.labeling import LabelRules, cut_batches, label_batches, write_shards
 from mmav.pseudo_labels.pseudo_labels import build_coco, count_boxes, format_statistics, merge_labels
 from mmav.pseudo_labels.visual_teachers import build_teacher, choose_classes, list_frames
 from mmav.utils.command_line import ToolParser
@@ -131,8 +131,8 @@ def main(argv: Sequence[str] | None = None) -> dict:
             print(f'{args.out} is whole already\n{format_statistics(info["statistics"])}')
         return info['statistics']
 
-    labelled = {image['file_name'] for image in human['images']} if human else set()
-    todo = [i for i, image in enumerate(images) if image['file_name'] not in labelled]
+    labeled = {image['file_name'] for image in human['images']} if human else set()
+    todo = [i for i, image in enumerate(images) if image['file_name'] not in labeled]
     work = [None]
     if rank == 0:  # looks what is done before anybody adds to it
         args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> dict:
                 f'{folder} lacks {len(set(todo) - set(done))} of {len(todo)} frames: all processes must '
                 'write into one folder. Start again to label the rest'
             )
-        statistics = dict(count_boxes(list(done.values()), modalities), human_frames=len(labelled))
+        statistics = dict(count_boxes(list(done.values()), modalities), human_frames=len(labeled))
         info = dict(
             description='pseudo labels of visual teachers', parameters=parameters, statistics=statistics
         )

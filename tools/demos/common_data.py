@@ -94,11 +94,11 @@ class Detectors:
         """Do the step of :func:`label_others` with the checkpoints of the teachers of each modality."""
         pairs = {name: (self.steps.work_dir / name / 'config.py', file) for name, file in teachers.items()}
         limits = (self.plan.score_thr, self.plan.nms_iou, threads)
-        labelled = self.steps.run(
+        labeled = self.steps.run(
             'label', title, lambda: label_others(self.taught, pairs, self.data, self.few, *limits)
         )
-        print(f'    {labelled["boxes"]} boxes on {labelled["frames"]} frames, labels of the few among them')
-        return labelled
+        print(f'    {labeled["boxes"]} boxes on {labeled["frames"]} frames, labels of the few among them')
+        return labeled
 
     def test(self, key: str, sense: str, checkpoint: str) -> dict[str, float]:
         """Test a detector on held-out drives; its boxes go to ``<key>/test.bbox.json``."""

@@ -1,9 +1,9 @@
-"""Camera images supervise audio: simulated drives, a few labels, and a detector that needs no camera any more.
+"""Camera images supervise audio: simulated drives, a few labels, and a detector that needs no camera.
 
     python tools/demos/demo_avd.py                     # 19 minutes on 2 slow cores
     python tools/demos/demo_avd.py --preset tiny       # every step in miniature, to see that all works
 
-Simulates drives; trains an RGB detector on a few labelled frames; lets it label the others; trains
+Simulates drives; trains an RGB detector on a few labeled frames; lets it label the others; trains
 detectors on sound alone (a) from the few labels, (b) from the few and the RGB detector's, (c) like (b) by
 AVD, all on acoustic images, and (d) like (b) on spectrograms; tests them all by sound on drives that none
 has seen. Leaves ``report.html``, ``results.json`` and the checkpoints in the work folder. A stopped run
@@ -34,7 +34,7 @@ class Plan:
     """Sizes of a demo.
 
     Args:
-        few: Labelled frames.
+        few: Labeled frames.
         iterations: Of each of the four detectors by sound.
         rgb_iterations: Of the RGB detector.
         score_thr: Least score of an RGB box that becomes a label.
@@ -105,7 +105,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     with JobPool() as jobs:
         teacher = jobs.submit(train_teacher)
         futures = {'few': train_by_sound('few', '(a) from the few labels', few)}
-        rgb, labelled = teacher.result()
+        rgb, labeled = teacher.result()
         futures['avd'] = train_by_sound('avd', '(c) from all, by AVD', taught, warm_start(rgb))
         futures['taught'] = train_by_sound('taught', '(b) from all labels', taught)
         futures['log_mel'] = train_by_sound('log_mel', '(d) from all labels, on spectrograms', taught)
@@ -119,7 +119,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     files = (checkpoints['avd'], work_dir / 'avd' / 'stripped.pth', '--force')
     steps.tool('strip', title, 'model_converters/strip_visual.py', *files)
     return steps.outcome(
-        few=counts, labelled=labelled, metrics=metrics, checkpoints=checkpoints, data=str(detectors.data)
+        few=counts, labeled=labeled, metrics=metrics, checkpoints=checkpoints, data=str(detectors.data)
     )
 
 

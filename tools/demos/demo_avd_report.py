@@ -5,8 +5,8 @@ from pathlib import Path
 from common_report import COLUMN_NOTES, clips, conditions_table, finish, loss_curves, results_table
 
 NAMES = {
-    'floor': ('Always the mean box', 'has not listened'),
-    'few': ('(a) Sound, few labels', 'trained on the labelled frames alone'),
+    'floor': ('Always the mean box', 'uses no input'),
+    'few': ('(a) Sound, few labels', 'trained on the labeled frames alone'),
     'taught': ('(b) Sound, taught by images', 'the few labels and those of the RGB detector'),
     'avd': ('(c) Sound, taught by images, AVD', 'like (b), with an RGB stream while training'),
     'log_mel': (
@@ -19,11 +19,11 @@ NAMES = {
 
 def write_demo_report(work_dir: Path, outcome: dict) -> None:
     """Write ``report.html`` of what ``run_demo`` returned, and print the table."""
-    few, labelled, metrics = outcome['few'], outcome['labelled'], outcome['metrics']
+    few, labeled, metrics = outcome['few'], outcome['labeled'], outcome['metrics']
     lead = (
         f'{few["frames"]} of {few["of_frames"]} simulated frames kept their labels. An RGB detector trained '
-        'on these labelled the others, and a detector that hears 8 microphones and sees nothing was trained '
-        f'on {labelled["frames"]} frames with {labelled["boxes"]} boxes.'
+        'on these labeled the others, and a detector that hears 8 microphones and sees nothing was trained '
+        f'on {labeled["frames"]} frames with {labeled["boxes"]} boxes.'
     )
     curve_notes = (
         'Classification and box loss of the detector by sound (of the RGB detector in the last chart).'

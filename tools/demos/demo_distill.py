@@ -1,9 +1,9 @@
-"""Three teachers that see, one student that hears: MM-DistillNet on simulated drives.
+"""Three visual teachers, one audio student: MM-DistillNet on simulated drives.
 
     python tools/demos/demo_distill.py                 # minutes on 2 cores
     python tools/demos/demo_distill.py --preset tiny   # every step in miniature, to see that all works
 
-Simulates drives with camera, thermal and depth images; trains a teacher on each from a few labelled frames;
+Simulates drives with camera, thermal and depth images; trains a teacher on each from a few labeled frames;
 fuses their boxes into labels of all other frames; trains a student that hears only (a) from the few labels,
 (b) from these and the teachers' labels, (c) like (b) with the MTA loss, which makes its features like theirs;
 tests all of them on drives that none has seen, and as trackers on longer ones. The students hear acoustic
@@ -37,7 +37,7 @@ class Plan:
     """Sizes of a demo.
 
     Args:
-        few: Labelled frames.
+        few: Labeled frames.
         iterations: Of each of the four students.
         teacher_iterations: Of each teacher.
         score_thr: Least score of a teacher's box that becomes a label.
@@ -139,7 +139,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
         start('few', '6/7 train by sound (a) from the few labels', few, plan.iterations)
         teachers = {name: futures[name].result() for name in TEACHERS}
         title = '5/7 let the teachers label the other frames, together'
-        labelled = detectors.label_others(title, teachers, jobs.threads)
+        labeled = detectors.label_others(title, teachers, jobs.threads)
         extra = {f'model.teachers.{name}.checkpoint': checkpoint for name, checkpoint in teachers.items()}
         for key, title, more in (
             ('mta', '(c) from all labels, with the MTA loss', extra),
@@ -167,7 +167,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     steps.tool('maps', '7/7 see where teachers and student look', 'analysis/activation_map.py', *drawing)
     return steps.outcome(
         few=counts,
-        labelled=labelled,
+        labeled=labeled,
         metrics=metrics,
         checkpoints=checkpoints,
         data=str(data),

@@ -22,8 +22,8 @@ from mmdet.registry import MODELS
 from report import Boxes, Card, Cards, Chart, Column, Curves, Figure, Sound
 
 NAMES = {
-    'floor': ('Always the mean box', 'has not listened'),
-    'few': ('(a) Sound, few labels', 'trained on the labelled frames alone'),
+    'floor': ('Always the mean box', 'uses no input'),
+    'few': ('(a) Sound, few labels', 'trained on the labeled frames alone'),
     'no_mta': ('(b) Sound, labels of teachers', 'the few labels and those of the three teachers'),
     'mta': ('(c) Sound, labels and MTA loss', "like (b), and its features are made like the teachers'"),
     'log_mel': (
@@ -149,12 +149,12 @@ def tracks(outcome: dict, detections: Path) -> tuple[Cards, Curves]:
 
 def write_distill_report(work_dir: Path, outcome: dict) -> None:
     """Write ``report.html`` of what ``run_demo`` returned, and print the tables."""
-    few, labelled, metrics = outcome['few'], outcome['labelled'], outcome['metrics']
+    few, labeled, metrics = outcome['few'], outcome['labeled'], outcome['metrics']
     lead = (
         f'{few["frames"]} of {few["of_frames"]} simulated frames kept their labels. Three teachers, that see '
-        'camera, thermal and depth images, were trained on these and labelled the others together; '
+        'camera, thermal and depth images, were trained on these and labeled the others together; '
         'students that hear 8 microphones and see nothing were trained on '
-        f'{labelled["frames"]} frames with {labelled["boxes"]} boxes.'
+        f'{labeled["frames"]} frames with {labeled["boxes"]} boxes.'
     )
     curve_notes = (
         'Classification and box loss, and for (c) the MTA loss times its weight; (a) to (d) by sound, '
@@ -178,4 +178,4 @@ def write_distill_report(work_dir: Path, outcome: dict) -> None:
         Cards('Where they look', [maps]),
         loss_curves(work_dir, trained, ('loss_cls', 'loss_bbox', 'loss_mta'), curve_notes),
     ]
-    finish(work_dir, outcome, 'Three teachers that see, a student that hears', sections, lead)
+    finish(work_dir, outcome, 'Three visual teachers, an audio student', sections, lead)

@@ -27,7 +27,7 @@ SEARCHES = {
     'v2a': ('DCMR, sounds for an image', 'V2A'),
 }
 REFERENCES = {
-    'background': ('Always background', 'has neither looked nor listened'),
+    'background': ('Always background', 'uses no input'),
     'category': ('Its category in every second', 'knows what happens in each video, not when'),
 }
 CHANCE = {'chance': ('Any stretch', 'drawn at random'), 'first': ('Always the first seconds', '')}

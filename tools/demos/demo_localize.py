@@ -5,7 +5,7 @@
 
 Simulates clips in the layout of VGG-Sound and VGG-SS: things with a sound each, silent things beside them,
 sounds of things that are not in the image. Trains stand-ins for the teachers, a classifier of images and
-one of sounds, on a labelled list of its own; stores what they say of the clips to learn from; trains the
+one of sounds, on a labeled list of its own; stores what they say of the clips to learn from; trains the
 localizer without teachers, with the one that hears, with the one that sees, and with both (the paper's Table
 2); tests them, and the last one guided by the object teacher (OG-AVC), with the clips' own and with wrong
 sounds. Leaves ``report.html``, ``results.json`` and the checkpoints in the work folder. A stopped run carries
@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from common import ROOT, JobPool, Steps, epoch_options, run_from_command_line
-from demo_localize_report import YARDSTICKS, write_localize_report
+from demo_localize_report import BASELINES, write_localize_report
 from mmengine.config import Config
 from mmengine.fileio import list_from_file, load
 from sound_switching import switch_sounds
@@ -40,7 +40,7 @@ class Plan:
     """Sizes of a demo.
 
     Args:
-        clips: To learn from, to validate, to test, and of the teachers' labelled list.
+        clips: To learn from, to validate, to test, and of the teachers' labeled list.
         epochs: Of each localizer.
         teacher_epochs: Of each teacher, by name.
         shown: Clips of the report.
@@ -146,7 +146,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
 
         futures, title = {}, '4/6 train the localizer with {}'
         for name, config in TEACHERS.items():
-            start(name, f'2/6 train {name} on the labelled list', config, plan.teacher_epochs[name])
+            start(name, f'2/6 train {name} on the labeled list', config, plan.teacher_epochs[name])
         start('none', title.format('no teacher'), CONFIGS['none'])
         teachers = {name: futures[name].result() for name in TEACHERS}
         weights = (f'teachers.{name[8:]}.init_cfg.checkpoint={teachers[name]}' for name in TEACHERS)
@@ -170,7 +170,7 @@ def run_demo(work_dir: Path, plan: Plan, seed: int, workers: int) -> dict:
     checkpoints = {key: future.result() for key, future in futures.items()}
     guide = {'model.object_model.checkpoint': teachers['teacher_visual']}
     test_localizer('guided', GUIDED, checkpoints['both'], guide)
-    for name in YARDSTICKS:  # the metric makes them beside each model's figures
+    for name in BASELINES:  # the metric makes them beside each model's figures
         start_of = f'ciou/{name}/'
         metrics[name] = {
             key.replace(start_of, 'ciou/'): value

@@ -12,15 +12,15 @@ from mmav.media.audio_files import read_audio
 from mmav.visualization import blend_heatmap
 
 NAMES = {
-    'whole_image': ('The whole image', 'neither sees nor hears'),
-    'centred_box': ('A box in the middle', 'neither sees nor hears; half the image'),
+    'whole_image': ('The whole image', 'uses no input'),
+    'centred_box': ('A box in the middle', 'uses no input; half the image'),
     'none': ('No teacher', 'pairs of image and sound alone'),
     'audio': ('Audio teacher', 'sounds are drawn to those of a classifier of sounds'),
     'visual': ('Visual teacher', 'images are drawn to those of a classifier of images'),
     'both': ('Both teachers', 'AVC'),
     'guided': ('Both, guided by objects', 'OG-AVC: 0.6 AVC + 0.4 the visual teacher, at the test'),
 }
-YARDSTICKS = ('whole_image', 'centred_box')
+BASELINES = ('whole_image', 'centred_box')
 LOCALIZERS = ('none', 'audio', 'visual', 'both')
 COLUMNS = {
     'ciou/ciou_at_50': Column('cIoU@0.5'),
@@ -102,7 +102,7 @@ def teachers_table(metrics: dict) -> Table:
             ('teacher_visual', 'Visual teacher, on images that show one thing'),
         )
     ]
-    notes = 'Percent of test clips told right, of eight kinds; learned from a labelled list of their own.'
+    notes = 'Percent of test clips told right, of eight kinds; learned from a labeled list of their own.'
     return Table('The teachers', [Column('accuracy', better=None)], rows, notes)
 
 
@@ -146,21 +146,21 @@ def examples(outcome: dict, work_dir: Path) -> Cards:
 def write_localize_report(work_dir: Path, outcome: dict) -> None:
     """Write ``report.html`` of what ``run_demo`` returned, and print the tables."""
     metrics = outcome['metrics']
-    train, _, test, labelled = outcome['clips']
+    train, _, test, labeled = outcome['clips']
     lead = (
         f'From {train} simulated clips, an image and a sound each and nothing else, networks learn which '
         f'pixels make the sound. {test} clips test them. Stand-ins for the teachers of the paper learned '
-        f'from {labelled} other clips, which are labelled.'
+        f'from {labeled} other clips, which are labeled.'
     )
-    models = {key: name for key, name in NAMES.items() if key not in YARDSTICKS}
+    models = {key: name for key, name in NAMES.items() if key not in BASELINES}
     trained = {key: NAMES[key] for key in LOCALIZERS}
     switch_notes = SWITCH_NOTES.format(clips=metrics['none']['switch/clips'])
     curve_notes = 'Contrastive loss, and those of the hints times their weights.'
     losses = ('loss_similarity', 'loss_audio_hint', 'loss_visual_hint')
     sections = [
-        results_table('Results', metrics, NAMES, (*YARDSTICKS, 'guided'), NOTES, COLUMNS),
+        results_table('Results', metrics, NAMES, (*BASELINES, 'guided'), NOTES, COLUMNS),
         beside_the_paper(metrics),
-        results_table('Does it listen?', metrics, trained, (), ON_NOTES, ON_COLUMNS),
+        results_table('Is the audio used?', metrics, trained, (), ON_NOTES, ON_COLUMNS),
         results_table('Two things, two sounds', metrics, models, ('guided',), switch_notes, SWITCH_COLUMNS),
         examples(outcome, work_dir),
         teachers_table(metrics),

@@ -65,7 +65,7 @@ def run_control(work_dir: Path, drives: int, iterations: int, seed: int) -> dict
 
 
 def evaluate_swapped(detections: Path, truth: Path) -> dict[str, float]:
-    """Evaluate each frame's COCO results on another drive's frame: what is left needs no listening."""
+    """Evaluate each frame's COCO results on another drive's frame: what is left needs no audio."""
     ids = sorted(image['id'] for image in load(truth)['images'])
     found = read_detections(detections, 0)
     others = ids[len(ids) // 2 :] + ids[: len(ids) // 2]

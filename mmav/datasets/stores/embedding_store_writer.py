@@ -1,6 +1,6 @@
 """Writing of stored embeddings of teachers (the store: ``embedding_store.py``).
 
-Batches never reach from one shard into the next, so a clip meets the same neighbours, and gets the same
+Batches never reach from one shard into the next, so a clip meets the same neighbors, and gets the same
 embedding to the last bit, whoever writes its shard and however often the run was stopped.
 """
 

@@ -42,7 +42,7 @@ def unfinished_shards(path: Path, count: int) -> list[int]:
         if (folder / _SHARD_FILE).is_file():
             if is_whole(folder, read_json(str(folder / _SHARD_FILE))['files']):
                 continue
-            print_log(f'{folder} is torn and is written again', 'current')
+            print_log(f'{folder} is truncated and is written again', 'current')
         numbers.append(number)
     return numbers
 

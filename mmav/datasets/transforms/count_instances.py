@@ -1,4 +1,4 @@
-"""The number of labelled objects of a frame as its class."""
+"""The number of labeled objects of a frame as its class."""
 
 from collections.abc import Sequence
 

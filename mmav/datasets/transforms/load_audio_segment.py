@@ -39,7 +39,7 @@ class LoadAudioSegment(BaseTransform):
 
     Raises:
         ValueError: If ``sample_rate`` or ``duration`` is not above 0.
-        SampleError: In use, naming the file: missing, empty, torn, no sound, NaN, or a spectrogram.
+        SampleError: In use, naming the file: missing, empty, truncated, no sound, NaN, or a spectrogram.
     """
 
     def __init__(

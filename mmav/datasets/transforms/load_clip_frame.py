@@ -9,9 +9,9 @@ from .load_visual_modalities import read_image
 
 @TRANSFORMS.register_module()
 class LoadClipFrame(BaseTransform):
-    """mmcv's ``LoadImageFromFile``, with errors that name the file, and torn images among them.
+    """mmcv's ``LoadImageFromFile``, with errors that name the file, and truncated images among them.
 
-    OpenCV, depending on its version, fills the missing part of a torn jpg with grey and says nothing.
+    OpenCV, depending on its version, fills the missing part of a truncated jpg with gray and says nothing.
 
     Required key: ``img_path``. Added keys: ``img`` (H, W, 3) uint8, BGR; ``img_shape`` and ``ori_shape`` (H,
     W).

@@ -81,7 +81,7 @@ class LoadMultichannelAudio(BaseTransform):
         return results
 
     def _from_files(self, results: dict, paths: list) -> dict:
-        self._check_channels(len(paths), f'{paths[0]} and its neighbours' if paths else 'audio_paths')
+        self._check_channels(len(paths), f'{paths[0]} and its neighbors' if paths else 'audio_paths')
         clips = [read_audio(path, self.backend_args) for path in paths]
         for clip, path in zip(clips, paths):
             if clip.is_spectrogram != clips[0].is_spectrogram:

@@ -16,7 +16,7 @@ from mmav.utils.readers import read_bytes
 def read_image(path: str, backend_args: dict | None = None, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
     """Decode an image file, by default as it is: (H, W) or (H, W, C), BGR, 8 or 16 bit.
 
-    OpenCV fills the missing part of a truncated file with grey and says nothing, so the end marks of
+    OpenCV fills the missing part of a truncated file with gray and says nothing, so the end marks of
     jpg and png files are looked for. ``flags`` are of cv2.imdecode; ``cv2.IMREAD_COLOR`` gives (H, W, 3) of 8
     bits, turned as the file asks. SampleError if the file is missing, empty, truncated or no image.
     """

@@ -1,4 +1,4 @@
-"""Sounds that do not belong to the image, to see whether a localizer listens.
+"""Sounds that do not belong to the image, to see whether a localizer uses the audio.
 
 Shapes: L samples.
 """

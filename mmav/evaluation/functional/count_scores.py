@@ -15,7 +15,7 @@ def count_scores(confusion: np.ndarray) -> dict[str, float]:
     Returns:
         ``mean_absolute_error`` in objects (the last class taken at its number), ``bias``:
         mean of predicted less true number, and ``most_frequent``: percent of frames with the most frequent
-        true number, which is the accuracy of a classifier that hears nothing. NaN without frames.
+        true number, which is the accuracy of a classifier without input. NaN without frames.
 
     Example:
         >>> count_scores(np.array([[1, 1], [0, 2]]))  # an empty frame of four was taken for one object

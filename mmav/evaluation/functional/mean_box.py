@@ -1,4 +1,4 @@
-"""The constant-box baseline, which does not listen: one box for every frame.
+"""The constant-box baseline, which uses no input: the same box for every frame.
 
 Shapes: m boxes of a training frame.
 """

@@ -1,4 +1,4 @@
-"""From a batch of samples to what a detector eats, on the model's device.
+"""From a batch of samples to a detector's inputs, on the model's device.
 
 Shapes: B samples, C microphones, L samples of sound, M mel bands, T frames, H height, W width.
 """
@@ -212,7 +212,7 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
         return values.shape[-2] * stride, values.shape[-1] * stride
 
     def _audio(self, sounds: dict[str, Tensor], data_samples: list | None, training: bool) -> Tensor:
-        """What the network hears, of what the batch holds: (B, C, H, W)."""
+        """The network's audio input, of what the batch holds: (B, C, H, W)."""
         images = []
         if self.acoustic_image is not None or 'acoustic_image' in sounds:
             images.append(self._acoustic(sounds, data_samples))

@@ -1,4 +1,4 @@
-"""From a batch of videos' features to what a model of segments eats, on the model's device.
+"""From a batch of videos' features to the inputs of a model of segments, on the model's device.
 
 Shapes: B videos.
 """

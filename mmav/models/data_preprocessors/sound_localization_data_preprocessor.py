@@ -1,4 +1,4 @@
-"""From a batch of images and sounds to what a sound localizer eats, on the model's device.
+"""From a batch of images and sounds to a sound localizer's inputs, on the model's device.
 
 Shapes: B samples, L samples of sound, F frequency bins, T frames, H, W size of an image.
 """

@@ -1,4 +1,4 @@
-"""Several detectors that see teach one that hears: MM-DistillNet, Rivera Valverde et al., CVPR 2021.
+"""An audio student supervised by visual detectors: MM-DistillNet, Rivera Valverde et al., CVPR 2021.
 
 Shapes: B samples of a batch; H, W size of the network's input, the same for all modalities.
 """
@@ -237,7 +237,7 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
         Returns:
             New samples with ``gt_instances`` in pixels of the network's input.
         """
-        labelled = []
+        labeled = []
         for number, sample in enumerate(samples):
             fused = fuse_predictions(
                 {modality: found[number] for modality, found in predictions.items()},
@@ -247,8 +247,8 @@ class MultiTeacherDistiller(HiddenSubmodules, BaseDetector):
             boxes = fused.bboxes * fused.bboxes.new_tensor(sample.scale_factor).repeat(2)
             boxes = boxes.clamp(min=0).minimum(boxes.new_tensor([width, height] * 2))
             truth = InstanceData(bboxes=boxes, labels=fused.labels)
-            labelled.append(DetDataSample(metainfo=sample.metainfo, gt_instances=truth))
-        return labelled
+            labeled.append(DetDataSample(metainfo=sample.metainfo, gt_instances=truth))
+        return labeled
 
     def predict(
         self, batch_inputs: Inputs, batch_data_samples: SampleList, rescale: bool = True

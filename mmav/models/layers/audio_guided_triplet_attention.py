@@ -27,7 +27,7 @@ def factorized_bilinear_pooling(
     training: bool = False,
     protocol: str = 'paper',
 ) -> Tensor:
-    """Multi-modal factorised bilinear pooling (MFB), eq. (3)-(4), of projected features.
+    """Multi-modal factorized bilinear pooling (MFB), eq. (3)-(4), of projected features.
 
     Args:
         visual: Psi^T v, (..., k d_o); its k factors of one channel lie side by side.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mmav.utils.precision import check_float_samples
 
 # The mel product is done in bands of filters, cut at these shares: a filter is narrow, so a band of
-# neighbours reads a short stretch of bins. Measured best of one to ten bands.
+# neighbors reads a short stretch of bins. Measured best of one to ten bands.
 _BAND_EDGES = (0.0, 0.3, 0.6, 0.8, 1.0)
 
 # Frames that a CPU takes at a time (their arrays fit its cache), and microphones that an accelerator does
@@ -42,7 +42,7 @@ class LogMelSpectrogram(nn.Module):
         amin: Least power, which guards the logarithm. Defaults to 1e-10.
         top_db: Values lie at most this far below the maximum of the microphone
             (reference 'channel') or of the clip (else). Defaults to 80; None: no limit.
-        phase_channels: Append, for each pair of neighbouring microphones (k, k + 1), the cosine
+        phase_channels: Append, for each pair of neighboring microphones (k, k + 1), the cosine
             and the sine of their phase difference, averaged over each mel band: 2 (C - 1) channels in
             -1..1, all cosines first. Defaults to False.
         double_precision: Take the Fourier transform in float64, as librosa does. False (float32): half

@@ -24,7 +24,7 @@ class LogSpectrogram(nn.Module):
     Equals ``numpy.log(scipy.signal.spectrogram(x, sample_rate, nperseg=n_fft, noverlap=n_fft - hop_length)[2]
     + floor)`` to 1e-5, scipy's other arguments left as they are: frames without padding, each less its mean,
     under a Tukey window (0.25); one-sided density in (sample value)^2 / Hz. The front end of the
-    sound-localisation networks (EZ-VSL; Yaghoubi et al., ICMI 2023, section 3.6: 3 s at 22,050 Hz give
+    sound-localization networks (EZ-VSL; Yaghoubi et al., ICMI 2023, section 3.6: 3 s at 22,050 Hz give
     257 x 276). Computed in full precision under autocast, too; differentiable.
 
     Args:

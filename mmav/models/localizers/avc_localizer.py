@@ -146,7 +146,7 @@ class AVCLocalizer(HiddenSubmodules, BaseModel):
         Args:
             inputs: As of :meth:`embed`, with ``teacher_audio`` and ``teacher_visual`` of the hints, or what
                 on-line teachers need; KeyError if they are missing.
-            data_samples: Not read: nothing is labelled.
+            data_samples: Not read: nothing is labeled.
 
         Returns:
             ``loss_similarity`` and, of the hints, ``loss_audio_hint`` and ``loss_visual_hint``,

@@ -29,7 +29,7 @@ class AVCTeachers(FrozenModule, nn.ModuleDict):
 
     Args:
         visual: Config of the module that sees: images (B, 3, H, W) to (B, C, h, w). None: there is none.
-        audio: Config of the module that hears, to (B, C); of maps (B, C, h, w) the mean over all places is
+        audio: Config of the audio module, to (B, C); of maps (B, C, h, w) the mean over all places is
             taken. None: there is none.
         visual_input: Name of the visual teacher's input. Defaults to 'image': the student's, normalized.
         audio_input: Name of the audio teacher's. Defaults to 'teacher_waveform': (B, L) at the teacher's own

@@ -1,4 +1,4 @@
-"""Attentive feature distillation (AFD), a rival in Table 2 of MM-DistillNet: Wang, Gao, Zhao, Li, Dou and
+"""Attentive feature distillation (AFD), a baseline in Table 2 of MM-DistillNet: Wang, Gao, Zhao, Li, Dou and
 Xu, "Pay attention to features, transfer learn faster CNNs" (ICLR 2020).
 
 Shapes: B samples, C channels, H and W height and width of a level's map.

@@ -1,4 +1,4 @@
-"""The pairwise loss of structured knowledge distillation, a rival in Table 2 of MM-DistillNet: Liu, Chen,
+"""The pairwise loss of structured knowledge distillation, a baseline in Table 2 of MM-DistillNet: Liu, Chen,
 Liu, Qin, Luo and Wang, "Structured knowledge distillation for semantic segmentation" (CVPR 2019), and
 its journal version "... for dense prediction" (TPAMI).
 

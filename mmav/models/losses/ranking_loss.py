@@ -1,4 +1,4 @@
-"""The ranking loss of StereoSoundNet, a rival in Tables 1 and 2 of MM-DistillNet: Gan, Zhao, Chen, Cox and
+"""The ranking loss of StereoSoundNet, a baseline in Tables 1 and 2 of MM-DistillNet: Gan, Zhao, Chen, Cox and
 Torralba, "Self-supervised moving vehicle tracking with stereo sound" (ICCV 2019).
 
 Shapes: B samples, C channels, H and W height and width of a level's map.

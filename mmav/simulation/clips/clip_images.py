@@ -49,9 +49,9 @@ def _background(width: int, height: int, clutter: int, rng: np.random.Generator)
         extent = rng.uniform(0.04, 0.2) * min(width, height)
         angle = np.sort(2 * np.pi * rng.random(rng.integers(3, 8)))
         outline = np.stack((np.cos(angle), np.sin(angle)), 1) * rng.uniform(0.4, 1, (len(angle), 1))
-        # The shapes are greyer than the things, so that color tells something, but not all.
-        grey = rng.uniform(50, 210)
-        _fill(image, center + extent * outline, np.clip(grey + rng.uniform(-45, 45, 3), 0, 255))
+        # The shapes are grayer than the things, so that color tells something, but not all.
+        gray = rng.uniform(50, 210)
+        _fill(image, center + extent * outline, np.clip(gray + rng.uniform(-45, 45, 3), 0, 255))
     for _ in range(rng.integers(clutter // 2 + 1)):
         ends = rng.random((2, 2)) * [width, height]
         across = (ends[1] - ends[0])[::-1] * [-1, 1]

@@ -28,7 +28,7 @@ class ClipConfig(SimulatorConfig):
 
     Args:
         seed: Seed of the whole set; each clip draws from its own stream.
-        clips: Number of clips of train, val, test and of the labelled list for teachers.
+        clips: Number of clips of train, val, test and of the labeled list for teachers.
         kinds: Kinds of things, at least three.
         image: Range of an image's width and of its height in pixels.
         area: Range of the share of the image that the box of a single thing covers. Maps are evaluated at

@@ -14,7 +14,7 @@ from .scene import DriveScene
 THERMAL_RANGE = (21800, 25000)
 
 COLORS = {
-    'glass': (84, 70, 56), 'tyre': (30, 30, 31), 'rim': (150, 150, 152), 'arch': (16, 16, 16),
+    'glass': (84, 70, 56), 'tire': (30, 30, 31), 'rim': (150, 150, 152), 'arch': (16, 16, 16),
     'trim': (36, 36, 38), 'grille': (22, 22, 22), 'plate': (212, 222, 226), 'headlight': (214, 222, 226),
     'taillight': (34, 22, 160), 'exhaust': (70, 70, 72),
     'cargo_seam': (140, 140, 140), 'engine': (52, 52, 56), 'jacket': (44, 40, 46),
@@ -22,7 +22,7 @@ COLORS = {
 }  # fmt: skip
 # Counts over the body's temperature, of a vehicle whose engine runs.
 HEAT = {
-    'hood': 700, 'glass': -330, 'tyre': 680, 'rim': 560, 'grille': 1050, 'exhaust': 1700, 'engine': 1350,
+    'hood': 700, 'glass': -330, 'tire': 680, 'rim': 560, 'grille': 1050, 'exhaust': 1700, 'engine': 1350,
     'headlight': 500, 'taillight': 150, 'trim': 180, 'jacket': 560, 'trousers': 620, 'helmet': 330,
     'plate': 60, 'arch': 350,
 }  # fmt: skip
@@ -104,10 +104,10 @@ def make_appearance(scene: DriveScene) -> Appearance:
             0.002, (34, 26, 22), sky, 1.0, 9.0, **mild, **cool,
         )  # fmt: skip
     if scene.condition == 'fog':
-        grey = 165 + 40 * bright
+        gray = 165 + 40 * bright
         return Appearance(
             (0.72, 0.72, 0.71), (0.0, 0.0, 0.0), sun_direction, 0.045 + 0.045 * haze,
-            (grey, grey - 2, grey - 6), ((grey, grey - 3, grey - 8), (grey, grey - 2, grey - 6)),
+            (gray, gray - 2, gray - 6), ((gray, gray - 3, gray - 8), (gray, gray - 2, gray - 6)),
             0.6, 4.0, **mild, thermal_sky=22050.0, heat_fog=0.012, depth_noise=9.0,
         )  # fmt: skip
     return Appearance(

@@ -96,8 +96,8 @@ def _ground_colors(
     grain = cv2.GaussianBlur(texture, (0, 0), 0.8) * 3.2
     patches = cv2.resize(texture[::24, ::24], texture.shape[::-1], interpolation=cv2.INTER_CUBIC)
     lightness = (grain * 5.0 + patches * 3.0) * np.exp(-depth / 40.0)
-    grey = np.float32(92 + 30 * scene.light[2])
-    asphalt = np.array([grey + 4, grey + 1, grey], dtype=np.float32)
+    gray = np.float32(92 + 30 * scene.light[2])
+    asphalt = np.array([gray + 4, gray + 1, gray], dtype=np.float32)
     verge = np.array([62, 116, 98], dtype=np.float32) + np.float32(20 * scene.light[0])
     kerb = np.array([150, 156, 158], dtype=np.float32)
     out = np.empty((*depth.shape, 3), dtype=np.float32)
@@ -170,9 +170,9 @@ def _wall_colors(
 ) -> np.ndarray:
     height = camera.mount_height + depth * z[:, None]
     tiles = 1.0 + 0.45 * (height < 2.6) - 0.5 * (np.abs(height - 2.6) < 0.12) - 0.25 * (height > 5.3)
-    grey = (135 + 7 * cv2.GaussianBlur(texture, (0, 0), 1.2)) * tiles
+    gray = (135 + 7 * cv2.GaussianBlur(texture, (0, 0), 1.2)) * tiles
     bright = 0.75 + 0.35 * np.exp(-depth / 30.0)
-    return (grey * bright)[..., None] * np.asarray(appearance.ambient, dtype=np.float32)
+    return (gray * bright)[..., None] * np.asarray(appearance.ambient, dtype=np.float32)
 
 
 def paint_markings(canvas: Canvas, scene: DriveScene, time: float) -> None:
@@ -325,9 +325,9 @@ def _lamp(canvas: Canvas, thing: Scenery, position: np.ndarray, distance: float)
         return
     height = thing.size[2]
     point = np.array([*position, 2.0])
-    grey = _lit(canvas, (110, 112, 114), np.array([0.0, -1.0, 0.0]), point, distance)
+    gray = _lit(canvas, (110, 112, 114), np.array([0.0, -1.0, 0.0]), point, distance)
     counts = float(canvas.heat_through_fog(np.float64(canvas.appearance.ground - 60), distance))
-    canvas.fill(_billboard(position, -0.07, 0.07, 0, height), grey, counts)
-    canvas.fill(_billboard(position, -0.5, 0.5, height, height + 0.14), grey, counts)
+    canvas.fill(_billboard(position, -0.07, 0.07, 0, height), gray, counts)
+    canvas.fill(_billboard(position, -0.5, 0.5, height, height + 0.14), gray, counts)
     if canvas.appearance.headlights > 0.5:
         canvas.glow(np.array([*position, height]), 1.4, (130, 205, 250), 0.8)

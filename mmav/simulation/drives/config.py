@@ -24,11 +24,11 @@ class SimulationConfig(SimulatorConfig):
         frame_interval: Range in seconds, drawn per drive.
         margin: Sound before the first and after the last image in seconds (>= 0.5).
         vehicles: Fewest and most sounding vehicles of a drive.
-        distance: Nearest and farthest labelled distance in metres.
+        distance: Nearest and farthest labeled distance in metres.
         speed: Range of vehicle speeds in m/s.
-        min_box_height: Smaller boxes (pixels) are not labelled.
-        min_visibility: Vehicles that show a smaller share of themselves are not labelled.
-        keep_in_view: Redraw a drive until each of its sounding vehicles is labelled in every image.
+        min_box_height: Smaller boxes (pixels) are not labeled.
+        min_visibility: Vehicles that show a smaller share of themselves are not labeled.
+        keep_in_view: Redraw a drive until each of its sounding vehicles is labeled in every image.
         condition_weights: Relative frequency of each condition.
         kind_weights: Relative frequency of each kind of vehicle.
         static_share: Share of drives whose ego stands.
@@ -117,7 +117,7 @@ class SimulationConfig(SimulatorConfig):
 
 PRESETS: dict[str, SimulationConfig] = {
     'default': SimulationConfig(),
-    # Short drives of few images: neighbouring images of one drive teach little that is new.
+    # Short drives of few images: neighboring images of one drive add little information.
     'demo': SimulationConfig(
         preset='demo',
         drives=(300, 20, 75),

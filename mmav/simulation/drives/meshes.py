@@ -107,14 +107,14 @@ def _disc(x: float, y: float, z: float, radius: float, material: str, sides: int
     return Face(points, np.array([np.sign(x), 0.0, 0.0]), material)
 
 
-def _wheels(x: float, positions: Sequence[float], radius: float, tyre_width: float) -> list[Part]:
-    """Tyres as boxes (seen under the body) with round flanks."""
+def _wheels(x: float, positions: Sequence[float], radius: float, tire_width: float) -> list[Part]:
+    """Tires as boxes (seen under the body) with round flanks."""
     parts = []
     for y in positions:
         for sign in (-1, 1):
-            inner, outer = sorted((sign * (x - tyre_width), sign * x))
-            faces = _box(inner, outer, y - 0.7 * radius, y + 0.7 * radius, 0.0, 1.2 * radius, 'tyre')
-            faces.append(_disc(sign * x, y, radius, radius, 'tyre'))
+            inner, outer = sorted((sign * (x - tire_width), sign * x))
+            faces = _box(inner, outer, y - 0.7 * radius, y + 0.7 * radius, 0.0, 1.2 * radius, 'tire')
+            faces.append(_disc(sign * x, y, radius, radius, 'tire'))
             parts.append(Part(0, (sign * x, y), tuple(faces)))
     return parts
 
@@ -124,7 +124,7 @@ def _wheel_flanks(x: float, positions: Sequence[float], radius: float) -> list[F
     for sign in (-1, 1):
         for y in positions:
             faces.append(_disc(sign * x, y, 1.15 * radius, 1.13 * radius, 'arch'))
-            faces.append(_disc(sign * (x + 0.01), y, radius, radius, 'tyre'))
+            faces.append(_disc(sign * (x + 0.01), y, radius, radius, 'tire'))
             faces.append(_disc(sign * (x + 0.02), y, radius, 0.62 * radius, 'rim', 12))
             faces.append(_disc(sign * (x + 0.03), y, radius, 0.2 * radius, 'arch', 8))
     return faces
@@ -222,7 +222,7 @@ def _truck(width: float, length: float, height: float) -> list[Part]:
         cab.append(_along(cab_rear + 0.7, 0.5 * b - 0.15, 0.55 * cab_height, 0.86 * cab_height, x, 'glass'))
         cab.append(_along(cab_rear + 0.58, cab_rear + 0.61, 0.8, 0.9 * cab_height, x, 'seam'))
         cab.append(_disc(sign * w, axles[0], 1.15 * radius, 1.13 * radius, 'arch'))
-        cab.append(_disc(sign * (w + 0.01), axles[0], radius, radius, 'tyre'))
+        cab.append(_disc(sign * (w + 0.01), axles[0], radius, radius, 'tire'))
         cab.append(_disc(sign * (w + 0.02), axles[0], radius, 0.62 * radius, 'rim', 12))
     cargo = _box(-w, w, -0.5 * b, cab_rear - 0.15, 0.95, height, 'cargo')
     for sign in (-1, 1):
@@ -245,9 +245,9 @@ def _motorcycle(width: float, length: float, height: float) -> list[Part]:
     axles = (-0.5 * b + radius, 0.5 * b - radius)
     parts = []
     for y in axles:
-        faces = _box(-0.07, 0.07, y - 0.7 * radius, y + 0.7 * radius, 0.04, 2 * radius, 'tyre')
+        faces = _box(-0.07, 0.07, y - 0.7 * radius, y + 0.7 * radius, 0.04, 2 * radius, 'tire')
         for sign in (-1, 1):
-            faces.append(_disc(sign * 0.07, y, radius, radius, 'tyre'))
+            faces.append(_disc(sign * 0.07, y, radius, radius, 'tire'))
             faces.append(_disc(sign * 0.075, y, radius, 0.6 * radius, 'rim'))
         parts.append(Part(0, (0, y), tuple(faces)))
     frame = _box(-0.16, 0.16, -0.26 * b, 0.2 * b, 0.3, 0.62, 'engine')

@@ -4,7 +4,7 @@ Shapes: M microphones, K knots (instants at which the geometry is evaluated), L 
 bands of the directivity, Q samples of the oversampled source.
 
 Each path delays the source by the travel time of the sound that arrives at that instant, so Doppler follows
-without being modelled. Delays are exact at the knots, follow a cubic spline between them, and are rounded
+without being modeled. Delays are exact at the knots, follow a cubic spline between them, and are rounded
 nowhere: the source is read between its oversampled samples.
 """
 

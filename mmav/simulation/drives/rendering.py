@@ -126,11 +126,11 @@ class DriveRenderer:
             # Stereo finds nothing to match in fog: far things sink into the background.
             seen = np.exp(-0.5 * self.appearance.fog / np.maximum(inverse, 1e-3))
             level *= seen
-        grey = cv2.resize(
+        gray = cv2.resize(
             np.clip(level, 0, 255).astype(np.uint8), (self.camera.width, self.camera.height),
             interpolation=cv2.INTER_LINEAR,
         )  # fmt: skip
-        return cv2.applyColorMap(grey, cv2.COLORMAP_JET)
+        return cv2.applyColorMap(gray, cv2.COLORMAP_JET)
 
 
 @lru_cache(maxsize=64)

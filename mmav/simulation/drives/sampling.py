@@ -109,7 +109,7 @@ def _traffic(
             distance = rng.uniform(*config.distance)
             along = distance + ego_speed * moment
         else:
-            # A point of the lane in sight, drawn by azimuth so that no part of the image is favoured.
+            # A point of the lane in sight, drawn by azimuth so that no part of the image is favored.
             distance = rng.uniform(*config.distance)
             azimuth = np.radians(rng.uniform(-42.0, 42.0))
             spot = distance * np.array([np.sin(azimuth), np.cos(azimuth)])
@@ -292,7 +292,7 @@ def _attempt(
     if config.keep_in_view:
         for time in scene.frame_times:
             for view in view_vehicles(scene, camera, time):
-                if not view.labelled(config) or view.distance < config.distance[0]:
+                if not view.labeled(config) or view.distance < config.distance[0]:
                     return None
     distractors = _distractors(rng, config, road, ego_speed, duration, count)
     distractors = distractors[: 6 + config.parked - count]
@@ -324,6 +324,6 @@ def _attempt(
         return None
     if config.keep_in_view and scenery:
         views = (view_vehicles(scene, camera, time) for time in scene.frame_times)
-        if not all(view.labelled(config) for image in views for view in image):
+        if not all(view.labeled(config) for image in views for view in image):
             return None
     return scene

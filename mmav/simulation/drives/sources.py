@@ -1,4 +1,4 @@
-"""What vehicles sound like: engine harmonics, combustion noise and tyre noise.
+"""What vehicles sound like: engine harmonics, combustion noise and tire noise.
 
 Shapes: L samples.
 """
@@ -18,7 +18,7 @@ GEARS = {
     'truck': ((9.0, 6.2, 4.3, 3.0, 2.1, 1.5), 600.0, 1700.0),
     'motorcycle': ((11.0, 7.4, 5.6, 4.5, 3.8), 1200.0, 4800.0),
 }
-# Share of the power at 10 m/s: engine harmonics, combustion noise, tyres.
+# Share of the power at 10 m/s: engine harmonics, combustion noise, tires.
 POWER_SHARES = {'car': (0.3, 0.25, 0.45), 'truck': (0.4, 0.35, 0.25), 'motorcycle': (0.5, 0.4, 0.1)}
 REFERENCE_SPEED = 10.0  # m/s at which a vehicle has its nominal level
 REFERENCE_PRESSURE = 20e-6  # Pa
@@ -86,18 +86,18 @@ def vehicle_sound(vehicle: Vehicle, start: float, length: int) -> np.ndarray | N
     phase = (cycles + rng.random()) * _TABLE
     harmonic = _engine_cycle(vehicle.cylinders, rng).take(phase.astype(np.int64) % _TABLE)
 
-    engine_share, combustion_share, tyre_share = POWER_SHARES[vehicle.kind]
+    engine_share, combustion_share, tire_share = POWER_SHARES[vehicle.kind]
     load = (revolutions / engine_speed(vehicle.kind, np.float64(REFERENCE_SPEED))) ** 0.7
-    rolling = (np.maximum(speed, 0.0) / REFERENCE_SPEED) ** 1.5  # tyres: 30 dB a decade of speed
+    rolling = (np.maximum(speed, 0.0) / REFERENCE_SPEED) ** 1.5  # tires: 30 dB a decade of speed
     grid = np.arange(knots)
     engine_gain = np.interp(samples, grid, load).astype(np.float32)
-    tyre_gain = np.interp(samples, grid, rolling * np.sqrt(tyre_share)).astype(np.float32)
+    tire_gain = np.interp(samples, grid, rolling * np.sqrt(tire_share)).astype(np.float32)
     # Combustion noise comes in bursts, one a firing.
     firing = ((cycles * vehicle.cylinders) % 1.0).astype(np.float32)
     burst = 1.0 + 0.7 * np.cos(np.float32(2 * np.pi) * firing)
     combustion = _shaped_noise(length, 400.0, 2500.0, 5.0, rng) * burst
-    tyres = _shaped_noise(length, 500.0, 1600.0 + 800.0 * rng.random(), 6.0, rng)
+    tires = _shaped_noise(length, 500.0, 1600.0 + 800.0 * rng.random(), 6.0, rng)
     sound = engine_gain * (np.float32(np.sqrt(engine_share)) * harmonic)
     sound += engine_gain * (np.float32(np.sqrt(combustion_share / 1.245)) * combustion)
-    sound += tyre_gain * tyres
+    sound += tire_gain * tires
     return sound * np.float32(REFERENCE_PRESSURE * 10 ** (vehicle.level / 20.0))

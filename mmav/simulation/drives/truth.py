@@ -37,7 +37,7 @@ class VehicleView:
     distance: float
     azimuth: float
 
-    def labelled(self, config: SimulationConfig) -> bool:
+    def labeled(self, config: SimulationConfig) -> bool:
         """Whether the vehicle belongs into the annotations."""
         return (
             self.visibility >= config.min_visibility

@@ -38,7 +38,7 @@ def drive_truth(
         snr = recording.vehicle_snr(time)
         objects = []
         for v, view in enumerate(views[index]):
-            if not view.labelled(config):
+            if not view.labeled(config):
                 continue
             x1, y1, x2, y2 = (round(float(value), 2) for value in view.box)
             objects.append(
@@ -70,7 +70,7 @@ def write_drive(root: Path, scene: DriveScene, config: SimulationConfig) -> dict
     """Simulate a drive and write its folder below ``root``; return its truth, as in its `truth.json`."""
     camera = PinholeCamera()
     views = [view_vehicles(scene, camera, time) for time in scene.frame_times]
-    in_view = np.array([[view.labelled(config) for view in image] for image in views], dtype=bool)
+    in_view = np.array([[view.labeled(config) for view in image] for image in views], dtype=bool)
     recording = render_recording(scene, config, in_view)
     truth = drive_truth(scene, config, views, recording)
     with whole_folder(root / scene.name) as folder:

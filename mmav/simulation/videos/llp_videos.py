@@ -186,7 +186,7 @@ def draw_pseudo_labels(
 ) -> dict[str, list[tuple[int, int, int, float]]]:
     """Soft labels (class, onset, offset, score) of each modality, with errors.
 
-    They are as a system might give them that looks and listens to each alone.
+    They are as a system might give them that takes each modality alone.
     """
     rng = np.random.default_rng((*video.seed, 1))
     labels: dict[str, list] = {modality: [] for modality in MODALITIES}

@@ -21,7 +21,8 @@ def test_rows_are_numpys(tmp_path):
 
 
 def test_failures_are_rows_of_zeros(tmp_path):
-    samples = [SampleError('a', 'torn'), sample(2), SampleError('c', 'torn'), sample(4), dict(x=np.zeros(3))]
+    failed = [SampleError(name, 'truncated') for name in 'ac']
+    samples = [failed[0], sample(2), failed[1], sample(4), dict(x=np.zeros(3))]
     write_shard(tmp_path / 's', list('abcde'), samples, on_error='skip')
     array = np.load(tmp_path / 's/x.npy')
     assert array[:, 0, 0].tolist() == [0, 2, 0, 4, 0]

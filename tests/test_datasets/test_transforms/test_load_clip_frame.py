@@ -32,7 +32,7 @@ def test_image_of_a_phone_is_turned(tmp_path, load):
     assert load(dict(img_path=str(tmp_path / 'a.jpg')))['img_shape'] == (30, 20)
 
 
-def test_torn_file(clips, load):
+def test_truncated_file(clips, load):
     path = clips.path('frames', 'aaaaaaaaaaa_000010', 'jpg')
     tear(path)
     with pytest.raises(SampleError, match=rf'{path}: truncated image'):

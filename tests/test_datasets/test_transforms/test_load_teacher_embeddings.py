@@ -129,7 +129,7 @@ def test_an_image_of_unknown_past_is_refused(store):
         LoadTeacherEmbeddings(store)(results)
 
 
-def test_torn_shards_are_refused(store, tmp_path):
+def test_truncated_shards_are_refused(store, tmp_path):
     file = tmp_path / 'store' / 'shard_00000' / 'visual.npy'
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(SampleError, match=r'visual\.npy: missing or not of \d+ bytes'):

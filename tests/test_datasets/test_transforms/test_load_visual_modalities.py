@@ -21,13 +21,13 @@ def test_thermal_range(tmp_path):
 
 def test_thermal_of_eight_bits_is_taken_as_it_is(tmp_path):
     raw = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
-    cv2.imwrite(str(tmp_path / 'grey.png'), raw)
+    cv2.imwrite(str(tmp_path / 'gray.png'), raw)
     cv2.imwrite(str(tmp_path / 'color.png'), np.repeat(raw[..., None], 3, axis=2))
-    for name in ('grey.png', 'color.png'):
+    for name in ('gray.png', 'color.png'):
         np.testing.assert_array_equal(load(tmp_path / name, 'thermal', (3, 4), crop=None)[..., 0], raw)
 
 
-def test_grey_and_transparent_images_get_three_channels(tmp_path):
+def test_gray_and_transparent_images_get_three_channels(tmp_path):
     raw = np.random.default_rng(0).integers(0, 256, (6, 8, 4), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / 'a.png'), raw)
     np.testing.assert_array_equal(load(tmp_path / 'a.png', 'rgb', (6, 8), crop=None), raw[..., :3])

@@ -32,10 +32,10 @@ def pretrained(path, **kwargs):
 def test_pretrained_features_are_mmpretrains(imagenet, in_channels, size):
     model, path = imagenet
     backbone = pretrained(path, in_channels=in_channels)
-    grey = torch.randn(2, 1, *size, generator=torch.Generator().manual_seed(1))
+    gray = torch.randn(2, 1, *size, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        expected = model(grey.repeat(1, 3, 1, 1))
-        result = backbone(grey.repeat(1, in_channels, 1, 1))
+        expected = model(gray.repeat(1, 3, 1, 1))
+        result = backbone(gray.repeat(1, in_channels, 1, 1))
     assert len(result) == 3
     for ours, theirs in zip(result, expected):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)

@@ -25,11 +25,11 @@ def test_pretrained_features_are_torchvisions(imagenet, in_channels):
         18, in_channels, out_indices=(3,), init_cfg=dict(type='Pretrained', checkpoint=path)
     )
     backbone.init_weights()
-    grey = torch.randn(2, 1, 64, 64, generator=torch.Generator().manual_seed(1))
+    gray = torch.randn(2, 1, 64, 64, generator=torch.Generator().manual_seed(1))
     layers = list(model.children())[:-2]
-    expected = torch.nn.Sequential(*layers)(grey.repeat(1, 3, 1, 1))
+    expected = torch.nn.Sequential(*layers)(gray.repeat(1, 3, 1, 1))
     backbone.eval()
-    (result,) = backbone(grey.repeat(1, in_channels, 1, 1))
+    (result,) = backbone(gray.repeat(1, in_channels, 1, 1))
     torch.testing.assert_close(result, expected, rtol=1e-3, atol=1e-3)
 
 

@@ -172,7 +172,7 @@ def test_letterboxed_boxes_fit(batch):
         layer(only(batch, 'audio') | dict(data_samples=data_samples(shape=(41, 80))))
 
 
-def test_stock_detector_eats_sound(batch, build_detector, toy_config):
+def test_stock_detector_takes_sound(batch, build_detector, toy_config):
     """A stock mmdet data sample and tensor come out: FasterRCNN needs nothing else."""
     layer = MODELS.build(
         dict(type='mmdet.AudioVisualDataPreprocessor', log_mel=dict(), modality='audio', audio_size=SIZE)

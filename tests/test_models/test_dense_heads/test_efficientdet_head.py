@@ -120,7 +120,7 @@ def test_scores_start_around_one_percent(head):
     assert all(0.05 < level.std() < 5 for level in (*scores, *deltas))
 
 
-def test_convolutions_are_shared_by_the_levels_and_normalisations_are_not(head):
+def test_convolutions_are_shared_by_the_levels_and_normalizations_are_not(head):
     head.eval()
     x = torch.randn(1, 4, 4, 4)
     same = [head.forward_single(x, level) for level in (0, 1)]

@@ -70,9 +70,9 @@ def test_no_optimizer_and_no_training_mode_reaches_the_teachers(toy_distiller, t
     assert not any(module.training for module in distiller.teachers.modules())
 
 
-@pytest.mark.parametrize(('labelling', 'heads'), [('teachers', 1), ('data', 0)])
-def test_each_teacher_runs_once_a_batch(toy_distiller, toy_batch, labelling, heads):
-    name = CONFIG if labelling == 'teachers' else 'mm_distillnet/distillnet_r18_sim_offline.py'
+@pytest.mark.parametrize(('labeling', 'heads'), [('teachers', 1), ('data', 0)])
+def test_each_teacher_runs_once_a_batch(toy_distiller, toy_batch, labeling, heads):
+    name = CONFIG if labeling == 'teachers' else 'mm_distillnet/distillnet_r18_sim_offline.py'
     distiller = toy_distiller(name=name).train()
     runs = []
     for modality, teacher in distiller.teachers.items():
@@ -182,21 +182,21 @@ def test_pseudo_labels_worked_by_hand(toy_distiller):
         thermal=boxes((0, 0, 50, 40, 0.8, 0), (150, 50, 200, 100, 0.6, 0)),  # the first overlaps by 0.8
         depth=boxes(),
     )
-    (labelled,) = distiller.label(found, [sample])
+    (labeled,) = distiller.label(found, [sample])
     expected = torch.tensor([[0.0, 0.0, 16.0, 16.0], [48.0, 16.0, 64.0, 32.0]])
-    torch.testing.assert_close(labelled.gt_instances.bboxes, expected)
-    assert labelled.gt_instances.labels.tolist() == [0, 0]
-    assert labelled.metainfo == sample.metainfo
+    torch.testing.assert_close(labeled.gt_instances.bboxes, expected)
+    assert labeled.gt_instances.labels.tolist() == [0, 0]
+    assert labeled.metainfo == sample.metainfo
     assert len(sample.gt_instances) == 1  # what was there stays as it was
 
 
 def test_labels_of_the_data_set_are_not_read_when_teachers_label(toy_distiller, toy_batch):
     distiller = toy_distiller().train()
-    labelled, bare = toy_batch(ALL), toy_batch(ALL)
+    labeled, bare = toy_batch(ALL), toy_batch(ALL)
     for sample in bare['data_samples']:
         del sample.gt_instances
     values = []
-    for batch in (labelled, bare):
+    for batch in (labeled, bare):
         inputs = call(distiller, batch)
         torch.manual_seed(0)
         losses = distiller.loss(**inputs)

@@ -70,7 +70,7 @@ def test_bands_cover_the_middle_and_nothing_else():
     hertz = np.arange(257) * 16000 / 512
     covered = filters.sum(1)
     assert not covered[(hertz <= 125) | (hertz >= 7500)].any()
-    # neighbouring triangles add up to 1 between the first and the last top
+    # neighboring triangles add up to 1 between the first and the last top
     tops = hertz[filters.argmax(0)]
     inside = (hertz > tops[0] + 40) & (hertz < tops[-1] - 300)
     np.testing.assert_allclose(covered[inside], 1)

@@ -56,7 +56,7 @@ def resized(values, shape=(64, 96)):
     return (full[0, 0] - full.min()) / (full.max() - full.min())
 
 
-def test_map_is_the_weighted_sum_of_normalised_maps(build, guided, toy_detr, toy_inputs):
+def test_map_is_the_weighted_sum_of_normalized_maps(build, guided, toy_detr, toy_inputs):
     for detector, weights in ((None, (0.6, 0.4)), ({**toy_detr, 'score_thr': 0.0}, (1 / 3,) * 3)):
         model = build({**guided, 'detector': detector}).eval()
         with torch.no_grad():

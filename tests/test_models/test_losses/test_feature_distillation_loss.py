@@ -18,7 +18,7 @@ CONFIGS = {
     'pairwise': dict(type='PairwiseSimilarityLoss', grid_size=4),
     'afd': dict(type='AFDLoss', student_channels=CHANNELS, teacher_channels=CHANNELS),
 }
-RIVALS = ['mta', 'ranking', 'pairwise', 'afd']
+LOSSES = ['mta', 'ranking', 'pairwise', 'afd']
 
 
 def build(name, teachers=1, **options):
@@ -64,7 +64,7 @@ def test_levels_are_summed_and_weighted(name):
         assert whole.item() == pytest.approx(sum(levels))
 
 
-@pytest.mark.parametrize('name', RIVALS)
+@pytest.mark.parametrize('name', LOSSES)
 def test_loss_mean_is_the_mean_over_teachers(name):
     student, teachers = features(3)
     together = build(name, 3)(student, teachers)
@@ -73,7 +73,7 @@ def test_loss_mean_is_the_mean_over_teachers(name):
     assert len(set(apart)) == 3
 
 
-@pytest.mark.parametrize('name', RIVALS)
+@pytest.mark.parametrize('name', LOSSES)
 def test_feature_mean_is_one_teacher_of_mean_activations(name):
     student, teachers = features(3)
     mean = [sum(levels) / 3 for levels in zip(*teachers)]
@@ -81,7 +81,7 @@ def test_feature_mean_is_one_teacher_of_mean_activations(name):
     assert averaged.item() == pytest.approx(build(name)(student, [mean]).item())
 
 
-@pytest.mark.parametrize('name', RIVALS)
+@pytest.mark.parametrize('name', LOSSES)
 def test_averages_of_one_teacher_are_the_same(name):
     student, teachers = features(1)
     options = ['loss_mean', 'feature_mean'] + ['product'] * (name == 'mta')
@@ -188,7 +188,7 @@ def test_refuses_to_average_features_of_different_channels(name):
         build(name, 2, multi_teacher='feature_mean')(student, teachers)
 
 
-@pytest.mark.parametrize('name', RIVALS)
+@pytest.mark.parametrize('name', LOSSES)
 @pytest.mark.parametrize('options', [dict(loss_weight=-1.0), dict(multi_teacher='median')])
 def test_refuses_bad_options(name, options):
     with pytest.raises(ValueError, match=next(iter(options))):

@@ -37,7 +37,7 @@ def batch(start=1):
     )
 
 
-def labelled(start):
+def labeled(start):
     segments = torch.zeros(T, 1)
     segments[start : start + K] = 1
     samples = [SegmentDataSample(metainfo=dict(video_id=f'v{index}')) for index in range(B)]
@@ -71,7 +71,7 @@ def test_the_true_position_is_not_seen(direction, protocol):
     """Labels that say another position, or none, change nothing."""
     model, inputs = build(direction=direction, protocol=protocol), batch()
     with torch.no_grad():
-        results = [model(inputs, samples, mode='predict') for samples in (labelled(1), labelled(4), None)]
+        results = [model(inputs, samples, mode='predict') for samples in (labeled(1), labeled(4), None)]
     for a, b, c in zip(*results):
         assert torch.equal(a.pred_window_scores, b.pred_window_scores)
         assert torch.equal(a.pred_window_scores, c.pred_window_scores)
@@ -114,7 +114,7 @@ def test_learns_to_find_a_marked_window(direction, protocol):
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     values = []
     for _ in range(12):
-        loss = model(inputs, labelled(1), mode='loss')['loss_relevance']
+        loss = model(inputs, labeled(1), mode='loss')['loss_relevance']
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

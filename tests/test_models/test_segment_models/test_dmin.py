@@ -49,10 +49,10 @@ def test_predictions_do_not_read_labels(supervision):
     model = build(supervision=supervision)
     inputs, samples = batch(gt_segments=torch.ones(T, C + 1), gt_events=torch.ones(C + 1))
     with torch.no_grad():
-        labelled = model(inputs, samples, mode='predict')
+        labeled = model(inputs, samples, mode='predict')
         bare = model(inputs, mode='predict')
     classes = C + 1 if supervision == 'weakly' else C
-    for a, b in zip(labelled, bare):
+    for a, b in zip(labeled, bare):
         for name in ('pred_labels', 'pred_relevance', 'pred_scores', 'pred_attention'):
             assert torch.equal(a.get(name), b.get(name))
         assert a.pred_labels.shape == a.pred_relevance.shape == (T,)

@@ -34,7 +34,7 @@ def features(videos=2, seed=0):
     return {name: torch.randn(videos, *shape, generator=generator) for name, shape in lengths.items()}
 
 
-def labelled(videos=2, **fields):
+def labeled(videos=2, **fields):
     samples = [SegmentDataSample(metainfo=dict(video_id=f'v{index}')) for index in range(videos)]
     for name, values in fields.items():
         for sample, value in zip(samples, values):
@@ -63,7 +63,7 @@ def test_probabilities_of_segments_count_where_the_videos_do():
     whole, frames = outputs['global_prob'], outputs['frame_prob']
     threshold = float(whole.detach().median())  # some classes of some videos pass
     raw = built(video_threshold=None).eval()(features(), mode='predict')
-    filtered = built(video_threshold=threshold).eval()(features(), labelled(), mode='predict')
+    filtered = built(video_threshold=threshold).eval()(features(), labeled(), mode='predict')
     assert [sample.video_id for sample in filtered] == ['v0', 'v1']
     passed = 0
     for video in range(2):
@@ -110,7 +110,7 @@ def test_without_motion_features_none_are_read():
 def test_losses_are_those_of_the_switches(options, names):
     parser = built(**options)
     soft = torch.rand(2, T, C)
-    samples = labelled(gt_events=torch.ones(2, C), pseudo_audio=soft, pseudo_visual=soft)
+    samples = labeled(gt_events=torch.ones(2, C), pseudo_audio=soft, pseudo_visual=soft)
     losses = parser(features(), samples, mode='loss')
     assert set(losses) == {'loss_video', 'loss_audio', 'loss_visual'} | names
     if 'discriminator' in options:
@@ -125,7 +125,7 @@ def test_pseudo_labels_may_say_what_sounds_and_what_shows():
 
     events = torch.tensor([[1.0, 1, 0], [0, 1, 1]])
     audio, visual = torch.rand(2, T, C), torch.rand(2, T, C)
-    samples = labelled(gt_events=events, pseudo_audio=audio, pseudo_visual=visual)
+    samples = labeled(gt_events=events, pseudo_audio=audio, pseudo_visual=visual)
     parser = built(pseudo_loss=dict(type='SegmentPseudoLabelLoss'), guide_by_pseudo_labels=True)
     parser.video_loss = Recorder()
     parser(features(), samples, mode='loss')
@@ -152,7 +152,7 @@ def simulated(videos=48, seed=0):
         for present, base in zip(truth, bases)
     )
     inputs = dict(audio=audio, visual=visual, visual_st=torch.zeros(videos, T, 4))
-    samples = labelled(
+    samples = labeled(
         videos,
         gt_events=truth.amax((0, 2)),
         pseudo_audio=truth[0],
@@ -200,11 +200,11 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match='visual has 33 frames, no multiple of the 4 segments'):
         parser(dict(inputs, visual=torch.zeros(2, 33, 5)), mode='tensor')
     with pytest.raises(ValueError, match=r'v1.*gt_events|gt_events.*v1'):
-        samples = labelled()
+        samples = labeled()
         samples[0].gt_events = torch.ones(C)
         parser(inputs, samples, mode='loss')
     with pytest.raises(ValueError, match=r'gt_events of video v0 is \(4,\), but the model needs \(3,\)'):
-        parser(inputs, labelled(gt_events=torch.ones(2, C + 1)), mode='loss')
+        parser(inputs, labeled(gt_events=torch.ones(2, C + 1)), mode='loss')
     with pytest.raises(ValueError, match=r"mode must be .* got 'train'"):
         parser(inputs, mode='train')
     with pytest.raises(ValueError, match='guide_by_pseudo_labels needs pseudo_loss'):

@@ -122,7 +122,7 @@ def test_config_file_of_a_teacher(toy_config, build_detector, tmp_path):
     assert shapes[0] == shapes[1] and all(name.startswith('thermal.') for name in shapes[0])
 
 
-def test_images_are_normalised_as_the_teacher_was_trained(toy_config, build_detector):
+def test_images_are_normalized_as_the_teacher_was_trained(toy_config, build_detector):
     cfg = toy_config(CONFIG)
     for modality, name in TEACHERS.items():
         cfg.model.teachers[modality].model = toy_config(name).model

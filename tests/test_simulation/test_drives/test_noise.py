@@ -35,7 +35,7 @@ def test_wind_is_low_and_uncorrelated():
     assert power[:, frequencies < 200].sum() > 0.98 * power.sum()
 
 
-def test_ambient_sound_is_shared_by_neighbours_at_low_frequencies():
+def test_ambient_sound_is_shared_by_neighbors_at_low_frequencies():
     ambient = make('ambient')
     smooth = np.apply_along_axis(lambda x: np.convolve(x, np.ones(200) / 200, 'same'), 1, ambient)
     assert np.corrcoef(smooth)[0, 1] > 0.6

@@ -18,7 +18,7 @@ def test_demo_shows_every_vehicle_in_every_image(index):
     for time in scene.frame_times:
         assert 0.5 < time < scene.duration - 0.5
         for view in view_vehicles(scene, CAMERA, time):
-            assert view.labelled(config)
+            assert view.labeled(config)
             assert 5.0 <= view.distance <= 20.0
             assert view.box[3] - view.box[1] >= 60
             assert view.visibility >= 0.5

@@ -52,7 +52,7 @@ def test_mirrored_scene_has_mirrored_boxes(make_vehicle, make_scene):
 def test_vehicle_behind_has_no_box(make_vehicle, make_scene):
     view = view_vehicles(make_scene(vehicles=(make_vehicle(position=(2.0, -10.0)),)), CAMERA, 0.6)[0]
     assert (view.box == 0).all() and view.visibility == 0
-    assert not view.labelled(make_config('demo'))
+    assert not view.labeled(make_config('demo'))
 
 
 def test_walls_and_nearer_vehicles_hide(make_vehicle, make_scene):

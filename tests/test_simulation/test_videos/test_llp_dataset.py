@@ -141,7 +141,7 @@ def test_bytes_depend_on_the_configuration_alone_and_a_stopped_run_goes_on(root,
         simulate_llp(tmp_path / 'llp', CONFIG, workers=0, progress=False)
     written.clear()
     monkeypatch.setattr(llp_dataset, '_write_features', write)
-    (tmp_path / f'llp/feats/vggish/.tr000000004.npy.7{TEMPORARY_SUFFIX}').write_bytes(b'torn')
+    (tmp_path / f'llp/feats/vggish/.tr000000004.npy.7{TEMPORARY_SUFFIX}').write_bytes(b'truncated')
     simulate_llp(tmp_path / 'llp', CONFIG, workers=0, progress=False)
     assert digest(tmp_path / 'llp') == digest(root)
     other = simulate_llp(tmp_path / 'other', replace(CONFIG, seed=1), workers=0, progress=False)

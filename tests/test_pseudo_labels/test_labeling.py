@@ -4,11 +4,11 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
-from mmav.pseudo_labels.labelling import LabelRules, cut_batches, label_batches
+from mmav.pseudo_labels.labeling import LabelRules, cut_batches, label_batches
 
 
 @pytest.mark.parametrize('world_size', [1, 2, 3, 5, 20])
-def test_every_frame_is_labelled_once_beside_the_same_neighbours(world_size):
+def test_every_frame_is_labeled_once_beside_the_same_neighbors(world_size):
     todo = [i for i in range(40) if i not in (3, 17)]  # two have human labels
     whole = {tuple(batch) for batch in cut_batches(todo, (), 4)}
     # a run of some processes is stopped in the middle of its batches, and another number goes on

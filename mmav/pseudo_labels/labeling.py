@@ -1,7 +1,7 @@
-"""Labelling frames with visual teachers, by any number of processes, each of which may be stopped.
+"""Labeling frames with visual teachers, by any number of processes, each of which may be stopped.
 
 The frames are cut into batches by their positions, before any process takes its share, and a shard holds
-whole batches: a frame meets the same neighbours, and so gets the same boxes to the last bit, whoever labels
+whole batches: a frame meets the same neighbors, and so gets the same boxes to the last bit, whoever labels
 it and however often the run was stopped.
 """
 
@@ -106,11 +106,11 @@ def _label_frame(image: Mapping, found: Mapping[str, tuple], rules: LabelRules) 
 
 
 def write_shards(
-    labelled: Iterable[Mapping[int, dict]], shards: ResultShards, shard_frames: int, progress: tqdm
+    labeled: Iterable[Mapping[int, dict]], shards: ResultShards, shard_frames: int, progress: tqdm
 ) -> None:
     """Keep labels of one batch after the other, in shards of whole batches of at least ``shard_frames``."""
     fresh: dict[int, dict] = {}
-    for batch in labelled:
+    for batch in labeled:
         fresh.update(batch)
         progress.update(len(batch))
         if len(fresh) >= shard_frames:
