@@ -75,7 +75,7 @@ def test_stock_hook_writes_an_image_for_each_sound(tmp_path):
     common = dict(img_path=str(tmp_path / 'clip.jpg'), category='dog', gt_boxes=np.array([[0, 0, 0.5, 0.5]]))
     outputs = [sample(corner_map(), **common), sample(corner_map(), negative='silence', **common)]
     hook.after_test_iter(SimpleNamespace(work_dir=str(tmp_path), timestamp='now'), 0, {}, outputs)
-    written = {path.name: cv2.imread(str(path)) for path in (tmp_path / 'now' / 'pictures').iterdir()}
+    written = {path.name: cv2.imread(str(path)) for path in (tmp_path / 'now' / 'images').iterdir()}
     assert set(written) == {'clip.jpg', 'clip_silence.jpg'}
     own, silent = written['clip.jpg'], written['clip_silence.jpg']
     assert own.shape == silent.shape and own.shape[0] > 60 and own.shape[1] == 180
