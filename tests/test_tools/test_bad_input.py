@@ -58,7 +58,8 @@ COMMANDS = {
 
 def test_all_commands_are_here():
     files = [file for file in TOOLS.rglob('*.py') if 'demos' not in file.parts]
-    assert sorted(COMMANDS) == sorted(str(file.relative_to(TOOLS).with_suffix('')) for file in files)
+    names = {str(file.relative_to(TOOLS).with_suffix('')) for file in files}
+    assert set(COMMANDS) == names - {'dataset_converters/tool_server'}  # which the others import
 
 
 @pytest.mark.parametrize('tool', COMMANDS)

@@ -9,13 +9,13 @@ read. An interrupted run carries on when called again. See docs/data.md.
 import argparse
 import os
 
-# One thread a process: the pool already fills the processor. Set before numpy is imported.
-for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
-    os.environ[_name] = '1'
+from tool_server import start_server
 
-from mmav.datasets.clip_preparation import FAILED_FILE, ClipSettings, prepare_clips  # noqa: E402
-from mmav.utils.command_line import ToolParser  # noqa: E402
-from mmav.utils.errors import one_line_errors  # noqa: E402
+start_server(threads=1)  # the pool already fills the processor
+
+from mmav.datasets.clip_preparation import FAILED_FILE, ClipSettings, prepare_clips
+from mmav.utils.command_line import ToolParser
+from mmav.utils.errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:

@@ -8,6 +8,10 @@ called again. See docs/data.md.
 
 import argparse
 
+from tool_server import start_server
+
+start_server(serial=(None, 0, 1))
+
 from mmengine.config import Config, DictAction
 from mmengine.fileio import join_path
 

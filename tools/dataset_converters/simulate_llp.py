@@ -5,15 +5,13 @@
 An interrupted run carries on when called again. See docs/data.md.
 """
 
-import os
+from tool_server import start_server
 
-# One thread a process: the pool already fills the processor. Set before numpy is imported.
-for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
-    os.environ[_name] = '1'
+start_server(threads=1)  # the pool already fills the processor
 
-from mmav.simulation.command_line import make_simulator_parser, run_simulator  # noqa: E402
-from mmav.simulation.videos.llp_dataset import simulate_llp  # noqa: E402
-from mmav.simulation.videos.llp_videos import LLP_PRESETS  # noqa: E402
+from mmav.simulation.command_line import make_simulator_parser, run_simulator
+from mmav.simulation.videos.llp_dataset import simulate_llp
+from mmav.simulation.videos.llp_videos import LLP_PRESETS
 
 
 def main() -> None:

@@ -1,14 +1,12 @@
 """Simulate drives with 8-channel sound, images and labels in MAVD's layout on disk."""
 
-import os
+from tool_server import start_server
 
-# One thread a process: the pool already fills the processor. Set before numpy is imported.
-for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
-    os.environ[_name] = '1'
+start_server(threads=1)  # the pool already fills the processor
 
-from mmav.simulation.command_line import make_simulator_parser, run_simulator  # noqa: E402
-from mmav.simulation.drives.config import PRESETS  # noqa: E402
-from mmav.simulation.drives.dataset import simulate_dataset  # noqa: E402
+from mmav.simulation.command_line import make_simulator_parser, run_simulator
+from mmav.simulation.drives.config import PRESETS
+from mmav.simulation.drives.dataset import simulate_dataset
 
 
 def main() -> None:

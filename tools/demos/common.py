@@ -16,9 +16,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from tool_server import SERVED  # first: what follows takes seconds, which the server uses
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(1, str(ROOT / 'tools' / 'dataset_converters'))
 
-# isort: split
+from tool_server import SERVED, start_server
+
+start_server(serial=())
+
 import mmav  # noqa: F401  (registers everything)
 
 # isort: split
@@ -32,8 +36,6 @@ from tqdm import tqdm
 from mmav.utils.config_text import without_layout
 from mmav.utils.fileio import write_json
 from mmav.utils.processes import multiprocessing_context
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Steps:
