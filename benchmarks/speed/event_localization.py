@@ -4,7 +4,7 @@ Shapes: B videos, T segments, L locations of a segment's feature map, d channels
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -188,6 +188,19 @@ def dfa(
     return results
 
 
+def _check_and_time(
+    what: str, modules: Sequence[nn.Module], runs: Sequence[Callable], repeats: int, device: str
+) -> tuple[list[float], list[float], str]:
+    """Seconds of two runs in training mode, and what the check says that they have in common, on a CPU."""
+    for module in modules:
+        module.eval()  # the same dropout: none
+    checked = check_same(what, *runs) if device == 'cpu' else ''
+    for module in modules:
+        module.train()
+    mine, theirs = time_pairs(*runs, repeats, warm_up=0 if checked else 1)  # the check warms up
+    return mine, theirs, checked
+
+
 def agta(
     batch: int = 32,
     repeats: int = 3,
@@ -216,13 +229,8 @@ def agta(
             other = looped(module)
             visual, audio = _features(batch, segments, side, channels, dtype, device)
             runs = [partial(_forward_backward, part, visual, audio) for part in (module, other)]
-            for part in (module, other):
-                part.eval()  # the same dropout: none
-            checked = check_same('output and gradients', *runs) if device == 'cpu' else ''
-            warm_up = 0 if checked else 1  # the check warms up
-            for part in (module, other):
-                part.train()
-            mine, theirs = time_pairs(*runs, repeats, warm_up=warm_up)
+            pair = module, other
+            mine, theirs, checked = _check_and_time('output and gradients', pair, runs, repeats, device)
             results.append(
                 Comparison(
                     'agta',
@@ -297,13 +305,8 @@ def dmin_step(
     with pinned_threads(threads):
         for case, ours, reference, mine, theirs in cases:
             runs = [partial(step, *key) for key in (mine, theirs)]
-            for key in (mine, theirs):
-                networks[key].eval()  # the same dropout: none
-            checked = check_same('losses and a gradient', *runs) if device == 'cpu' else ''
-            warm_up = 0 if checked else 1  # the check warms up
-            for key in (mine, theirs):
-                networks[key].train()
-            times = time_pairs(*runs, repeats, warm_up=warm_up)
+            pair = networks[mine], networks[theirs]
+            *times, checked = _check_and_time('losses and a gradient', pair, runs, repeats, device)
             results.append(
                 Comparison(
                     'dmin-step',

@@ -74,13 +74,13 @@ def _riff_chunks(file: BinaryIO, size: int) -> Iterator[Chunk]:
     place, long_data = 12, None
     while (chunk := _chunk_at(file, place, '<4sI', size)) is not None:
         name, start, length = chunk
-        if name == b'ds64':
+        if name == b'ds64':  # 64-bit lengths: of the file, of its sound, ...
             file.seek(start + 8)
             (long_data,) = struct.unpack('<Q', file.read(8).ljust(8, b'\0'))
         if name == b'data' and length == 0xFFFFFFFF and long_data is not None:
             length = long_data
         yield name, start, length
-        place = start + length + length % 2
+        place = start + length + length % 2  # chunks begin at even places
 
 
 def _aiff_chunks(file: BinaryIO, size: int) -> Iterator[Chunk]:
@@ -96,7 +96,7 @@ def _wave64_chunks(file: BinaryIO, size: int) -> Iterator[Chunk]:
         name, start, length = chunk
         length -= 24  # which counts the chunk's own header
         yield name, start, length
-        place = start + length + -length % 8
+        place = start + length + -length % 8  # chunks begin at multiples of 8
 
 
 def _chunk_at(file: BinaryIO, place: int, layout: str, size: int) -> Chunk | None:
@@ -121,7 +121,7 @@ def _check_ogg(file: BinaryIO, size: int, path: str) -> None:
         if len(header) < _OGG_PAGE.size or not header.startswith(b'OggS'):
             break
         *_, segments = _OGG_PAGE.unpack(header)
-        lengths = file.read(segments)
+        lengths = file.read(segments)  # of the page's segments, a byte each
         end = file.tell() + sum(lengths)
         if len(lengths) < segments or end > size:
             break

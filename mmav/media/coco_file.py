@@ -62,10 +62,6 @@ def read_coco(path: str, backend_args: dict | None = None) -> dict[str, Any]:
     return content
 
 
-def _name(category: Mapping[str, Any]) -> Hashable:
-    return category.get('name')
-
-
 def _frame(image: Mapping[str, Any]) -> Hashable:
     if image.get('drive') is not None and image.get('frame_id') is not None:
         return f'{image["drive"]}/{image["frame_id"]}'
