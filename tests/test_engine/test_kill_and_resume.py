@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked_script import finish
 from mmengine.config import Config
 from mmengine.runner.checkpoint import find_latest_checkpoint
-from toy_training import finish, read_steps, start_tool, toy_config
+from toy_training import read_steps, start_tool, toy_config
 
 from mmav.engine.runner import StrictRunner
 from mmav.utils.checkpoint import read_checkpoint

@@ -192,12 +192,3 @@ def start_tool(tool: str, arguments: list, die_at: tuple[str, int] | None = None
     process = context.Process(target=run_tool, args=(tool, [str(value) for value in arguments], die_at))
     process.start()
     return process
-
-
-def finish(process, timeout: float = 120) -> int:
-    """Wait for a process; returns its exit code, negative for a signal."""
-    process.join(timeout)
-    if process.is_alive():
-        process.kill()
-        raise TimeoutError('the process did not end')
-    return process.exitcode

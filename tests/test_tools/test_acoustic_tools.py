@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from forked_script import finish
 from mmdet.apis import init_detector
 from mmdet.models.detectors import FasterRCNN
 from mmdet.registry import DATASETS
@@ -18,7 +19,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from rigs import make_rig
 from tiny_mavd import CROP, FULL_SIZE, SAMPLE_RATE, SIZE, TinyMAVD
-from toy_training import ROOT, finish, start_tool
+from toy_training import ROOT, start_tool
 
 from mmav.apis import AudioDetInferencer
 from mmav.structures import Rig

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked_script import finish
 from free_port import free_port
 from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
-from toy_training import PYTHONPATH, ROOT, finish, read_steps, start_tool, toy_config
+from toy_training import PYTHONPATH, ROOT, read_steps, start_tool, toy_config
 
 from mmav.utils.processes import multiprocessing_context
 

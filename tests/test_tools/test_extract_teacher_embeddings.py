@@ -4,7 +4,6 @@ import importlib.util
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from forked_script import finish, start_script
 from free_port import free_port
 from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config
@@ -156,14 +156,15 @@ def test_a_killed_run_finished_by_two_processes_gives_the_bytes_of_one(tool, set
     paths = os.pathsep.join([str(tmp_path), str(TOOL.parents[1])])
     common = dict(PYTHONPATH=paths, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='', WORLD_SIZE='2')
     common.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free_port()))
-    command = [sys.executable, str(TOOL), *arguments(setting, out), '--launcher', 'pytorch']
-    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [TOOL, *arguments(setting, out), '--launcher', 'pytorch']
+    logs = [tmp_path / f'{rank}.log' for rank in '01']
     tasks = [
-        subprocess.Popen(command, env={**os.environ, **common, 'RANK': rank, 'LOCAL_RANK': rank}, **pipes)
-        for rank in '01'
+        start_script(command, log, {**os.environ, **common, 'RANK': rank, 'LOCAL_RANK': rank})
+        for rank, log in zip('01', logs)
     ]
-    (first, first_log), (second, second_log) = (task.communicate(timeout=300) for task in tasks)
-    assert [task.returncode for task in tasks] == [0, 0], first_log[-2000:] + second_log[-2000:]
+    codes = [finish(task, timeout=300) for task in tasks]
+    first, second = (log.read_text() for log in logs)
+    assert codes == [0, 0], first[-2000:] + second[-2000:]
     summary = f'{NUM_CLIPS} clips; audio, visual'
     assert summary in first and summary not in second  # the first process alone speaks
     assert contents(out) == whole

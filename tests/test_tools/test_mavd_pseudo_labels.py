@@ -4,7 +4,6 @@ import importlib.util
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from forked_script import finish, start_script
 from mmdet.apis import inference_detector, init_detector
 from mmdet.registry import DATASETS
 from pycocotools.coco import COCO
@@ -91,15 +91,15 @@ def test_a_killed_run_goes_on_and_gives_the_same_file(tool, data, teachers, tmp_
     killable = dict(rgb=(make_killable(tmp_path, teachers['rgb'][0]), teachers['rgb'][1]))
     out = tmp_path / 'pseudo.json'
     options = ('--batch-size', 1, '--shard-frames', 2)
-    command = [sys.executable, str(TOOL), *arguments(out, data, killable, *options)]
+    command = [TOOL, *arguments(out, data, killable, *options)]
     env = dict(
         os.environ,
         PYTHONPATH=f'{tmp_path}{os.pathsep}{TOOL.parents[2]}',
         KILL_AT='fl_rgb_5',
         OMP_NUM_THREADS='1',
     )
-    killed = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    log = tmp_path / 'log'
+    assert finish(start_script(command, log, env)) == -signal.SIGKILL, log.read_text()
     shards = sorted(file.name for file in (tmp_path / 'pseudo.json.parts').glob('shard_*.json'))
     assert shards == ['shard_000000000.json', 'shard_000000002.json'] and not out.exists()
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked_script import finish
 from sklearn.metrics import accuracy_score, confusion_matrix, mean_absolute_error
 from tiny_mavd import CROP, TinyMAVD
-from toy_training import ROOT, finish, start_tool
+from toy_training import ROOT, start_tool
 
 from mmav.utils.checkpoint import read_checkpoint
 

@@ -1,20 +1,15 @@
 """The pseudo-label tool in several processes, killed and started again with another number of them."""
 
-import contextlib
 import json
 import os
-import runpy
 import subprocess
 import sys
 
 import pytest
-import torch
+from forked_script import finish, start_script
 from free_port import free_port
 from pycocotools.coco import COCO
 from tiny_teachers import NUM_FRAMES, TOOL, arguments, make_killable, write_frames, write_teacher
-from toy_training import finish
-
-from mmav.utils.processes import multiprocessing_context
 
 
 @pytest.fixture
@@ -39,37 +34,18 @@ def setting(tmp_path):
     return environment, command
 
 
-def run_tool(environment, command, output):
-    """Be the tool, in a process of its own that has imported everything."""
-    os.environ.clear()
-    os.environ.update(environment)
-    sys.path[:0] = environment['PYTHONPATH'].split(os.pathsep)
-    sys.argv = command
-    torch.set_num_threads(1)
-    with open(output, 'w') as file, contextlib.redirect_stdout(file):
-        runpy.run_path(command[0], run_name='__main__')
-
-
-def start_tool(environment, command, output):
-    process = multiprocessing_context(['toy_training']).Process(
-        target=run_tool, args=(environment, command, output)
-    )
-    process.start()
-    return process
-
-
 def start_slurm_task(environment, command, rank, count, port, output):
     variables = dict(SLURM_PROCID=rank, SLURM_NTASKS=count, SLURM_LOCALID=rank, MASTER_PORT=port)
     environment = {**environment, **{name: str(value) for name, value in variables.items()}}
     environment.pop('LOCAL_RANK', None)
-    return start_tool(environment, [*command, '--launcher', 'slurm'], output)
+    return start_script([*command, '--launcher', 'slurm'], output, environment)
 
 
 @pytest.mark.slow
 def test_killed_processes_and_others_after_them_write_the_bytes_of_one(setting, tmp_path):
     environment, command = setting
     alone = tmp_path / 'alone.json'
-    assert finish(start_tool(environment, command(alone), tmp_path / 'alone.log'), timeout=300) == 0
+    assert finish(start_script(command(alone), tmp_path / 'alone.log', environment), timeout=300) == 0
 
     out = tmp_path / 'shared.json'
     torchrun = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', '--standalone']
@@ -104,10 +80,6 @@ def test_killed_processes_and_others_after_them_write_the_bytes_of_one(setting, 
 def test_a_launcher_that_did_not_start_the_process_is_named(setting, tmp_path):
     environment, command = setting
     environment = {key: value for key, value in environment.items() if not key.startswith('SLURM_')}
-    done = subprocess.run(
-        [sys.executable, *command(tmp_path / 'a.json'), '--launcher', 'slurm'],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1 and "['SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID']" in done.stderr
+    log = tmp_path / 'log'
+    process = start_script([*command(tmp_path / 'a.json'), '--launcher', 'slurm'], log, environment)
+    assert finish(process) == 1 and "['SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID']" in log.read_text()

@@ -1,8 +1,6 @@
 """The study of acoustic images: its changed copies of data sets, and a few of its steps in miniature."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from forked_script import run_script
 
 from mmav.simulation import make_config, simulate_dataset
 from mmav.structures import Rig
@@ -207,15 +206,8 @@ def test_study_trains_tests_and_carries_on(tmp_path):
     ]
 
     def run() -> str:
-        command = [sys.executable, str(BENCHMARKS / 'study.py'), '--preset', 'tiny', '--workers', '1']
-        result = subprocess.run(
-            [*command, '--work-dir', str(tmp_path), '--trials', *trials],
-            capture_output=True,
-            text=True,
-            env=dict(os.environ, OMP_NUM_THREADS='1'),
-        )
-        assert result.returncode == 0, result.stderr[-3000:]
-        return result.stdout
+        command = [BENCHMARKS / 'study.py', '--preset', 'tiny', '--workers', '1', '--work-dir', tmp_path]
+        return run_script([*command, '--trials', *trials], tmp_path / 'printed.txt')
 
     first = run()
     results = json.loads((tmp_path / 'results.json').read_text())

@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 import pytest
 import torch
-from toy_training import ROOT, finish, start_tool
+from forked_script import finish
+from toy_training import ROOT, start_tool
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tiny_mavd import CROP, SIZE, TinyMAVD
