@@ -9,7 +9,7 @@ PYTHON_IN_VENV = $(VENV)/bin/python
 # The documentation is built without mmav and PyTorch, in an environment of its own.
 DOCS_VENV ?= .venv-docs
 
-.PHONY: help env demo demo-distill demo-localize demo-events demo-parse test test-stacks bench lint docs
+.PHONY: help env demo demo-distill demo-localize demo-events demo-parse test test-stacks fuzz bench lint docs
 help:                     ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -36,6 +36,9 @@ test: env                 ## run the tests
 
 test-stacks:              ## run the tests marked `stack` with other Pythons and upstream's OpenMMLab
 	@tools/test_stacks.sh
+
+fuzz: env                 ## read 100,000 mutated files; FUZZ_ARGS="--inputs 20000 --seed 1" chooses others
+	$(PYTHON_IN_VENV) tests/fuzz/fuzz.py --inputs 100000 $(FUZZ_ARGS)
 
 bench: env                ## measure the speed ratios of docs/benchmarks.md
 	$(PYTHON_IN_VENV) benchmarks/bench.py $(BENCH_ARGS)

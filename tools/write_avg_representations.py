@@ -21,13 +21,13 @@ from pathlib import Path
 import mmav  # noqa: F401  (first: it checks the versions of what follows)
 
 # isort: split
-import numpy as np
 import torch
 from mmdet.registry import MODELS
 from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
 from mmav.features.feature_files import ArrayFolder
+from mmav.media.array_files import read_npy
 from mmav.models.parsers import AVGPretrainer
 from mmav.structures import SegmentDataSample
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
@@ -96,10 +96,7 @@ def list_clips(folders: Sequence[Path], skip_missing: bool) -> list[str]:
 
 def read_features(path: Path) -> torch.Tensor:
     """Read a clip's features; SystemExit if the file is no array of floats of two dimensions."""
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise SystemExit(f'{path} cannot be read: {error}') from error
+    array = read_npy(str(path))
     if array.dtype.kind != 'f' or array.ndim != 2:
         raise SystemExit(f'{path} holds {array.dtype} {array.shape}, not floats (segments, channels)')
     return torch.from_numpy(array)

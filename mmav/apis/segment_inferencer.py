@@ -16,6 +16,7 @@ from mmengine import Config, ConfigDict
 from mmengine.model import BaseModel
 
 from mmav.features.segment_feature_extractor import SegmentFeatureExtractor
+from mmav.media.array_files import read_npy
 from mmav.media.suffixes import VIDEO_SUFFIXES, has_suffix
 from mmav.utils.checks import check_positive
 from mmav.utils.errors import SampleError
@@ -167,10 +168,7 @@ class SegmentInferencer(AudioVisualInferencer):
             where = f'{key} of {name}'
             if isinstance(value, (str, Path)):
                 where = str(value)
-                try:
-                    value = np.load(value, allow_pickle=False)
-                except (OSError, ValueError, EOFError) as error:
-                    raise SampleError(where, f'no array can be read from it ({error})') from error
+                value = read_npy(where)
             arrays[key] = self._check_array(where, key, np.asarray(value, dtype=np.float32))
         self._check_lengths(name, arrays)
         return arrays

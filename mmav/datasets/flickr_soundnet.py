@@ -5,13 +5,12 @@ Shapes: n boxes.
 
 from collections.abc import Sequence
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 from mmdet.registry import DATASETS
 
 from mmav.utils.errors import SampleError
-from mmav.utils.readers import read_text
+from mmav.utils.readers import read_xml
 
 from .clip_pairs import ClipPairDataset
 
@@ -55,11 +54,11 @@ class FlickrSoundNetDataset(ClipPairDataset):
         return {stem: self._parse(files[stem]) for stem in wanted}
 
     def _parse(self, path: str) -> dict:
-        try:
-            root = ElementTree.fromstring(read_text(path, self.backend_args))
-        except ElementTree.ParseError as error:
-            raise SampleError(path, f'no readable xml ({error})') from error
-        if len(list(root.iter('bbox'))) != len(root.findall('*/bbox')):
+        root = read_xml(path, self.backend_args)
+        number = len(list(root.iter('bbox')))
+        if not number:
+            raise SampleError(path, 'holds no bbox: it is damaged, or no annotation of Flickr-SoundNet')
+        if number != len(root.findall('*/bbox')):
             raise SampleError(
                 path, "holds a bbox that is not within an annotator's element, a child of the root"
             )

@@ -3,7 +3,6 @@
 Shapes: T segments (seconds), C classes, F frames, D channels.
 """
 
-import io
 from collections import Counter
 from logging import INFO, WARNING
 from typing import Any
@@ -15,8 +14,8 @@ from mmengine.fileio import join_path, list_dir_or_file
 from mmengine.logging import print_log
 
 from mmav.datasets.clip_names import YOUTUBE_ID
+from mmav.media.array_files import read_npy
 from mmav.utils.errors import SampleError
-from mmav.utils.readers import read_bytes
 
 from .data_root import below_root
 from .event_table import EventTable, read_event_table, read_table
@@ -246,11 +245,7 @@ class LLPDataset(BaseDataset):
         return self.pipeline(info)
 
     def _read_array(self, path: str) -> np.ndarray:
-        content = read_bytes(path, self.backend_args)
-        try:
-            array = np.load(io.BytesIO(content), allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
-            raise SampleError(path, f'no array can be read from it ({error})') from error
+        array = read_npy(path, self.backend_args)
         if array.ndim != 2 or array.dtype.kind != 'f' or not array.size:
             raise SampleError(path, f'must hold floats, (rows, channels), got {array.shape} {array.dtype}')
         if not np.isfinite(array).all():

@@ -10,6 +10,7 @@ from mmdet.registry import DATASETS
 from mmengine.fileio import exists, join_path
 
 from mmav.media.coco_file import CheckedCOCO
+from mmav.structures.rig_checks import check_microphone_positions
 from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
 from mmav.utils.readers import read_json
@@ -194,12 +195,19 @@ class MAVDDataset(CocoDataset):
             return
         path, positions = join_path(self.data_prefix['img'], 'manifest.json'), None
         if exists(path, backend_args=self.backend_args):
-            positions = read_json(path, self.backend_args).get('microphone_positions')
+            manifest = read_json(path, self.backend_args)
+            if not isinstance(manifest, dict):
+                raise SampleError(path, f'must hold an object with keys, got a {type(manifest).__name__}')
+            positions = manifest.get('microphone_positions')
         if positions is None and self._metainfo.get('rig') is not None:
             positions = np.asarray(self._metainfo['rig']['microphone_positions'])
             positions = (positions - positions.mean(0)).round(9).tolist()
         if positions is not None:
-            self._metainfo['microphone_positions'] = tuple(tuple(position) for position in positions)
+            try:
+                checked = check_microphone_positions(positions)
+            except ValueError as error:
+                raise SampleError(path, str(error)) from error
+            self._metainfo['microphone_positions'] = tuple(map(tuple, checked.tolist()))
 
     def _load_labeled(self, frames: list | None) -> list[dict]:
         try:

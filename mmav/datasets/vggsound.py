@@ -46,7 +46,7 @@ class VGGSoundDataset(ClipPairDataset):
         for number, row in read_rows(path, self.backend_args):
             if len(row) == 2:
                 annotations[row[0]] = dict(category=row[1])
-            elif len(row) == 4 and row[1].isdigit():
+            elif len(row) == 4 and row[1].isascii() and row[1].isdigit() and len(row[1]) < 10:
                 annotations[f'{row[0]}_{int(row[1]):06d}'] = dict(category=row[2], split=row[3])
             else:
                 raise SampleError(f'{path}, line {number}', f'expected id, start, label, split, got {row}')

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mmav.datasets.clip_names import H5_KEY
+from mmav.media.array_files import read_npy
 from mmav.media.h5_array import H5Array, write_h5_array
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import AtomicLocalBackend
@@ -80,7 +81,7 @@ def write_h5(
             if name in missing:
                 yield None
                 continue
-            array = np.load(source.path(name), allow_pickle=False)
+            array = read_npy(str(source.path(name)))
             array = array.mean((1, 2)) if spatial_mean else array
             shape = array.shape if shape is None else shape
             if array.shape != shape:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import cv2
-import h5py
 import numpy as np
 import torch
 import torchvision
@@ -15,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms import functional
 
+from mmav.media.h5_array import read_h5_arrays
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and standard deviation of RGB in 0..1
@@ -110,17 +110,8 @@ def read_keras_vgg19(path: str, net: nn.Module) -> dict[str, Tensor]:
     (``vgg19_weights_tf_dim_ordering_tf_kernels[_notop].h5``) is no HDF5 or holds other layers.
     """
     layers: dict[str, dict[int, np.ndarray]] = {}
-
-    def visit(name: str, item: object) -> None:
-        block = name.split('/')[0]
-        if isinstance(item, h5py.Dataset) and block.startswith('block'):
-            layers.setdefault(block, {})[item.ndim] = item[()]
-
-    try:
-        with h5py.File(path, 'r') as file:
-            file.visititems(visit)
-    except OSError as error:
-        raise ValueError(f'{path} cannot be read as HDF5 ({error})') from error
+    for name, array in read_h5_arrays(path, 'block').items():
+        layers.setdefault(name.split('/')[0], {})[array.ndim] = array
     convolutions = [name for name, module in net.named_modules() if isinstance(module, nn.Conv2d)]
     if len(layers) != len(convolutions) or any(set(layer) != {4, 1} for layer in layers.values()):
         raise ValueError(f'{path} holds no weights of VGG-19 as Keras writes them: it has {sorted(layers)}')

@@ -15,8 +15,11 @@ from mmengine.fileio import get_local_path
 from mmav.utils.errors import SampleError
 from mmav.utils.readers import read_bytes
 
+from .array_files import parse_npy
 from .audio_containers import check_sound_length
 from .numpy_pickle import load_numpy_pickle
+
+_BLOCK = 1 << 22  # samples that are read at a time
 
 
 class AudioArray(NamedTuple):
@@ -52,7 +55,7 @@ def read_audio(path: str, backend_args: dict | None = None) -> AudioArray:
     data = read_bytes(path, backend_args)
     extension = path.rsplit('.', 1)[-1].lower()
     if extension in ('npy', 'pkl'):
-        array = _load_npy(data, path) if extension == 'npy' else load_numpy_pickle(data, path)
+        array = parse_npy(data, path) if extension == 'npy' else load_numpy_pickle(data, path)
         return _from_array(array, path)
     with _open(io.BytesIO(data), path) as file:
         return AudioArray(_read(file, path, len(file)), file.samplerate, False)
@@ -124,7 +127,7 @@ def _read(file: soundfile.SoundFile, path: str, length: int, start: int = 0) -> 
     try:
         if start:
             file.seek(start)
-        values = file.read(length, dtype=dtype, always_2d=True)
+        values = _read_blocks(file, length, dtype)
     except soundfile.LibsndfileError as error:
         raise SampleError(path, f'damaged sound file ({error.error_string})') from error
     if len(values) != length and not (length == len(file) and _length_is_a_guess(file)):
@@ -132,6 +135,18 @@ def _read(file: soundfile.SoundFile, path: str, length: int, start: int = 0) -> 
     if dtype == 'float32':
         _check_float(values, path, is_spectrogram=False)
     return np.ascontiguousarray(values.T)
+
+
+def _read_blocks(file: soundfile.SoundFile, length: int, dtype: str) -> np.ndarray:
+    """(L, C) of at most ``length`` samples; memory for what is there, not for what the header says."""
+    blocks: list[np.ndarray] = []
+    while length > 0:
+        wanted = min(length, _BLOCK)
+        blocks.append(file.read(wanted, dtype=dtype, always_2d=True))
+        length -= wanted
+        if len(blocks[-1]) < wanted:
+            break
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks or [np.empty((0, file.channels), dtype)])
 
 
 def _length_is_a_guess(file: soundfile.SoundFile) -> bool:
@@ -157,13 +172,6 @@ def _check_float(values: np.ndarray, path: str, is_spectrogram: bool) -> None:
         raise SampleError(
             path, f'float samples up to {np.abs(values).max():.0f}, expected -1..1: rescale them'
         )
-
-
-def _load_npy(data: bytes, path: str) -> np.ndarray:
-    try:
-        return np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise SampleError(path, f'not a readable npy array ({error})') from error
 
 
 def _from_array(array: np.ndarray, path: str) -> AudioArray:

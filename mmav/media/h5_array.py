@@ -1,8 +1,8 @@
 """Arrays in HDF5 files, written whole or not at all and read row by row by any number of processes."""
 
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,9 @@ from mmengine.fileio import get_local_path
 
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import whole_file
+from mmav.utils.readers import largest_size, refuse_stand_in
+
+from .h5_examination import examine
 
 if TYPE_CHECKING:
     import h5py
@@ -58,13 +61,14 @@ class H5Array:
     open. Files of other than local backends are fetched then, and removed when the array is closed.
 
     Raises:
-        SampleError: If the file is missing, damaged or cut off, has no such array, or one that holds no
-            numbers.
+        SampleError: If the file is missing, damaged, cut off or in use; has no such array; one that holds no
+            numbers, that was not written to its end, or that lies in other files.
     """
 
     def __init__(self, path: str, key: str, backend_args: dict | None = None) -> None:
         self.path, self.key, self.backend_args = path, key, backend_args
         self._array, self._stack, self._process = None, ExitStack(), 0
+        self._examined: tuple | None = None
         self.shape = self._opened().shape
         self.close()
 
@@ -76,7 +80,7 @@ class H5Array:
         array = self._opened()
         try:
             values = array[rows]
-        except OSError as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise SampleError(self.path, f'rows {rows} of {self.key} cannot be read ({error})') from error
         return values.astype(np.float32, copy=False) if values.dtype.kind == 'f' else values
 
@@ -99,27 +103,76 @@ class H5Array:
         return self._array
 
     def _open(self) -> 'h5py.Dataset':
-        import h5py
-
-        try:
-            local = self._stack.enter_context(get_local_path(self.path, backend_args=self.backend_args))
-            file = self._stack.enter_context(h5py.File(local, 'r'))
-        except FileNotFoundError:
-            raise SampleError(self.path, 'the file is missing') from None
-        except OSError as error:
-            raise SampleError(
-                self.path, f'is damaged or was not transferred to its end ({error}): get it again'
-            ) from error
-        array = file.get(self.key)
-        if not isinstance(array, h5py.Dataset):
-            names = sorted(file)
-            self._stack.close()
-            raise SampleError(self.path, f'has no array {self.key!r}; it has {names}')
-        if array.dtype.kind not in 'biuf' or not array.ndim:
-            found = f'{array.shape} {array.dtype}'
-            self._stack.close()
-            raise SampleError(self.path, f'{self.key} must be an array of numbers, got {found}')
+        with ExitStack() as stack:
+            local = stack.enter_context(_local_file(self.path, self.backend_args))
+            status = os.stat(local)
+            version = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+            if version != self._examined:
+                _examine(local, self.path, self.key)
+                self._examined = version
+            array = stack.enter_context(_opened_file(local, self.path))[self.key]
+            self._stack = stack.pop_all()
         return array
 
     def __getstate__(self) -> dict:
         return dict(self.__dict__, _array=None, _stack=ExitStack(), _process=0)
+
+
+def read_h5_arrays(path: str, start: str = '') -> dict[str, np.ndarray]:
+    """All arrays of an HDF5 file, of whatever depth, by their paths in it; what links lead to is left out.
+
+    Args:
+        path: The file, on a local disk.
+        start: How the paths begin. Defaults to any.
+
+    Raises:
+        SampleError: As of :class:`H5Array`.
+    """
+    import h5py
+
+    arrays: dict[str, np.ndarray] = {}
+
+    def visit(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and name.startswith(start):
+            arrays[name] = item[()]
+
+    with _local_file(path) as local:
+        _examine(local, path, start, all_below=True)
+        with _opened_file(local, path) as file:
+            try:
+                file.visititems(visit)
+            except (OSError, RuntimeError, ValueError) as error:
+                raise SampleError(path, f'its arrays cannot be read ({error})') from error
+    return arrays
+
+
+@contextmanager
+def _local_file(path: str, backend_args: dict | None = None) -> Iterator[str]:
+    """Local copy of a file, itself where it is local; SampleError if it is missing or none of HDF5."""
+    with ExitStack() as stack:
+        try:
+            local = stack.enter_context(get_local_path(path, backend_args=backend_args))
+            with open(local, 'rb') as file:
+                refuse_stand_in(file.read(512), path)
+        except FileNotFoundError:
+            raise SampleError(path, 'the file is missing') from None
+        except (OSError, ValueError) as error:
+            if isinstance(error, SampleError):
+                raise
+            raise SampleError(path, f'cannot be read ({error})') from error
+        yield str(local)
+
+
+def _examine(local: str, path: str, key: str, all_below: bool = False) -> None:
+    reason = examine(local, key, largest_size(os.path.getsize(local)), all_below)
+    if reason is not None:
+        raise SampleError(path, reason)
+
+
+def _opened_file(local: str, path: str) -> 'h5py.File':
+    import h5py
+
+    try:
+        return h5py.File(local, 'r')
+    except OSError as error:  # it has changed since it was examined
+        raise SampleError(path, f'cannot be read ({error})') from error

@@ -3,6 +3,7 @@
 import io
 import math
 import pickle
+import pickletools
 import re
 from typing import Any, Literal
 
@@ -87,12 +88,20 @@ class _NumpyUnpickler(pickle.Unpickler):
             ) from None
 
 
+def _check_memo(data: bytes) -> None:
+    """A number in the memo makes the unpickler allocate as many places, up to 64 GB."""
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name in ('PUT', 'BINPUT', 'LONG_BINPUT') and argument is not None and argument > len(data):
+            raise pickle.UnpicklingError(f'it numbers an object {argument}, in {len(data)} bytes')
+
+
 def load_numpy_pickle(data: bytes, source: str) -> np.ndarray:
     """Read one numeric numpy array from a pickle of any protocol; anything else is refused unexecuted.
 
     ``source`` is what messages call it. SampleError if it is damaged or refers to anything but such an array.
     """
     try:
+        _check_memo(data)
         content = _NumpyUnpickler(io.BytesIO(data)).load()
     # A damaged stream can make the unpickler raise almost anything.
     except Exception as error:

@@ -26,7 +26,7 @@ def array_of(key: str, value: Any, shape: str, *sizes: int | None) -> np.ndarray
     """
     try:
         array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f'{key} must be numbers of shape {shape}, got {value!r}') from None
     fits = array.ndim == len(sizes) and all(s in (None, n) for s, n in zip(sizes, array.shape))
     if not fits:

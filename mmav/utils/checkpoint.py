@@ -3,7 +3,6 @@
 import io
 import os.path as osp
 import zipfile
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ from mmengine.dist import barrier, get_rank
 from mmengine.fileio import get
 from mmengine.logging import HistoryBuffer
 from torch import Tensor, nn
+
+from .readers import check_zip, refuse_stand_in
 
 TORCHVISION_SCHEME = 'torchvision://'
 
@@ -90,7 +91,10 @@ def read_checkpoint(path: str, map_location: str | Callable = 'cpu') -> dict[str
     if path.startswith(('http://', 'https://')):
         return _download(path, map_location)
     content = get(osp.expanduser(path))
-    _check_sums(content, path)
+    refuse_stand_in(content[:512], path)
+    if zipfile.is_zipfile(io.BytesIO(content)):  # torch before 1.6 wrote no archives
+        # torch compares no checksums; it does not compress either
+        check_zip(content, path, limit=len(content))
     try:
         with admit(_training_globals()):
             checkpoint = torch.load(io.BytesIO(content), map_location=map_location, weights_only=True)
@@ -100,20 +104,11 @@ def read_checkpoint(path: str, map_location: str | Callable = 'cpu') -> dict[str
         ) from error
     if not isinstance(checkpoint, dict):
         raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint or a state dict')
+    if not all(isinstance(key, str) for key in checkpoint) or not isinstance(
+        checkpoint.get('meta', {}), dict
+    ):
+        raise ValueError(f'{path} is no checkpoint: its keys must be names, and its meta a dict')
     return checkpoint
-
-
-def _check_sums(content: bytes, path: str) -> None:
-    """Compare each part of a zip archive with its checksum, which ``torch.load`` ignores."""
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        return  # damaged, or of torch before 1.6, which wrote no checksums
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            damaged = archive.testzip()
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, zlib.error) as error:
-        raise ValueError(f'{path} is damaged: {error}') from error
-    if damaged is not None:
-        raise ValueError(f'{path} is damaged: {damaged} in it differs from its checksum; get the file again')
 
 
 def _torchvision_url(path: str) -> str:
@@ -154,6 +149,8 @@ def select_state_dict(
         if isinstance(checkpoint.get(key), Mapping):
             checkpoint = checkpoint[key]
             break
+    if not all(isinstance(name, str) for name in checkpoint):
+        raise ValueError(f'{source}: a state dict has names for keys')
     if checkpoint and all(name.startswith('module.') for name in checkpoint):
         checkpoint = {name[len('module.') :]: value for name, value in checkpoint.items()}
     start = f'{prefix.rstrip(".")}.' if prefix else ''

@@ -35,8 +35,8 @@ def parse_config_text(text: str, source: str = 'config', trusted_packages: Seque
     """
     try:
         values = dict(map(_assignment, ast.parse(text).body))
-    except (SyntaxError, TypeError, ValueError) as error:
-        raise ValueError(f'{source} is no config of plain values: {error}') from error
+    except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError) as error:  # of nested brackets
+        raise ValueError(f'{source} is no config of plain values: {error!r}') from error
     check_imports(values, source, trusted_packages)
     if values.get('custom_imports'):
         import_modules_from_strings(**values['custom_imports'])

@@ -1,9 +1,14 @@
-"""Files of text, JSON and tables, read whole; what cannot be read is an error with file and cause."""
+"""Files of text, JSON, tables and XML, read whole; what cannot be read is an error with file and cause."""
 
+import codecs
 import csv
 import io
 import json
-from typing import Any
+import re
+import zipfile
+import zlib
+from typing import Any, NoReturn
+from xml.etree import ElementTree
 
 from mmengine.fileio import get
 
@@ -11,7 +16,11 @@ from .errors import SampleError
 
 Row = tuple[int, list[str]]  # number of the line, from 1, and its cells
 
-_UTF_16 = (b'\xff\xfe', b'\xfe\xff')
+MAX_XML_SIZE = 1 << 20
+"""Bytes: an annotation has some thousand."""
+
+_LARGE_NUMBER = re.compile(r'\d{19}|[eE]\+?\d{3}')
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_bytes(path: str, backend_args: dict | None = None) -> bytes:
@@ -22,7 +31,7 @@ def read_bytes(path: str, backend_args: dict | None = None) -> bytes:
         backend_args: Arguments of the backend.
 
     Raises:
-        SampleError: It is missing, unreadable or empty.
+        SampleError: It is missing, unreadable, empty, or a stand-in of :func:`refuse_stand_in`.
     """
     try:
         data = get(path, backend_args=backend_args)
@@ -32,9 +41,26 @@ def read_bytes(path: str, backend_args: dict | None = None) -> bytes:
         raise SampleError(path, 'this is a folder, a file is wanted') from None
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
         raise SampleError(repr(path) if '\0' in str(path) else path, f'cannot be read ({error})') from error
-    if not data:
-        raise SampleError(path, 'the file is empty')
+    refuse_stand_in(data[:512], path)
     return bytes(data)
+
+
+def refuse_stand_in(start: bytes, source: str) -> None:
+    """Refuse what often lies in the place of a file that was not downloaded.
+
+    Args:
+        start: The file's first bytes.
+        source: The file.
+
+    Raises:
+        SampleError: It is empty, a pointer of Git LFS, or a web page.
+    """
+    if not start:
+        raise SampleError(source, 'the file is empty')
+    if start.startswith(b'version https://git-lfs'):
+        raise SampleError(source, 'this is a pointer of Git LFS, not the file: `git lfs pull` gets it')
+    if start.removeprefix(codecs.BOM_UTF8).lstrip()[:15].lower().startswith((b'<!doctype html', b'<html')):
+        raise SampleError(source, 'this is a web page, not the file: download it again')
 
 
 def decode_text(data: bytes, source: str) -> str:
@@ -47,12 +73,8 @@ def decode_text(data: bytes, source: str) -> str:
     Raises:
         SampleError: They are something else; the message says what, as far as it can be told.
     """
-    if data.startswith(b'version https://git-lfs'):
-        raise SampleError(source, 'this is a pointer of Git LFS, not the file: `git lfs pull` gets it')
     if data.startswith(_UTF_16):
         raise SampleError(source, 'this is UTF-16 text: save it as UTF-8')
-    if data.lstrip()[:15].lower().startswith((b'<!doctype html', b'<html')):
-        raise SampleError(source, 'this is a web page, not the file: download it again')
     if b'\0' in data:
         raise SampleError(source, 'holds NUL bytes: this is no text, or what a crash left of it')
     try:
@@ -82,18 +104,39 @@ def parse_json(text: str, source: str) -> Any:
         source: File that it is of.
 
     Raises:
-        SampleError: It is no JSON, cut off, or too deeply nested.
+        SampleError: It is no JSON, cut off, too deeply nested, or holds NaN, infinity or a number that 64
+            bits do not hold.
     """
+    checks: dict[str, Any] = dict(parse_constant=_refuse_constant)
+    if _LARGE_NUMBER.search(text):  # seldom: to look at each number takes time
+        checks.update(parse_int=_parse_int, parse_float=_parse_float)
     try:
-        return json.loads(text)
+        return json.loads(text, **checks)
     except json.JSONDecodeError as error:
         ended = error.pos >= len(text.rstrip())
         cause = 'it ends too early: the file is truncated' if ended else str(error)
         raise SampleError(source, f'no JSON can be read from it ({cause})') from error
     except RecursionError:
         raise SampleError(source, 'no JSON can be read from it: it is nested too deeply') from None
-    except ValueError as error:  # a number of thousands of digits
+    except ValueError as error:
         raise SampleError(source, f'no JSON can be read from it ({error})') from error
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f'it holds {text}, which is no number')
+
+
+def _parse_int(text: str) -> int:
+    if len(text) > 20 or not -(2**63) <= int(text) < 2**64:
+        raise ValueError(f'it holds a number of {len(text.lstrip("-"))} digits')
+    return int(text)
+
+
+def _parse_float(text: str) -> float:
+    value = float(text)
+    if value in (float('inf'), float('-inf')):
+        raise ValueError(f'it holds the number {text[:40]}, which is too large')
+    return value
 
 
 def read_json(path: str, backend_args: dict | None = None) -> Any:
@@ -146,3 +189,66 @@ def read_rows(path: str, backend_args: dict | None = None, delimiter: str = ',')
         SampleError: As of :func:`read_text` and :func:`parse_rows`.
     """
     return parse_rows(read_text(path, backend_args), str(path), delimiter)
+
+
+def read_xml(path: str, backend_args: dict | None = None) -> ElementTree.Element:
+    """Root of an XML file without definitions of its own.
+
+    Args:
+        path: The file, or an address that one of mmengine's file backends reads.
+        backend_args: Arguments of the backend.
+
+    Raises:
+        SampleError: As of :func:`read_text`; it has more than :data:`MAX_XML_SIZE` characters, is no XML, or
+            has a document type, whose entities could make it grow without bound.
+    """
+    text = read_text(path, backend_args)
+    if len(text) > MAX_XML_SIZE:
+        raise SampleError(path, f'has {len(text)} characters, an annotation has at most {MAX_XML_SIZE}')
+    if '<!DOCTYPE' in text:
+        raise SampleError(path, 'has a document type (DOCTYPE), which is not admitted: remove it')
+    try:
+        return ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise SampleError(path, f'no readable xml ({error})') from error
+
+
+def largest_size(file_size: int) -> int:
+    """Bytes that the content of a compressed file may take in memory: 100 times the file, 64 MiB at least.
+
+    Args:
+        file_size: Bytes of the file.
+    """
+    return max(64 << 20, 100 * file_size)
+
+
+def check_zip(data: bytes, source: str, limit: int | None = None) -> None:
+    """Compare the parts of a zip archive with their sizes and checksums.
+
+    Args:
+        data: The archive.
+        source: File that it is of.
+        limit: Bytes that the parts may have together. None: those of :func:`largest_size`.
+
+    Raises:
+        SampleError: It is damaged, or its parts are larger; nothing of these was unpacked.
+    """
+    limit = largest_size(len(data)) if limit is None else limit
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            size = sum(part.file_size for part in archive.infolist())
+            if size > limit:
+                raise SampleError(
+                    source, f'its parts have {size} bytes, the file {len(data)}: it is damaged, or a zip bomb'
+                )
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, zlib.error) as error:
+        raise SampleError(source, f'is damaged: {error}') from error
+    except ValueError as error:
+        if isinstance(error, SampleError):
+            raise
+        raise SampleError(source, f'is damaged: {error}') from error
+    if damaged is not None:
+        raise SampleError(
+            source, f'is damaged: {damaged!r} in it differs from its checksum; get the file again'
+        )

@@ -144,9 +144,9 @@ def spoil_cut(root: Path) -> None:
 @pytest.mark.parametrize(
     'spoil, message',
     [
-        (spoil_cut, r'visual_feature\.h5: is damaged or was not transferred to its end'),
+        (spoil_cut, r'visual_feature\.h5: is truncated: get it again'),
         (lambda root: (root / 'labels.h5').unlink(), r'labels\.h5: the file is missing'),
-        (lambda root: (root / 'labels.h5').write_bytes(b'<html>'), r'labels\.h5: is damaged'),
+        (lambda root: (root / 'labels.h5').write_bytes(b'<html>'), r'labels\.h5: this is a web page'),
         (
             lambda root: write(root / 'audio_feature.h5', np.zeros((6, 4, 3)), 'data'),
             r"audio_feature\.h5: has no array 'avadataset'; it has \['data'\]",

@@ -61,6 +61,7 @@ def test_training_lists_need_no_annotations(clips):
     ('text', 'reason'),
     [
         ('<a><b>', 'no readable xml'),
+        ('<annotations><annotator/></annotations>', 'holds no bbox'),
         (xml([(1, 2, 3)]), r'its box .* is not \[x1, y1, x2, y2\]'),
         (xml([(1, 2, 3, 'x')]), r'its box .* is not \[x1, y1, x2, y2\]'),
         ('<a><bbox><id>1</id></bbox></a>', "holds a bbox that is not within an annotator's element"),

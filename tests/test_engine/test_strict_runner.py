@@ -224,3 +224,24 @@ def test_the_log_holds_the_operators_and_the_config_as_it_is(tmp_path, monkeypat
     text = read_checkpoint(str(tmp_path / 'epoch_3.pth'))['meta']['cfg']
     kept = parse_config_text(text, trusted_packages=['toy_training'])
     assert dumped.model == kept.model == runner.cfg.model and dumped.train_cfg == runner.cfg.train_cfg
+
+
+def test_moments_of_another_shape_are_refused_before_the_first_step(tmp_path):
+    """Torch takes them without a word."""
+    build(tmp_path / 'run').train()
+    path = max((tmp_path / 'run').glob('*.pth'))
+    whole = read_checkpoint(str(path))
+    moments = whole['optimizer']['state']
+    key = next(number for number, state in moments.items() if state['momentum_buffer'].dim() == 2)
+    moments[key]['momentum_buffer'] = torch.zeros(5, 4)
+    save_checkpoint(whole, str(path))
+    with pytest.raises(
+        ValueError, match=rf'{path.name} cannot .*: momentum_buffer of fc\.weight has shape \(5, 4\)'
+    ):
+        build(tmp_path / 'other', load_from=str(path), resume=True).train()
+    whole['optimizer']['param_groups'][0]['params'].pop()
+    save_checkpoint(whole, str(path))
+    with pytest.raises(
+        ValueError, match=rf'{path.name} cannot be resumed: its optimizer has groups of \[1\]'
+    ):
+        build(tmp_path / 'other', load_from=str(path), resume=True).train()

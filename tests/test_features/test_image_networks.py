@@ -159,7 +159,7 @@ def test_keras_weights_bring_keras_preprocessing(tmp_path):
     with pytest.raises(ValueError, match=r'vgg19\.h5 holds no weights of VGG-19'):
         ImageNetwork(feature, str(tmp_path / 'vgg19.h5'))
     (tmp_path / 'text.h5').write_text('no hdf5')
-    with pytest.raises(ValueError, match='cannot be read as HDF5'):
+    with pytest.raises(ValueError, match=r'text\.h5: is no HDF5 file'):
         ImageNetwork(feature, str(tmp_path / 'text.h5'))
 
 

@@ -1,4 +1,5 @@
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -141,3 +142,20 @@ def test_truncated_wav_is_an_error(tmp_path, sound):
     np.testing.assert_array_equal(read_audio(str(path)).values, sound)
     path.write_bytes(whole.replace(b'data' + (20000).to_bytes(4, 'little'), b'data\xff\xff\xff\xff'))
     np.testing.assert_array_equal(read_audio(str(path)).values, sound)
+
+
+def test_a_header_of_many_samples_takes_no_memory(tmp_path, sound):
+    """FLAC counts samples in 36 bits, of which the last 32 are bytes 22 to 25 of the file."""
+    path = tmp_path / 'a.flac'
+    soundfile.write(path, sound.T, 16000)
+    content = bytearray(path.read_bytes())
+    assert content[22:26] == (5000).to_bytes(4, 'big')
+    content[21:26] = bytes((content[21] | 15, 255, 255, 255, 255))
+    path.write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SampleError, match=r'a\.flac: '):
+            read_audio(str(path))
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()

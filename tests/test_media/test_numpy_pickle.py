@@ -68,3 +68,10 @@ def test_code_inside_an_object_array_is_not_run(tmp_path):
 def test_anything_else_is_refused_by_name(data):
     with pytest.raises(SampleError, match=r'some/file\.pkl'):
         load_numpy_pickle(data, 'some/file.pkl')
+
+
+def test_numbers_of_the_memo_take_no_memory():
+    """LONG_BINPUT of 2**32 - 1 makes the unpickler allocate 64 GB."""
+    content = pickle.dumps(np.arange(3.0), 2)
+    with pytest.raises(SampleError, match=r'x\.pkl: .*it numbers an object 4294967295'):
+        load_numpy_pickle(content[:-1] + b'r\xff\xff\xff\xff.', 'x.pkl')

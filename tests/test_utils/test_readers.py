@@ -3,7 +3,7 @@
 import pytest
 
 from mmav.utils.errors import SampleError
-from mmav.utils.readers import read_bytes, read_json, read_rows, read_text
+from mmav.utils.readers import MAX_XML_SIZE, read_bytes, read_json, read_rows, read_text, read_xml
 
 POINTER = b'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n'
 
@@ -52,3 +52,27 @@ def test_tables(tmp_path):
     path.write_text('a,' + 'x' * 200000)
     with pytest.raises(SampleError, match=r'x\.csv, line 1: no table'):
         read_rows(str(path))
+
+
+@pytest.mark.parametrize('number', ['NaN', '-Infinity', '1e400', '9' * 30, '-' + '9' * 20])
+def test_json_holds_numbers_that_fit(tmp_path, number):
+    (tmp_path / 'x.json').write_text(f'{{"a": {number}}}')
+    with pytest.raises(SampleError, match=r'x\.json: no JSON can be read'):
+        read_json(str(tmp_path / 'x.json'))
+    text = '[18446744073709551615, -9223372036854775808, 0.1234567890123456789, 1e300, 1e-400]'
+    (tmp_path / 'x.json').write_text(text)
+    assert read_json(str(tmp_path / 'x.json')) == [2**64 - 1, -(2**63), 0.1234567890123456789, 1e300, 0.0]
+
+
+def test_xml_has_no_entities_of_its_own_and_a_bounded_size(tmp_path):
+    path = tmp_path / 'x.xml'
+    path.write_text('<a><b>1 &amp; 2</b></a>')
+    assert read_xml(str(path)).findtext('b') == '1 & 2'
+    for text, cause in (
+        ('<!DOCTYPE a [<!ENTITY b "x"><!ENTITY c "&b;&b;">]><a>&c;</a>', 'DOCTYPE'),
+        ('<a>' + ' ' * MAX_XML_SIZE + '</a>', 'has 1048583 characters'),
+        ('<a><b></a>', 'no readable xml'),
+    ):
+        path.write_text(text)
+        with pytest.raises(SampleError, match=rf'x\.xml: .*{cause}'):
+            read_xml(str(path))

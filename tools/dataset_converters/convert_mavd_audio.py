@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from mmav.media.array_files import read_npy
 from mmav.media.numpy_pickle import load_numpy_pickle
 from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import SampleError, one_line_errors
@@ -32,7 +33,7 @@ def convert(path: Path, remove: bool = False) -> str | None:
         np.save(buffer, array, allow_pickle=False)
         AtomicLocalBackend().put(buffer.getvalue(), target)
     if remove:
-        written = np.load(target, allow_pickle=False)
+        written = read_npy(str(target))
         if written.dtype != array.dtype or not np.array_equal(
             written, array, equal_nan=array.dtype.kind == 'f'
         ):

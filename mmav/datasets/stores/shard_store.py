@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from mmav.media.array_files import map_npy
 from mmav.utils.errors import SampleError
 from mmav.utils.readers import read_json
 
@@ -68,6 +69,18 @@ class ShardStore:
         if not index_path.is_file():
             raise SampleError(str(path), f'no finished {self.KIND}: run {self.TOOL}')
         index = read_json(str(index_path))
+        try:
+            self._read_index(index)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, SampleError):
+                raise
+            raise SampleError(
+                str(index_path), f'is no index of a store ({type(error).__name__}: {error}): prepare it anew'
+            ) from error
+        self._open_files: OrderedDict[tuple[int, str], np.ndarray] = OrderedDict()
+
+    def _read_index(self, index: dict) -> None:
+        path = self.path
         if index.get('version') != STORE_VERSION:
             raise SampleError(
                 str(path), f'store version {index.get("version")}, expected {STORE_VERSION}: prepare it anew'
@@ -90,7 +103,6 @@ class ShardStore:
                 self._files[folder / name] = entry['sha256']
             for row, frame in enumerate(shard['frames']):
                 self._rows[frame] = (number, row)
-        self._open_files: OrderedDict[tuple[int, str], np.ndarray] = OrderedDict()
 
     def __getstate__(self) -> dict:
         return dict(self.__dict__, _open_files=OrderedDict())  # each worker maps the files itself
@@ -131,7 +143,7 @@ class ShardStore:
         if file not in self._files:
             held = ', '.join(self.array_names)
             raise KeyError(f'the {self.KIND} {self.path} holds no {name!r}, only {held}')
-        array = self._open_files[key] = np.load(file, mmap_mode='r')
+        array = self._open_files[key] = map_npy(file)
         if len(self._open_files) > _MAX_OPEN_FILES:  # a process may hold about a thousand
             self._open_files.popitem(last=False)
         return array

@@ -1,5 +1,6 @@
 """Loading of a frame's images."""
 
+import zlib
 from collections.abc import Sequence
 
 import cv2
@@ -27,6 +28,8 @@ def read_image(path: str, backend_args: dict | None = None, flags: int = cv2.IMR
         data[:4] == b'\x89PNG' and b'IEND' not in tail
     ):
         raise SampleError(path, 'truncated image: its end mark is missing')
+    if data[:4] == b'\x89PNG':
+        _check_png(data, path)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
@@ -34,6 +37,17 @@ def read_image(path: str, backend_args: dict | None = None, flags: int = cv2.IMR
     if image is None:
         raise SampleError(path, 'not a readable image')
     return image
+
+
+def _check_png(data: bytes, path: str) -> None:
+    """Compare the chunks of a PNG with their checksums, which OpenCV leaves out; it shows what it can."""
+    place, name = 8, b''
+    while name != b'IEND':
+        length, name = int.from_bytes(data[place : place + 4], 'big'), data[place + 4 : place + 8]
+        end = place + 8 + length
+        if zlib.crc32(data[place + 4 : end]) != int.from_bytes(data[end : end + 4], 'big') or len(name) < 4:
+            raise SampleError(path, f'damaged image: {name!r} in it differs from its checksum; get it again')
+        place = end + 4
 
 
 @TRANSFORMS.register_module()

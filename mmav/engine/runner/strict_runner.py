@@ -9,6 +9,7 @@ from typing import Any
 from mmdet.utils import ConfigType
 from mmengine.config import Config
 from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import RUNNERS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner, find_latest_checkpoint
 from torch import nn
@@ -21,6 +22,7 @@ from ..hooks import ExactResumeHook, RigCheckHook
 from .counted_data import count_samples
 from .gradients import accumulated_gradients, restore_gradients
 from .loops import ResumableEpochTrainLoop, data_position, resume_position
+from .optimizer_state import check_optimizer_state
 
 
 @RUNNERS.register_module()
@@ -103,7 +105,8 @@ class StrictRunner(Runner):
         """Resume a training run; see ``Runner.resume``.
 
         Raises:
-            ValueError: The checkpoint lacks the state of a training run, or holds a config as a program; or
+            ValueError: The checkpoint lacks the state of a training run, holds a config as a program, or the
+                state of an optimizer of other parameters (:func:`check_optimizer_state`); or
                 samples would be skipped or repeated, see :func:`mmav.engine.runner.loops.resume_position`.
         """
         self._required_keys = ['meta', 'message_hub']
@@ -164,6 +167,8 @@ class StrictRunner(Runner):
             )
         if hasattr(self, '_required_keys'):
             self._resumed_meta = checkpoint['meta']
+        if 'optimizer' in getattr(self, '_required_keys', ()):
+            self._check_optimizers(checkpoint['optimizer'], filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = self._plain_model
         if isinstance(model, BaseTTAModel):
@@ -177,6 +182,13 @@ class StrictRunner(Runner):
         self._has_loaded = True
         self.logger.info(f'Load checkpoint from {filename}')
         return checkpoint
+
+    def _check_optimizers(self, state: dict, filename: str) -> None:
+        if isinstance(self.optim_wrapper, OptimWrapper):
+            check_optimizer_state(state, self.optim_wrapper.optimizer, self._plain_model, filename)
+        elif isinstance(self.optim_wrapper, OptimWrapperDict):
+            for name, wrapper in self.optim_wrapper.items():
+                check_optimizer_state(state.get(name, {}), wrapper.optimizer, self._plain_model, filename)
 
     @property
     def _plain_model(self) -> nn.Module:

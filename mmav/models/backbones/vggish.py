@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from mmdet.registry import MODELS
 from mmdet.utils import OptMultiConfig
-from mmengine.fileio import get_local_path
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ...media.array_files import read_npz
 from ...utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from ..layers.vggish_log_mel import HOP, N_MELS, SAMPLE_RATE, WINDOW, VGGishLogMel
 
@@ -197,8 +197,7 @@ class VGGish(BaseModule):
 def _read_pca(path: str) -> tuple[Tensor, Tensor]:
     """(128, 128) eigenvectors and 128 means of a parameter file."""
     if path.endswith('.npz'):
-        with get_local_path(path) as local, np.load(local, allow_pickle=False) as file:
-            content: Mapping = dict(file)
+        content: Mapping = read_npz(path)
     else:
         content = read_checkpoint(path)
     values = []

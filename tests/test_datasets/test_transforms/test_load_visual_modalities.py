@@ -64,6 +64,18 @@ def test_truncation_is_found_where_opencv_is_silent(tmp_path):
         load(path, 'rgb', (60, 80), crop=None)
 
 
+def test_damage_of_png_is_found_where_opencv_is_silent(tmp_path):
+    raw = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    path = tmp_path / 'a.png'
+    content = bytearray(cv2.imencode('.png', raw)[1].tobytes())
+    path.write_bytes(content)
+    np.testing.assert_array_equal(load(path, 'rgb', (60, 80), crop=None), raw)
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(SampleError, match=r"a\.png: damaged image: b'IDAT' in it differs from its checksum"):
+        load(path, 'rgb', (60, 80), crop=None)
+
+
 def test_a_name_is_no_list_of_names():
     with pytest.raises(TypeError, match='sequence of names'):
         LoadVisualModalities('rgb')

@@ -1,0 +1,98 @@
+"""NumPy's files, read whole or mapped; what holds less, more or other than its header says is refused."""
+
+import io
+import math
+import zipfile
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+
+from mmav.utils.errors import SampleError
+from mmav.utils.readers import check_zip, read_bytes, refuse_stand_in
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def read_npy(path: str, backend_args: dict | None = None) -> np.ndarray:
+    """Array of numbers in a npy file.
+
+    Args:
+        path: The file, or an address that one of mmengine's file backends reads.
+        backend_args: Arguments of the backend.
+
+    Raises:
+        SampleError: It is missing, damaged or cut off, or holds something else than numbers.
+    """
+    return parse_npy(read_bytes(path, backend_args), path)
+
+
+def parse_npy(data: bytes, source: str) -> np.ndarray:
+    """Array of numbers in the bytes of a npy file.
+
+    Args:
+        data: The bytes.
+        source: File that they are of.
+
+    Raises:
+        SampleError: They are damaged or cut off, or hold something else than numbers.
+    """
+    file = io.BytesIO(data)
+    shape, order, dtype = _read_header(file, len(data), source)
+    array = np.frombuffer(data, dtype, offset=file.tell()).reshape(shape, order=order)
+    return array.copy(order='K')  # which can be written to
+
+
+def map_npy(path: str | Path) -> np.ndarray:
+    """Memory-mapped array of numbers in a local npy file, read only; SampleError as of :func:`read_npy`."""
+    try:
+        with open(path, 'rb') as file:
+            refuse_stand_in(file.read(512), str(path))
+            shape, order, dtype = _read_header(file, Path(path).stat().st_size, str(path))
+            if not math.prod(shape):
+                return np.zeros(shape, dtype)
+            return np.memmap(file, dtype, 'r', file.tell(), shape, order)
+    except OSError as error:
+        raise SampleError(str(path), f'cannot be read ({error})') from error
+
+
+def read_npz(path: str, backend_args: dict | None = None) -> dict[str, np.ndarray]:
+    """Arrays of numbers in a npz file, by name.
+
+    Args:
+        path: The file, or an address that one of mmengine's file backends reads.
+        backend_args: Arguments of the backend.
+
+    Raises:
+        SampleError: It is missing, damaged or cut off, would take more than 100 times its size (64 MiB at
+            least) in memory, or holds something else than arrays of numbers.
+    """
+    data = read_bytes(path, backend_args)
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        raise SampleError(path, 'is no npz file, or a damaged one: get it again')
+    check_zip(data, path)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {
+            name.removesuffix('.npy'): parse_npy(archive.read(name), f'{path}, {name}')
+            for name in archive.namelist()
+        }
+
+
+def _read_header(
+    file: BinaryIO, size: int, source: str
+) -> tuple[tuple[int, ...], Literal['C', 'F'], np.dtype]:
+    """Shape, order 'C' or 'F', and type of the numbers that follow; the file is left at the first of them."""
+    file.seek(0)
+    try:
+        shape, is_fortran, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
+    except Exception as error:  # the header is Python text; NumPy's parser raises many types
+        raise SampleError(
+            source, f'no array can be read from it ({error or type(error).__name__})'
+        ) from error
+    if dtype.kind not in 'biuf':
+        raise SampleError(source, f'must hold numbers, got {dtype}')
+    wanted, found = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if wanted != found or min(shape, default=0) < 0:
+        cause = 'truncated' if wanted > found else 'damaged'
+        raise SampleError(source, f'{cause}: an array {shape} of {dtype} has {wanted} bytes, got {found}')
+    return shape, 'F' if is_fortran else 'C', dtype
