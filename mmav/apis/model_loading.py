@@ -45,6 +45,8 @@ def load_model(
         if meta.get('cfg') is None:
             raise ValueError(f'{weights} holds no config: give the config as model')
         text = parse_config_text(meta['cfg'], f'the config in {weights}', trusted_packages)
+        if not isinstance(text.get('model'), dict):
+            raise ValueError(f'the config in {weights} has no model: give the config as model')
         cfg.update(text._cfg_dict)
     model_cfg = copy.deepcopy(cfg.model)
     for key in left_out:

@@ -12,7 +12,7 @@ from mmengine.fileio import exists, join_path
 from mmav.media.coco_file import CheckedCOCO
 from mmav.structures.rig_checks import check_microphone_positions
 from mmav.utils.checks import check_choice
-from mmav.utils.errors import SampleError
+from mmav.utils.errors import SampleError, malformed
 from mmav.utils.readers import read_json
 
 from .box_checks import box_error
@@ -210,12 +210,8 @@ class MAVDDataset(CocoDataset):
             self._metainfo['microphone_positions'] = tuple(map(tuple, checked.tolist()))
 
     def _load_labeled(self, frames: list | None) -> list[dict]:
-        try:
+        with malformed(self.ann_file, 'no valid COCO file'):
             data_list = super().load_data_list()
-        except (KeyError, TypeError, AssertionError) as error:
-            raise SampleError(
-                self.ann_file, f'no valid COCO file ({type(error).__name__}: {error})'
-            ) from error
         missing = len(self._metainfo['classes']) - len(self.cat_ids)
         if missing:
             raise SampleError(

@@ -5,7 +5,7 @@ from typing import Any
 
 from mmdet.registry import DATASETS
 
-from mmav.utils.errors import SampleError
+from mmav.utils.errors import SampleError, malformed
 from mmav.utils.readers import read_json
 
 from .clip_pairs import ClipPairDataset
@@ -35,12 +35,11 @@ class VGGSSDataset(ClipPairDataset):
     def read_annotations(self, stems: Sequence[str] | None) -> dict[str, dict]:
         """Category and boxes of every clip of the file."""
         entries = read_json(self.ann_file, self.backend_args)
-        try:
+        with malformed(self.ann_file, 'not a list of file, class and bbox'):
             rows = [(str(entry['file']), entry['class'], list(entry['bbox'])) for entry in entries]
-        except (ValueError, KeyError, TypeError) as error:
-            raise SampleError(
-                self.ann_file, f'not a list of file, class and bbox ({type(error).__name__}: {error})'
-            ) from error
+        for stem, category, _ in rows:
+            if not isinstance(category, str):
+                raise SampleError(f'{self.ann_file}, {stem}', f'its class must be a name, got {category!r}')
         self._metainfo.setdefault('classes', tuple(sorted({category for _, category, _ in rows})))
         annotations = {}
         for stem, category, boxes in rows:

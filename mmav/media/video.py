@@ -147,7 +147,10 @@ def _open(path: str | Path, backend_args: dict | None) -> Iterator['av.container
             yield container
     except FileNotFoundError:
         raise SampleError(str(path), 'the file is missing') from None
-    except (av.error.FFmpegError, OSError) as error:
+    except SampleError:
+        raise
+    # PyAV decodes names and counts times of a damaged file as they stand
+    except (av.error.FFmpegError, OSError, ValueError, ArithmeticError) as error:
         raise SampleError(str(path), f'not a readable video, or a damaged one ({error})') from error
 
 

@@ -65,7 +65,10 @@ class Directivity:
         if value is None or value == 'omni' or isinstance(value, cls):
             return None if value == 'omni' else value
         if isinstance(value, Mapping) and {'alpha'} <= set(value) <= {'alpha', 'frequencies'}:
-            return cls(value['alpha'], tuple(value.get('frequencies') or ()))
+            try:
+                return cls(value['alpha'], tuple(value.get('frequencies') or ()))
+            except TypeError:
+                raise ValueError(f'alpha and frequencies must be numbers, got {value!r}') from None
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return cls(float(value))
         raise ValueError(

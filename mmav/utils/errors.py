@@ -27,6 +27,28 @@ class SampleError(ValueError):
 
 
 @contextmanager
+def malformed(source: str, what: str) -> Iterator[None]:
+    """Make a SampleError of what a value of another type than expected raises while a file is taken apart.
+
+    Args:
+        source: The file.
+        what: What it is not, for the message: 'is no index of a store'.
+
+    Example:
+        >>> with malformed('rig.json', 'is no rig'):
+        ...     None['crop']
+        Traceback (most recent call last):
+        mmav.utils.errors.SampleError: rig.json: is no rig (TypeError: 'NoneType' object is not subscriptable)
+    """
+    try:
+        yield
+    except SampleError:
+        raise
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise SampleError(source, f'{what} ({type(error).__name__}: {error})') from error
+
+
+@contextmanager
 def one_line_errors(
     kinds: tuple[type[Exception], ...] = (ValueError, OSError), resumable: bool = False
 ) -> Iterator[None]:

@@ -236,6 +236,8 @@ def check_zip(data: bytes, source: str, limit: int | None = None) -> None:
     limit = largest_size(len(data)) if limit is None else limit
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if not archive.infolist():
+                raise SampleError(source, 'is damaged: it is an archive without parts')
             size = sum(part.file_size for part in archive.infolist())
             if size > limit:
                 raise SampleError(

@@ -61,6 +61,8 @@ def refuse_other_parameters(
     The message begins with ``what`` ('results.json was written with other parameters'), names those that
     differ (with short values if ``show_values``), and ends with ``advice``.
     """
+    if not isinstance(found, Mapping):
+        raise error(f'{what} (it holds a {type(found).__name__}, not parameters by name): {advice}')
     wanted = json.loads(json.dumps(wanted))  # tuples become lists, as they did in the file
     differing = ', '.join(_differences(found, wanted, show_values))
     if differing:

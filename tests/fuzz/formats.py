@@ -286,7 +286,7 @@ def _read_store(path: Path) -> np.ndarray:
     store = ShardStore(str(root))
     if path.name == 'audio.npy':
         store.verify()
-    return np.stack([store.array(store.row(name)[0], 'audio')[store.row(name)[1]] for name in store._rows])
+    return np.array([store.array(store.row(name)[0], 'audio')[store.row(name)[1]] for name in store._rows])
 
 
 def _read_parameters(path: Path) -> None:

@@ -69,8 +69,8 @@ class Files:
 
 
 def is_named(error: BaseException, path: Path) -> bool:
-    """Whether an error of a reader says which file is at fault, or which folder, of a store."""
-    names = [path.name, *(['format_'] if path.name in ('index.json', 'audio.npy') else [])]
+    """Whether an error of a reader says which file is at fault, or which folder, of a store or a run."""
+    names = [path.name, *(['format_'] if path.name in ('index.json', 'audio.npy', 'extraction.json') else [])]
     kinds = (ValueError, OSError, KeyError, RuntimeError)
     return isinstance(error, kinds) and any(name in str(error) for name in names)
 

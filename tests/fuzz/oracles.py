@@ -106,7 +106,7 @@ def nothing(value: Any, whole: Any, mutated: bytes, original: bytes) -> str | No
 
 
 def store(value: np.ndarray, whole: np.ndarray, mutated: bytes, original: bytes) -> str | None:
-    return None if value.ndim == 2 and value.shape[1:] == whole.shape[1:] else f'{value.shape}'
+    return None if not len(value) or value.shape[1:] == whole.shape[1:] else f'{value.shape}'
 
 
 def config(value: dict, whole: dict, mutated: bytes, original: bytes) -> str | None:

@@ -18,7 +18,7 @@ from typing import BinaryIO
 import numpy as np
 
 from mmav.media.array_files import map_npy
-from mmav.utils.errors import SampleError
+from mmav.utils.errors import SampleError, malformed
 from mmav.utils.readers import read_json
 
 INDEX_FILE = 'index.json'
@@ -69,14 +69,8 @@ class ShardStore:
         if not index_path.is_file():
             raise SampleError(str(path), f'no finished {self.KIND}: run {self.TOOL}')
         index = read_json(str(index_path))
-        try:
+        with malformed(str(index_path), 'is no index of a store: prepare it anew'):
             self._read_index(index)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            if isinstance(error, SampleError):
-                raise
-            raise SampleError(
-                str(index_path), f'is no index of a store ({type(error).__name__}: {error}): prepare it anew'
-            ) from error
         self._open_files: OrderedDict[tuple[int, str], np.ndarray] = OrderedDict()
 
     def _read_index(self, index: dict) -> None:
@@ -91,6 +85,7 @@ class ShardStore:
             raise SampleError(str(path), f'this is a {kind}, expected a {self.KIND}: run {self.TOOL}')
         self.failures = index['failures']
         self._shards = [shard['name'] for shard in index['shards']]
+        self._lengths = [len(shard['frames']) for shard in index['shards']]
         self._files = {}
         self._rows = {}
         for number, shard in enumerate(index['shards']):
@@ -143,7 +138,12 @@ class ShardStore:
         if file not in self._files:
             held = ', '.join(self.array_names)
             raise KeyError(f'the {self.KIND} {self.path} holds no {name!r}, only {held}')
-        array = self._open_files[key] = map_npy(file)
+        array = map_npy(file)
+        if not array.ndim or len(array) != self._lengths[shard]:
+            raise SampleError(
+                str(file), f'has shape {array.shape}, the index {self._lengths[shard]} rows: prepare it anew'
+            )
+        self._open_files[key] = array
         if len(self._open_files) > _MAX_OPEN_FILES:  # a process may hold about a thousand
             self._open_files.popitem(last=False)
         return array
