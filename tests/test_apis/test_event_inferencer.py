@@ -203,7 +203,7 @@ def test_videos_go_through_the_extractor():
         (dict(visual=np.zeros((10, 6))), r'visual of x: must be \(segments, height, width, 6\)'),
         (dict(audio=np.full((10, 5), np.nan)), 'audio of x: holds NaN'),
         (dict(audio=np.zeros((9, 5))), 'x: audio and images are of different lengths'),
-        (dict(audio='nowhere.npy'), r'nowhere\.npy: no array can be read'),
+        (dict(audio='nowhere.npy'), r'nowhere\.npy: the file is missing'),
     ],
 )
 def test_features_that_do_not_fit_are_named(change, message):

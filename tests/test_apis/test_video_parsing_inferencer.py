@@ -165,7 +165,7 @@ def test_a_video_goes_through_the_extractor(inferencer, tmp_path):
         (dict(audio=np.zeros((10, 4)), visual=np.zeros((10, 3))), r'audio of input 0: .* 3\), got \(10, 4\)'),
         (dict(audio=np.zeros((10, 3)), visual=np.zeros((15, 3))), 'visual has 15 rows for 10 seconds'),
         (dict(audio=np.full((10, 3), np.nan), visual=np.zeros((10, 3))), 'must be finite'),
-        (dict(audio='nowhere.npy', visual=np.zeros((10, 3))), r'nowhere\.npy: no array can be read'),
+        (dict(audio='nowhere.npy', visual=np.zeros((10, 3))), r'nowhere\.npy: the file is missing'),
         ('notes.txt', r'notes\.txt: is no video'),
         ([], 'the list is empty'),
     ],

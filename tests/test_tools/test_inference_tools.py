@@ -67,7 +67,7 @@ QUERY = ('--query', '2', '5')
 CASES = [
     ('parse_video', ('--videos', 'notes.txt'), 'notes.txt: is no video ('),
     ('parse_video', ('--videos', 'missing.mp4'), 'missing.mp4: the file is missing'),
-    ('parse_video', (*FEATURES, 'visual=none.npy'), 'none.npy: no array can be read from it'),
+    ('parse_video', (*FEATURES, 'visual=none.npy'), 'none.npy: the file is missing'),
     ('parse_video', (*FEATURES, 'visual=long.npy'), 'audio.npy: visual has 15 rows for 10 seconds'),
     (
         'parse_video',

@@ -120,9 +120,9 @@ def test_missing_files_are_all_named_or_left_out(write, model, features, tmp_pat
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        (b'truncated', r'clip_b\.npy cannot be read'),
+        (b'truncated', r'clip_b\.npy: no array can be read'),
         (np.zeros(3), r'clip_b\.npy holds float64 \(3,\)'),
-        (np.array([[{}]]), r'clip_b\.npy cannot be read'),
+        (np.array([[{}]]), r'clip_b\.npy: must hold numbers'),
         (np.full((10, 128), np.nan), 'NaN or infinite values in video clip_b'),
     ],
 )
