@@ -2,7 +2,6 @@
 
 import io
 import os.path as osp
-import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -92,7 +91,7 @@ def read_checkpoint(path: str, map_location: str | Callable = 'cpu') -> dict[str
         return _download(path, map_location)
     content = get(osp.expanduser(path))
     refuse_stand_in(content[:512], path)
-    if zipfile.is_zipfile(io.BytesIO(content)):  # torch before 1.6 wrote no archives
+    if content.startswith(b'PK'):  # torch before 1.6 wrote no archives
         # torch compares no checksums; it does not compress either
         check_zip(content, path, limit=len(content))
     try:
