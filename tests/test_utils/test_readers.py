@@ -54,7 +54,7 @@ def test_tables(tmp_path):
         read_rows(str(path))
 
 
-@pytest.mark.parametrize('number', ['NaN', '-Infinity', '1e400', '9' * 30, '-' + '9' * 20])
+@pytest.mark.parametrize('number', ['1e400', '9' * 30, '-' + '9' * 20])
 def test_json_holds_numbers_that_fit(tmp_path, number):
     (tmp_path / 'x.json').write_text(f'{{"a": {number}}}')
     with pytest.raises(SampleError, match=r'x\.json: no JSON can be read'):
