@@ -10,7 +10,7 @@ from mmdet.registry import DATASETS
 from mmengine.fileio import exists, join_path
 
 from mmav.media.coco_file import CheckedCOCO
-from mmav.structures.rig_checks import check_microphone_positions
+from mmav.structures.rig_checks import array_of
 from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError, malformed
 from mmav.utils.readers import read_json
@@ -204,7 +204,7 @@ class MAVDDataset(CocoDataset):
             positions = (positions - positions.mean(0)).round(9).tolist()
         if positions is not None:
             try:
-                checked = check_microphone_positions(positions)
+                checked = array_of('microphone_positions', positions, '(M, 3)', None, 3)
             except ValueError as error:
                 raise SampleError(path, str(error)) from error
             self._metainfo['microphone_positions'] = tuple(map(tuple, checked.tolist()))
