@@ -27,9 +27,11 @@ from mmav.engine import close_launcher, join_launcher
 from mmav.features.feature_files import ArrayFolder, is_written, write_h5
 from mmav.features.segment_feature_extractor import AVE_FEATURES, LLP_FEATURES, SegmentFeatureExtractor
 from mmav.media.suffixes import AUDIO_SUFFIXES, VIDEO_SUFFIXES, has_suffix
+from mmav.utils.checks import check_distinct
 from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import SampleError, one_line_errors
-from mmav.utils.fileio import write_json
+from mmav.utils.fileio import AtomicLocalBackend, write_json
+from mmav.utils.locks import folder_lock
 from mmav.utils.run_parameters import hash_json
 
 FEATURES = dict(ave=AVE_FEATURES, llp=LLP_FEATURES)
@@ -114,15 +116,25 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def list_clips(args: argparse.Namespace) -> list[str]:
-    """Names of the clips, from the list or from what is in the folder; ValueError if there are none."""
+    """Names of the clips, from the list or from what is in the folder.
+
+    ValueError if there are none, or a clip has two files.
+    """
     if args.list:
-        return read_clip_names(args.list)
+        names = read_clip_names(args.list)
+        for folder, suffixes in ((args.videos, VIDEO_SUFFIXES), (args.audio, SOUND_SUFFIXES)):
+            if folder:
+                files = [(folder / f'{name}{end}', name) for name in dict.fromkeys(names) for end in suffixes]
+                check_distinct((file, name) for file, name in files if file.is_file())
+        return names
     folder = args.videos or args.frames or args.audio
     suffixes = VIDEO_SUFFIXES if args.videos else SOUND_SUFFIXES
     if folder == args.frames:
         names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     else:
-        names = sorted({file.stem for file in folder.iterdir() if has_suffix(file, suffixes)})
+        files = sorted(file for file in folder.iterdir() if has_suffix(file, suffixes))
+        check_distinct((file, file.stem) for file in files)
+        names = [file.stem for file in files]
     if not names:
         raise ValueError(f'nothing to extract in {folder}')
     return names
@@ -194,6 +206,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     join_launcher(args.launcher, args.device, PATIENCE)
     names = list_clips(args)
     extractor = build_extractor(args)
+    with folder_lock(args.out, 'feature extraction', joint=True):
+        failures = extract_all(args, names, extractor)
+    return 1 if failures else 0
+
+
+def extract_all(
+    args: argparse.Namespace, names: Sequence[str], extractor: SegmentFeatureExtractor
+) -> dict[str, str]:
+    """Extract what is missing and write the files; return why some clips could not be used."""
+    rank, _ = get_dist_info()
     described = extractor.describe()
     places = {key: f'{PLACES[args.layout][key]}{args.suffix}' for key in described}
     is_ave = args.layout == 'ave'
@@ -211,8 +233,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for key, value in described.items()
     }
     barrier()  # all have looked what is there before anybody writes
-    rank, _ = get_dist_info()
     if rank == 0:
+        AtomicLocalBackend.remove_leftovers(args.out)
         for folder in folders.values():
             folder.record_parameters()
     barrier()
@@ -222,7 +244,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rank == 0:
         finish(args, names, folders, failures, places, final if is_ave else {})
     barrier()
-    return 1 if failures else 0
+    return failures
 
 
 def finish(

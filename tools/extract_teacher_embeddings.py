@@ -32,6 +32,7 @@ from mmav.datasets.stores.embedding_store_writer import DTYPES, EmbeddingWriter
 from mmav.engine import close_launcher, join_launcher
 from mmav.utils.command_line import ToolParser, read_config
 from mmav.utils.errors import one_line_errors
+from mmav.utils.locks import folder_lock
 from mmav.utils.run_parameters import hash_json
 
 # The first to finish waits for the last one, however slow its machine.
@@ -119,15 +120,22 @@ def main(argv: Sequence[str] | None = None) -> EmbeddingStore | None:
     """Write this process's share of the shards; the first process finishes the store and returns it.
 
     Raises:
+        OutputInUseError: If another run writes the folder.
         FileExistsError: If the folder holds something else.
         RuntimeError: If shards of other processes cannot be seen.
     """
     args = parse_args(argv)
     join_launcher(args.launcher, args.device, PATIENCE)
-    rank, world_size = get_dist_info()
     MMLogger.get_instance('extract_teacher_embeddings', log_level='WARNING')  # not a line for every parameter
     cfg = read_config(args)
     writer = build_writer(cfg, args)
+    with folder_lock(args.out, 'embedding', joint=True):
+        return embed(writer, args)
+
+
+def embed(writer: EmbeddingWriter, args: argparse.Namespace) -> EmbeddingStore | None:
+    """Write this process's share of the shards; the first process finishes the store and returns it."""
+    rank, world_size = get_dist_info()
     work = [None]
     if rank == 0:  # looks what is done before anybody adds to it
         writer.record_settings()

@@ -39,6 +39,7 @@ from mmav.media.video_writer import VideoWriter
 from mmav.models.trackers import IoUTracker
 from mmav.models.trackers.mot_challenge import mot_challenge_text
 from mmav.structures.rig_comparison import check_same_rig, rig_of_metainfo
+from mmav.utils.checks import check_distinct
 from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend, write_json
@@ -136,8 +137,7 @@ class RecordingSource:
         self.inferencer, self.args = inferencer, args
         self.clips = collect_clips(args.recordings, inferencer.num_channels)
         self.names = [Path(clip.name).stem for clip in self.clips]
-        if len(set(self.names)) < len(self.names):
-            raise ValueError(f'recordings must differ in their names, got {self.names}')
+        check_distinct((clip.sources[0], name) for clip, name in zip(self.clips, self.names))
         images = args.images or [None]
         if len(images) not in (1, len(self.clips)):
             raise ValueError(f'{len(images)} images for {len(self.clips)} recordings')
@@ -233,6 +233,7 @@ def main() -> None:
     given = {name: getattr(args, name) for name in TRACKER_OPTIONS if getattr(args, name) is not None}
     tracker = MODELS.build({'_scope_': 'mmdet', **cfg.get('tracker', dict(type='IoUTracker')), **given})
     source = (RecordingSource if args.recordings else DriveSource)(inferencer, args, cfg)
+    check_distinct((name, file_stem(name)) for name in source.rates)
     targets = [
         args.out_dir / f'{file_stem(name)}.{suffix}'
         for name in source.rates

@@ -1,6 +1,7 @@
 """Train a model."""
 
 import argparse
+from contextlib import nullcontext
 
 import mmav  # noqa: F401  (first: it checks the versions of what follows)
 
@@ -10,9 +11,10 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmav.engine import close_launcher, prepare_launcher
+from mmav.engine import close_launcher, is_main_of, prepare_launcher
 from mmav.utils.command_line import ToolParser, read_run_config
 from mmav.utils.errors import one_line_errors
+from mmav.utils.locks import folder_lock
 
 
 def parse_args() -> argparse.Namespace:
@@ -57,11 +59,14 @@ def main() -> None:
     args = parse_args()
     setup_cache_size_limit_of_dynamo()
     cfg = build_config(args)
-    prepare_launcher(cfg)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    runner.train()
-    del runner
-    close_launcher()
+    # before the runner writes its log and config
+    lock = folder_lock(cfg.work_dir, 'training') if is_main_of(cfg.launcher) else nullcontext()
+    with lock:
+        prepare_launcher(cfg)
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        runner.train()
+        del runner
+        close_launcher()
 
 
 if __name__ == '__main__':

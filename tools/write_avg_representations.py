@@ -33,6 +33,7 @@ from mmav.structures import SegmentDataSample
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from mmav.utils.command_line import ToolParser, read_config
 from mmav.utils.errors import one_line_errors
+from mmav.utils.locks import folder_lock
 
 STREAMS = ('audio', 'visual')
 
@@ -120,6 +121,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     folders = [args.features / args.audio_dir, args.features / args.visual_dir]
     clips = list_clips(folders, args.skip_missing)
     model, identity = build_model(args)
+    with folder_lock(args.out, 'representations'):
+        write_missing(args, folders, clips, model, identity)
+
+
+def write_missing(
+    args: argparse.Namespace, folders: Sequence[Path], clips: list[str], model: AVGPretrainer, identity: dict
+) -> None:
+    """Write the representations of clips that have none yet."""
     targets = {stream: ArrayFolder(args.out / stream, dict(identity, stream=stream)) for stream in STREAMS}
     for target in targets.values():
         target.record_parameters()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mmav.utils.checks import check_below
 from mmav.utils.readers import read_text
 
 H5_KEY = 'avadataset'
@@ -20,7 +21,7 @@ def read_clip_names(path: str | Path) -> list[str]:
             text file with a name in each line.
 
     Raises:
-        ValueError: If the list is empty or no text, or a line has no name.
+        ValueError: If the list is empty or no text, or a line has no name or one of another folder.
     """
     lines = [line for line in read_text(str(path)).splitlines() if line.strip()]
     header = lines[0].split('\t') if lines else []
@@ -35,4 +36,6 @@ def read_clip_names(path: str | Path) -> list[str]:
         names = [line.strip() for line in lines]
     if not names or not all(names):
         raise ValueError(f'{path} names no clips, or a line of it none')
+    for name in names:
+        check_below(name, str(path))
     return names

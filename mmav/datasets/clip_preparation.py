@@ -15,8 +15,10 @@ from tqdm import tqdm
 
 from mmav.media.suffixes import VIDEO_SUFFIXES, has_suffix
 from mmav.media.video import iter_video_frames, read_video_audio, read_video_info
+from mmav.utils.checks import check_distinct
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import AtomicLocalBackend, whole_file, write_json
+from mmav.utils.locks import folder_lock
 from mmav.utils.readers import read_json
 from mmav.utils.run_parameters import refuse_other_parameters
 
@@ -91,6 +93,7 @@ def prepare_clips(
 
     Raises:
         SampleError: If the folder holds no videos, or two of one stem.
+        OutputInUseError: If another process writes ``root``.
         FileExistsError: If ``root`` holds clips that were prepared with other settings, or not by this
             function.
     """
@@ -98,26 +101,29 @@ def prepare_clips(
     paths = sorted(path for path in videos.glob('*') if has_suffix(path, VIDEO_SUFFIXES))
     if not paths:
         raise SampleError(str(videos), f'holds no videos ({", ".join(VIDEO_SUFFIXES)})')
-    stems: dict[str, Path] = {}
-    for path in paths:
-        if path.stem in stems:
-            raise SampleError(str(path), f'has the same stem as {stems[path.stem].name}')
-        stems[path.stem] = path
-    _record_settings(root, settings)
-    todo = [path for path in paths if not all(file.is_file() for file in clip_files(path, root, settings))]
-    failed: dict[str, str] = {}
-    bar = tqdm(
-        total=len(paths), initial=len(paths) - len(todo), desc='prepare', unit='clip', disable=not progress
-    )
-    try:
-        with bar:
-            for name, reason in run_in_processes(partial(_try, root, settings), todo, workers):
-                if reason is not None:
-                    failed[name] = reason
-                bar.update()
-    finally:  # an interrupted run tells, too
-        lines = (f'{name}\t{" ".join(reason.split())}\n' for name, reason in sorted(failed.items()))
-        AtomicLocalBackend().put_text(''.join(lines), root / FAILED_FILE)
+    check_distinct((path, path.stem) for path in paths)
+    with folder_lock(root, 'preparation'):
+        _record_settings(root, settings)
+        todo = [
+            path for path in paths if not all(file.is_file() for file in clip_files(path, root, settings))
+        ]
+        failed: dict[str, str] = {}
+        bar = tqdm(
+            total=len(paths),
+            initial=len(paths) - len(todo),
+            desc='prepare',
+            unit='clip',
+            disable=not progress,
+        )
+        try:
+            with bar:
+                for name, reason in run_in_processes(partial(_try, root, settings), todo, workers):
+                    if reason is not None:
+                        failed[name] = reason
+                    bar.update()
+        finally:  # an interrupted run tells, too
+            lines = (f'{name}\t{" ".join(reason.split())}\n' for name, reason in sorted(failed.items()))
+            AtomicLocalBackend().put_text(''.join(lines), root / FAILED_FILE)
     return failed
 
 

@@ -11,7 +11,7 @@ from mmengine.fileio import exists, join_path
 
 from mmav.media.coco_file import CheckedCOCO
 from mmav.structures.rig_checks import array_of
-from mmav.utils.checks import check_choice
+from mmav.utils.checks import check_below, check_choice
 from mmav.utils.errors import SampleError, malformed
 from mmav.utils.readers import read_json
 
@@ -253,6 +253,8 @@ class MAVDDataset(CocoDataset):
         if is_bogus(frame_id):
             self.left_out['bogus ids'] += 1
             return None
+        for name in (image['file_name'], f'{drive}/{frame_id}'):
+            check_below(name, source)
         size = (image['width'], image['height'])
         if self.crop is not None and size != (self.crop[2] - self.crop[0], self.crop[3] - self.crop[1]):
             raise SampleError(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from mmengine.fileio import exists, join_path
 
+from mmav.utils.checks import check_below
 from mmav.utils.errors import SampleError
 from mmav.utils.readers import read_rows, read_text
 
@@ -51,7 +52,7 @@ def split_file_name(file_name: str) -> tuple[str, str]:
 def read_split_list(path: str, backend_args: dict | None = None) -> list[tuple[str, str]]:
     """Frames (drive, id) of a split list, in its order; bogus ids included.
 
-    SampleError if the file is missing, a line is not ``<drive>/<id>``, or a frame comes twice.
+    SampleError if the file is missing, a line is not ``<drive>/<id>`` below the root, or a frame comes twice.
     """
     frames = []
     for number, line in enumerate(read_text(path, backend_args).splitlines(), 1):
@@ -61,6 +62,7 @@ def read_split_list(path: str, backend_args: dict | None = None) -> list[tuple[s
         drive, slash, frame_id = line.rpartition('/')
         if not (slash and drive and frame_id):
             raise SampleError(f'{path}, line {number}', f'{line!r} is not <drive>/<id>')
+        check_below(line, f'{path}, line {number}')
         frames.append((drive, frame_id))
     if len(set(frames)) != len(frames):
         raise SampleError(path, 'a frame is listed twice')

@@ -1,6 +1,6 @@
 from mmav.utils.fileio import AtomicLocalBackend
 
-from .distributed import close_launcher, join_launcher, open_gloo, prepare_launcher
+from .distributed import close_launcher, is_main_of, join_launcher, open_gloo, prepare_launcher
 from .hooks import AtomicCheckpointHook, ExactResumeHook, ProgressBarHook, RigCheckHook
 from .runner import StrictRunner
 
@@ -12,6 +12,7 @@ __all__ = [
     'RigCheckHook',
     'StrictRunner',
     'close_launcher',
+    'is_main_of',
     'join_launcher',
     'open_gloo',
     'prepare_launcher',

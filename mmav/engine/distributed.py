@@ -16,6 +16,11 @@ _RANK_VARIABLES = {
 }
 
 
+def is_main_of(launcher: str) -> bool:
+    """Whether this process is the first of those that 'none', 'pytorch', 'slurm' or 'mpi' started."""
+    return launcher == 'none' or int(os.environ.get(_RANK_VARIABLES[launcher][0], 0)) == 0
+
+
 def open_gloo(launcher: str, timeout: timedelta | None = None) -> None:
     """Open the process group that 'pytorch', 'slurm' or 'mpi' started, with gloo, unless it is open.
 

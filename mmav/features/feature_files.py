@@ -13,6 +13,7 @@ import numpy as np
 from mmav.datasets.clip_names import H5_KEY
 from mmav.media.array_files import read_npy
 from mmav.media.h5_array import H5Array, write_h5_array
+from mmav.utils.checks import check_below
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import AtomicLocalBackend
 from mmav.utils.run_parameters import record_parameters, refuse_other_parameters
@@ -36,7 +37,8 @@ class ArrayFolder:
         )
 
     def path(self, name: str) -> Path:
-        """File of a clip."""
+        """File of a clip; SampleError if its name leads out of the folder."""
+        check_below(name, str(self.folder))
         return self.folder / f'{name}.npy'
 
     def __contains__(self, name: str) -> bool:

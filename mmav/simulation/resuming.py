@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from mmav.utils.fileio import AtomicLocalBackend
+from mmav.utils.locks import folder_lock
 from mmav.utils.run_parameters import record_parameters
 
 from ..utils.processes import run_in_processes
@@ -20,16 +22,24 @@ Item = TypeVar('Item')
 Config = TypeVar('Config')
 
 
-def record_manifest(root: str | os.PathLike, manifest: dict[str, Any], sort_keys: bool = False) -> Path:
-    """Note in a data set's ``manifest.json`` what it is made with, or see that it says the same.
+@contextmanager
+def open_data_set(
+    root: str | os.PathLike, manifest: dict[str, Any], sort_keys: bool = False
+) -> Iterator[Path]:
+    """Hold a data set's folder, whose ``manifest.json`` notes what it is made with, or says the same already.
+
+    Yields:
+        The folder.
 
     Raises:
+        OutputInUseError: Another process writes the folder.
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
     root = Path(root)
     text = json.dumps(manifest, indent=1, sort_keys=sort_keys) + '\n'
-    record_parameters(root / 'manifest.json', text, 'was simulated with other parameters')
-    return root
+    with folder_lock(root, 'simulation'):
+        record_parameters(root / 'manifest.json', text, 'was simulated with other parameters')
+        yield root
 
 
 def sample_splits(
@@ -56,7 +66,7 @@ def write_missing(
 
     Args:
         write: Writes the files of an item by :func:`whole_file`, not flushed; it can be pickled.
-        root: Folder of the data set.
+        root: Folder of the data set, held by :func:`open_data_set`.
         config: Parameters.
         items: All of them.
         files: The files of an item.

@@ -1,13 +1,17 @@
 """Files and folders that are either whole or absent, whatever kills the writer."""
 
+import glob
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
+
+from .locks import holds_lock
 
 TEMPORARY_SUFFIX = '.mmav-tmp'
 
@@ -33,9 +37,29 @@ def disk_errors(path: str | Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
+def _temporary_of(path: Path, suffix: str = '') -> Path:
+    """A hidden name beside a path that nobody can foresee."""
+    return path.with_name(f'.{path.name}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}{suffix}')
+
+
+def _real_path(path: str | Path) -> Path:
+    """The path, or where it leads: a link stays, what it points to is replaced."""
+    path = Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _keep_mode(path: Path, temporary: Path) -> None:
+    """Give what replaces a path the permissions that are in place."""
+    if path.exists() and path.stat().st_mode != temporary.stat().st_mode:
+        shutil.copymode(path, temporary)
+
+
 @contextmanager
 def whole_file(path: str | Path, flush: bool = True, keep_suffix: bool = False) -> Iterator[Path]:
     """Write a file whole or not at all.
+
+    A file in place keeps its permissions; a link stays, and what it points to is replaced.
 
     Args:
         path: The file; its folder is made if missing.
@@ -45,26 +69,23 @@ def whole_file(path: str | Path, flush: bool = True, keep_suffix: bool = False) 
             Without, nothing that looks for files of that suffix finds it.
 
     Yields:
-        Path to write to, in the same folder. At the end it replaces the file; on an error it is removed, and
-        the previous file stays. If nothing was written, nothing is replaced.
+        Path of an empty file to write to, in the same folder. At the end it replaces the file; on an error it
+        is removed, and the previous file stays.
 
     Example:
         >>> with whole_file('out/report.txt') as temporary:
         ...     size = temporary.write_text('all of it')
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(
-        f'.{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}{path.suffix if keep_suffix else ""}'
-    )
+    path = _real_path(path)
+    temporary = _temporary_of(path, path.suffix if keep_suffix else '')
     try:
         with disk_errors(path):
+            open(temporary, 'xb').close()
             yield temporary
-            if not temporary.exists():
-                return
             if flush:
                 with open(temporary, 'rb+') as file:
                     os.fsync(file.fileno())
+            _keep_mode(path, temporary)
             os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -79,17 +100,14 @@ def whole_file(path: str | Path, flush: bool = True, keep_suffix: bool = False) 
 
 @contextmanager
 def whole_folder(path: str | Path) -> Iterator[Path]:
-    """Write a folder whole or not at all: yields an empty one beside it, which replaces it at the end.
-
-    What a killed process left of an earlier try is removed first, so one process at a time may write it.
-    """
-    path = Path(path)
-    temporary = path.with_name(f'.{path.name}{TEMPORARY_SUFFIX}')
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    """Write a folder whole or not at all: yields an empty one beside it, which replaces it at the end."""
+    path = _real_path(path)
+    temporary = _temporary_of(path)
+    temporary.mkdir()
     try:
         with disk_errors(path):
             yield temporary
+            _keep_mode(path, temporary)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -120,9 +138,23 @@ class AtomicLocalBackend(LocalBackend):
         self.put(obj.encode(encoding), filepath)
 
     @staticmethod
-    def remove_leftovers(folder: str | Path) -> list[str]:
-        """Delete what a killed process left in a folder, not below it, if it is there; return names."""
-        patterns = f'.*{TEMPORARY_SUFFIX}', f'.*{TEMPORARY_SUFFIX}.*'  # the second of `keep_suffix`
+    def remove_leftovers(folder: str | Path, name: str | None = None) -> list[str]:
+        """Delete what a killed process left in a folder, not below it, if it is there.
+
+        Args:
+            folder: The folder, whose lock is held: a living process's temporary files look alike.
+            name: Only what was to become the file of this name, whose lock is held. None: everything.
+
+        Returns:
+            Names of the leftovers.
+
+        Raises:
+            RuntimeError: This process holds no lock (:mod:`mmav.utils.locks`).
+        """
+        if not holds_lock(folder if name is None else Path(folder, name)):
+            raise RuntimeError(f'{folder}: hold its folder_lock before you remove leftovers')
+        start = '.*' if name is None else f'.{glob.escape(name)}.*'
+        patterns = f'{start}{TEMPORARY_SUFFIX}', f'{start}{TEMPORARY_SUFFIX}.*'  # the second of `keep_suffix`
         leftovers = sorted(path for pattern in patterns for path in Path(folder).glob(pattern))
         for path in leftovers:
             if path.is_dir():

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .errors import SampleError
 from .fileio import AtomicLocalBackend, write_json
+from .locks import LOCK_FILE
 from .readers import read_json
 
 
@@ -25,6 +26,7 @@ def record_parameters(file: str | Path, text: str, what: str) -> None:
     Raises:
         FileExistsError: If the folder holds something else, or its note tells other parameters or cannot be
             read.
+        RuntimeError: If this process does not hold the folder's lock.
     """
     file = Path(file)
     folder = file.parent
@@ -42,7 +44,7 @@ def record_parameters(file: str | Path, text: str, what: str) -> None:
             error=FileExistsError,
             show_values=True,
         )
-    elif folder.is_dir() and any(folder.iterdir()):
+    elif folder.is_dir() and any(path.name != LOCK_FILE for path in folder.iterdir()):
         raise FileExistsError(f'{folder} is not empty and has no {file.name}: choose another folder')
     else:
         AtomicLocalBackend().put_text(text, file)

@@ -115,6 +115,16 @@ def test_split_file_and_bogus_ids(tiny_mavd, load_mavd):
     assert info['img_path'].endswith('.jpg') and 'fl_rgb' in info['img_path']
 
 
+@pytest.mark.parametrize('key', ['file_name', 'drive', 'frame_id'])
+def test_names_stay_below_the_root(tiny_mavd, load_mavd, key):
+    drive, frame_id = tiny_mavd.frames[1]
+    tiny_mavd.images[1].update(drive=drive, frame_id=frame_id)
+    tiny_mavd.images[1][key] = f'../{tiny_mavd.images[1][key]}'
+    tiny_mavd.finish()
+    with pytest.raises(SampleError, match=r"train\.json, image 2: the name '.*\.\./.*' leads out"):
+        load_mavd(tiny_mavd)
+
+
 def test_conditions_from_annotations(tiny_mavd, load_mavd):
     assert len(load_mavd(tiny_mavd, time_of_day='day')) == 2
     assert len(load_mavd(tiny_mavd, time_of_day='night', motion='drive')) == 2

@@ -42,7 +42,11 @@ def test_split_list(tmp_path):
 
 @pytest.mark.parametrize(
     ('text', 'reason'),
-    [('drive_0/a\nnonsense\n', "line 2: 'nonsense' is not <drive>/<id>"), ('d/a\nd/a\n', 'listed twice')],
+    [
+        ('drive_0/a\nnonsense\n', "line 2: 'nonsense' is not <drive>/<id>"),
+        ('d/a\nd/a\n', 'listed twice'),
+        ('d/a\n/etc/b\n', "line 2: the name '/etc/b' leads"),
+    ],
 )
 def test_bad_split_list_is_named(tmp_path, text, reason):
     path = tmp_path / 'train.txt'

@@ -98,6 +98,27 @@ def test_killed_from_outside_and_resumed_with_other_workers(tmp_path, uninterrup
     assert_same_run(work_dir, uninterrupted[by_epoch])
 
 
+def test_two_trainings_in_one_folder(tmp_path, uninterrupted):
+    go_on, work_dir = tmp_path / 'go_on', tmp_path / 'run'
+    hooks = [dict(type='ToyRecorder', wait_for=str(go_on))]
+    config = write_config(tmp_path, custom_hooks=hooks)
+    errors = [tmp_path / 'errors_0', tmp_path / 'errors_1']
+    pair = [start_tool('train', [config, '--work-dir', work_dir], stderr=file) for file in errors]
+    deadline = time.time() + 60
+    while all(process.is_alive() for process in pair) and time.time() < deadline:
+        time.sleep(0.01)
+    refused = 0 if not pair[0].is_alive() else 1
+    assert finish(pair[refused]) == 2
+    holder = pair[1 - refused]
+    message = errors[refused].read_text()
+    assert message.startswith(f'train: {work_dir} is in use by process {holder.pid} on ')
+    assert message.count('\n') == 1
+    go_on.touch()
+    assert finish(holder) == 0
+    assert_same_run(work_dir, uninterrupted[True])
+    assert len(list(work_dir.rglob('*.log'))) == 1 and not list(work_dir.glob('.*'))
+
+
 @pytest.mark.parametrize('batch_sampler', [None, dict(type='AspectRatioBatchSampler')])
 def test_resume_in_the_middle_of_an_epoch(tmp_path, batch_sampler):
     changes = dict(

@@ -84,10 +84,10 @@ class ToyMetric(BaseMetric):
 
 @HOOKS.register_module()
 class ToyRecorder(Hook):
-    """Writes what each step saw and did to ``<work_dir>/steps.<rank>.jsonl``."""
+    """Writes what each step saw and did to ``<work_dir>/steps.<rank>.jsonl``; waits for a file, if told."""
 
-    def __init__(self, delay: float = 0.0) -> None:
-        self.delay = delay
+    def __init__(self, delay: float = 0.0, wait_for: str | None = None) -> None:
+        self.delay, self.wait_for = delay, wait_for
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         model = getattr(runner.model, 'module', runner.model)
@@ -101,6 +101,9 @@ class ToyRecorder(Hook):
         with open(Path(runner.work_dir) / f'steps.{get_rank()}.jsonl', 'a') as file:
             file.write(json.dumps(line) + '\n')
         time.sleep(self.delay)
+        deadline = time.time() + 60
+        while self.wait_for is not None and not Path(self.wait_for).exists() and time.time() < deadline:
+            time.sleep(0.01)
 
 
 def toy_config(by_epoch: bool = True, **changes) -> str:
@@ -158,12 +161,16 @@ def read_steps(work_dir: Path, rank: int = 0) -> dict[int, dict]:
     return {step['iter']: step for step in map(json.loads, lines)}
 
 
-def run_tool(tool: str, arguments: list[str], die_at: tuple[str, int] | None = None) -> None:
+def run_tool(
+    tool: str, arguments: list[str], die_at: tuple[str, int] | None = None, stderr: Path | None = None
+) -> None:
     """Run a program of tools/ in this process; ``die_at`` (function of os or of the metric, n-th call): be
     killed in it.
 
-    With 'fsync' the half of the file is cut off first: what a power cut may leave.
+    With 'fsync' half of the file is cut off first: what a power cut may leave. ``stderr``: file for errors.
     """
+    if stderr is not None:
+        sys.stderr = stderr.open('w')
     if die_at is not None:
         name, countdown = die_at
         owner = os if hasattr(os, name) else ToyMetric
@@ -184,11 +191,13 @@ def run_tool(tool: str, arguments: list[str], die_at: tuple[str, int] | None = N
     runpy.run_path(str(ROOT / 'tools' / f'{tool}.py'), run_name='__main__')
 
 
-def start_tool(tool: str, arguments: list, die_at: tuple[str, int] | None = None):
+def start_tool(tool: str, arguments: list, die_at: tuple[str, int] | None = None, stderr: Path | None = None):
     """Start :func:`run_tool` in a process of its own, forked from one that has imported everything."""
     # the forking process does not inherit sys.path before Python 3.13, and ignores what it cannot import
     os.environ['PYTHONPATH'] = PYTHONPATH
     context = multiprocessing_context(['toy_training'])
-    process = context.Process(target=run_tool, args=(tool, [str(value) for value in arguments], die_at))
+    process = context.Process(
+        target=run_tool, args=(tool, [str(value) for value in arguments], die_at, stderr)
+    )
     process.start()
     return process

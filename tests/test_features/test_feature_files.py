@@ -6,6 +6,8 @@ import pytest
 
 from mmav.datasets.clip_names import read_clip_names
 from mmav.features.feature_files import ArrayFolder, is_written, write_h5
+from mmav.utils.errors import SampleError
+from mmav.utils.locks import folder_lock
 
 PARAMETERS = dict(feature='vggish', weights='abc')
 
@@ -41,10 +43,23 @@ def test_a_list_without_names_is_an_error(text, tmp_path):
 @pytest.fixture
 def folder(tmp_path):
     folder = ArrayFolder(tmp_path / 'audio.parts', PARAMETERS)
-    folder.record_parameters()
+    with folder_lock(tmp_path, 'test'):
+        folder.record_parameters()
     for number, name in enumerate(('b', 'a')):
         folder.write(name, np.full((3, 2, 2, 4), number, np.float32) + np.arange(4, dtype=np.float32))
     return folder
+
+
+@pytest.mark.parametrize('name', ['../outside', '/tmp/outside', 'a/../../outside'])
+def test_names_stay_below_the_folder(name, folder, tmp_path):
+    before = sorted(tmp_path.rglob('*'))
+    with pytest.raises(SampleError, match=f'the name {name!r} leads out'):
+        folder.write(name, np.zeros(3))
+    (tmp_path / 'list.txt').write_text(f'good\n{name}\n')
+    with pytest.raises(SampleError, match=rf'list\.txt: the name {name!r} leads out'):
+        read_clip_names(tmp_path / 'list.txt')
+    (tmp_path / 'list.txt').unlink()
+    assert sorted(tmp_path.rglob('*')) == before
 
 
 def test_rows_follow_the_names(folder, tmp_path):
@@ -81,5 +96,5 @@ def test_files_of_other_parameters_are_refused(folder, tmp_path):
         file['avadataset'] = np.zeros(3)
     with pytest.raises(FileExistsError, match=r'published\.h5 was not written by this program'):
         is_written(tmp_path / 'published.h5', PARAMETERS)
-    with pytest.raises(FileExistsError, match='weights'):
+    with folder_lock(tmp_path, 'test'), pytest.raises(FileExistsError, match='weights'):
         ArrayFolder(folder.folder, dict(PARAMETERS, weights='xyz')).record_parameters()

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from mmav.simulation.resuming import record_manifest, sample_splits, write_missing
+from mmav.simulation.resuming import open_data_set, sample_splits, write_missing
 from mmav.utils.fileio import TEMPORARY_SUFFIX, whole_file
+from mmav.utils.locks import folder_lock
 
 
 def write(root, config, item):
@@ -23,7 +24,8 @@ def test_what_is_missing_is_written_and_what_is_half_written_removed(tmp_path, w
     def files(item):
         return tmp_path / 'a' / item, tmp_path / 'b' / item
 
-    write_missing(write, tmp_path, 'new', ['one', 'two', 'three'], files, workers, 'item', False)
+    with folder_lock(tmp_path, 'test'):
+        write_missing(write, tmp_path, 'new', ['one', 'two', 'three'], files, workers, 'item', False)
 
     found = {path.name: path.read_text() for path in (tmp_path / 'a').iterdir()}
     assert found == dict(one='kept', two='new two', three='new three')
@@ -39,8 +41,12 @@ def test_splits_are_drawn_one_by_one():
 
 def test_a_folder_records_its_parameters(tmp_path):
     manifest = dict(seed=1, parameters=dict(b=(1, 2), a=3))
-    root = record_manifest(tmp_path / 'set', manifest)
-    assert json.loads((root / 'manifest.json').read_text()) == dict(seed=1, parameters=dict(a=3, b=[1, 2]))
-    assert record_manifest(str(root), manifest) == root
+    with open_data_set(tmp_path / 'set', manifest) as root:
+        assert json.loads((root / 'manifest.json').read_text()) == dict(
+            seed=1, parameters=dict(a=3, b=[1, 2])
+        )
+    with open_data_set(str(root), manifest) as again:
+        assert again == root
     with pytest.raises(FileExistsError, match=r'was simulated with other parameters \(seed: 1 there, 2 now'):
-        record_manifest(root, dict(manifest, seed=2))
+        with open_data_set(root, dict(manifest, seed=2)):
+            pass

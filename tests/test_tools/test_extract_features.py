@@ -14,6 +14,7 @@ from mmav.apis import SegmentFeatureExtractor
 from mmav.features.image_networks import ImageFeature
 from mmav.media.video import read_video_audio
 from mmav.media.video_writer import write_video
+from mmav.utils.errors import SampleError
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'extract_features.py'
 RATE = 16000
@@ -102,6 +103,18 @@ def test_layout_of_llp_with_vggish(tool, monkeypatch, videos, tmp_path):
     found = np.load(tmp_path / 'vggish' / f'{NAMES[0]}.npy')
     assert found.shape == (2, 128) and found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize('listed', [True, False])
+def test_two_files_of_one_clip(fast, tmp_path, listed):
+    (tmp_path / 'videos').mkdir()
+    for name in ('a.mp4', 'b.mp4', 'a.mkv'):
+        (tmp_path / 'videos' / name).touch()
+    (tmp_path / 'list.txt').write_text('a\nb\n')
+    options = ('--list', tmp_path / 'list.txt') if listed else ()
+    with pytest.raises(SampleError, match=r"/a\.m(p4|kv): .* that of \S+/a\.m(p4|kv): 'a'"):
+        fast.main(arguments('llp', tmp_path / 'out', tmp_path / 'videos', *options))
+    assert not (tmp_path / 'out').exists()
 
 
 def test_a_stopped_run_carries_on(fast, videos, tmp_path, monkeypatch):

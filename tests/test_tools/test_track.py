@@ -176,6 +176,16 @@ def test_recording_over_a_camera_image(track, tmp_path):
     assert (tmp_path / 'out' / 'a.txt').read_text() == ''
 
 
+def test_recordings_whose_files_would_have_one_name(track, tmp_path):
+    for folder, suffix in (('x', 'wav'), ('y', 'flac')):
+        (tmp_path / folder).mkdir()
+        path = tmp_path / folder / f'a.{suffix}'
+        soundfile.write(path, np.zeros((SAMPLE_RATE, 8), np.int16), SAMPLE_RATE)
+    with pytest.raises(SystemExit, match=rf"{tmp_path}/y/a\.flac: .* that of {tmp_path}/x/a\.wav: 'a'"):
+        track('--recordings', tmp_path / 'x' / 'a.wav', tmp_path / 'y' / 'a.flac')
+    assert not (tmp_path / 'out').exists()
+
+
 def test_truth_without_tracks_is_named(data, finds_the_truth, track):
     for annotation in data.annotations:
         annotation.pop('track_id')

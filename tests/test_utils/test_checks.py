@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from mmav.utils.checks import check_choice, check_positive, check_range
+from mmav.utils.checks import check_below, check_choice, check_distinct, check_positive, check_range
+from mmav.utils.errors import SampleError
 
 
 def test_choices_are_named_with_what_was_given():
@@ -33,3 +34,22 @@ def test_positive_numbers():
     for value in (0, -1, math.nan):
         with pytest.raises(ValueError, match=f'^Loss: weight must be above 0, got {value}$'):
             check_positive('Loss', temperature=0.1, weight=value)
+
+
+@pytest.mark.parametrize(
+    'name', ['..', '../x', 'a/../../x', '/etc/passwd', 'a/..', '\\\\host\\x', 'a\\..\\x', 'C:/x', 'C:x']
+)
+def test_names_that_lead_elsewhere(name):
+    with pytest.raises(SampleError, match=r'^list, line 3: the name '):
+        check_below(name, 'list, line 3')
+
+
+@pytest.mark.parametrize('name', ['x', 'a/b/x.jpg', '..x', 'x..', 'a/..b/c', './x', '-hChcJAh5N0', '...'])
+def test_names_that_stay_below(name):
+    check_below(name, 'list')
+
+
+def test_results_of_one_name():
+    check_distinct([('x/a.wav', 'a'), ('y/b.wav', 'b')])
+    with pytest.raises(SampleError, match=r"^y/a\.flac: .* that of x/a\.wav: 'a'$"):
+        check_distinct([('x/a.wav', 'a'), ('y/b.wav', 'b'), ('y/a.flac', 'a')])

@@ -1,5 +1,6 @@
 import json
 import os
+import secrets
 import stat
 
 import h5py
@@ -9,6 +10,7 @@ from mmengine.fileio import get_file_backend
 
 from mmav.engine import AtomicLocalBackend
 from mmav.utils.fileio import TEMPORARY_SUFFIX, whole_file, whole_folder, write_json
+from mmav.utils.locks import file_lock, folder_lock
 
 
 def test_is_found_by_name_and_writes(tmp_path):
@@ -44,9 +46,67 @@ def test_permissions_are_those_of_a_plain_file(tmp_path):
 def test_leftovers_are_removed_and_nothing_else(tmp_path):
     for name in (f'.epoch_1.pth.77{TEMPORARY_SUFFIX}', '.hidden', 'epoch_1.pth', f'mine{TEMPORARY_SUFFIX}'):
         (tmp_path / name).write_bytes(b'')
-    assert AtomicLocalBackend.remove_leftovers(tmp_path) == [f'.epoch_1.pth.77{TEMPORARY_SUFFIX}']
+    with folder_lock(tmp_path, 'test'):
+        assert AtomicLocalBackend.remove_leftovers(tmp_path, 'epoch') == []
+        assert AtomicLocalBackend.remove_leftovers(tmp_path) == [f'.epoch_1.pth.77{TEMPORARY_SUFFIX}']
+        assert AtomicLocalBackend.remove_leftovers(tmp_path / 'missing') == []
     assert sorted(os.listdir(tmp_path)) == ['.hidden', 'epoch_1.pth', f'mine{TEMPORARY_SUFFIX}']
-    assert AtomicLocalBackend.remove_leftovers(tmp_path / 'missing') == []
+
+
+def test_leftovers_of_one_file_need_its_lock_alone(tmp_path):
+    (tmp_path / f'.a.json.77{TEMPORARY_SUFFIX}').write_bytes(b'')
+    (tmp_path / f'.b.json.77{TEMPORARY_SUFFIX}').write_bytes(b'')
+    with file_lock(tmp_path / 'a.json', 'test'):
+        assert AtomicLocalBackend.remove_leftovers(tmp_path, 'a.json') == [f'.a.json.77{TEMPORARY_SUFFIX}']
+        with pytest.raises(RuntimeError, match='folder_lock'):
+            AtomicLocalBackend.remove_leftovers(tmp_path, 'b.json')
+    with pytest.raises(RuntimeError, match='folder_lock'):
+        AtomicLocalBackend.remove_leftovers(tmp_path)
+    assert os.listdir(tmp_path) == [f'.b.json.77{TEMPORARY_SUFFIX}']
+
+
+@pytest.mark.parametrize('mode', [0o444, 0o600, 0o664])
+def test_a_file_keeps_its_permissions(tmp_path, mode):
+    (tmp_path / 'file').write_bytes(b'old')
+    (tmp_path / 'file').chmod(mode)
+    AtomicLocalBackend().put(b'new', tmp_path / 'file')
+    assert (tmp_path / 'file').read_bytes() == b'new'
+    assert stat.S_IMODE((tmp_path / 'file').stat().st_mode) == mode
+
+
+@pytest.mark.parametrize('there', [True, False])
+def test_a_link_stays_and_what_it_points_to_is_written(tmp_path, there):
+    target, link = tmp_path / 'elsewhere' / 'file', tmp_path / 'link'
+    if there:
+        target.parent.mkdir()
+        target.write_bytes(b'old')
+    link.symlink_to(target)
+    AtomicLocalBackend().put(b'new', link)
+    assert link.is_symlink() and not target.is_symlink() and target.read_bytes() == b'new'
+    assert sorted(os.listdir(tmp_path)) == ['elsewhere', 'link'] and os.listdir(target.parent) == ['file']
+
+
+def test_a_linked_folder_stays_linked(tmp_path):
+    (tmp_path / 'real').mkdir(mode=0o750)
+    (tmp_path / 'link').symlink_to('real')
+    with whole_folder(tmp_path / 'link') as temporary:
+        (temporary / 'part').write_text('new')
+    assert (tmp_path / 'link').is_symlink() and (tmp_path / 'real/part').read_text() == 'new'
+    assert stat.S_IMODE((tmp_path / 'real').stat().st_mode) == 0o750
+
+
+def test_temporary_names_are_new_and_never_those_of_a_link_in_place(tmp_path, monkeypatch):
+    names = set()
+    for _ in range(3):
+        with whole_file(tmp_path / 'a') as first, whole_file(tmp_path / 'a') as second:
+            names |= {first.name, second.name}
+    assert len(names) == 6
+    monkeypatch.setattr(secrets, 'token_hex', lambda size: 'guessed')
+    (tmp_path / 'victim').write_text('precious')
+    (tmp_path / f'.a.guessed{TEMPORARY_SUFFIX}').symlink_to('victim')
+    with pytest.raises(FileExistsError), whole_file(tmp_path / 'a') as temporary:
+        temporary.write_text('harm')
+    assert (tmp_path / 'victim').read_text() == 'precious'
 
 
 def test_what_json_cannot_hold_leaves_the_old_file(tmp_path):
@@ -86,27 +146,12 @@ def test_what_is_written_takes_its_place_at_the_end(tmp_path, write):
     assert os.listdir(place.parent) == ['a.bin']
 
 
-def test_a_folder_left_by_a_kill_is_no_part_of_the_next(tmp_path):
-    left = tmp_path / f'.store{TEMPORARY_SUFFIX}'
-    left.mkdir()
-    (left / 'old').write_text('')
-    with whole_folder(tmp_path / 'store') as temporary:
-        (temporary / 'new').write_text('')
-    assert os.listdir(tmp_path) == ['store'] and os.listdir(tmp_path / 'store') == ['new']
-
-
-def test_nothing_written_replaces_nothing(tmp_path):
-    (tmp_path / 'a').write_text('old')
-    with whole_file(tmp_path / 'a'):
-        pass
-    assert (tmp_path / 'a').read_text() == 'old'
-
-
 def test_folders_are_leftovers_too(tmp_path):
     for name in (f'.store{TEMPORARY_SUFFIX}', 'store'):
         (tmp_path / name).mkdir()
     (tmp_path / f'.a.mp4.77{TEMPORARY_SUFFIX}.mp4').write_text('')
-    assert len(AtomicLocalBackend.remove_leftovers(tmp_path)) == 2
+    with folder_lock(tmp_path, 'test'):
+        assert len(AtomicLocalBackend.remove_leftovers(tmp_path)) == 2
     assert os.listdir(tmp_path) == ['store']
 
 

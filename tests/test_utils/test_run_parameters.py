@@ -2,13 +2,16 @@ import json
 
 import pytest
 
+from mmav.utils.locks import folder_lock
 from mmav.utils.run_parameters import ResultShards, record_parameters, refuse_other_parameters
 
 PARAMETERS = dict(seed=1, scale=(96, 64), array=dict(radius=0.3, names='x' * 90))
 
 
 def record(folder, **changes):
-    record_parameters(folder / 'note.json', json.dumps(dict(PARAMETERS, **changes)), 'was made otherwise')
+    text = json.dumps(dict(PARAMETERS, **changes))
+    with folder_lock(folder, 'test'):
+        record_parameters(folder / 'note.json', text, 'was made otherwise')
 
 
 def test_the_same_parameters_are_accepted_again(tmp_path):

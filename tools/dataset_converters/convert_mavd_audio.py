@@ -18,6 +18,7 @@ from mmav.media.numpy_pickle import load_numpy_pickle
 from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import SampleError, one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend
+from mmav.utils.locks import folder_lock
 from mmav.utils.processes import run_in_processes
 
 
@@ -51,12 +52,17 @@ def main() -> None:
         '--remove', action='store_true', help='delete each pkl once its npy has been read back'
     )
     args = parser.parse_args()
-    paths = sorted(args.data_root.glob('**/audio/*.pkl'))
-    if not paths:
-        raise SystemExit(f'{args.data_root}: no audio/*.pkl below it')
-    work = partial(convert, remove=args.remove)
-    results = run_in_processes(work, paths, args.workers if args.workers > 1 else 0)
-    faults = sorted(fault for fault in tqdm(results, total=len(paths), unit='file') if fault is not None)
+    if not args.data_root.is_dir():
+        raise SystemExit(f'{args.data_root}: no such folder')
+    with folder_lock(args.data_root, 'conversion'):
+        paths = sorted(args.data_root.glob('**/audio/*.pkl'))
+        if not paths:
+            raise SystemExit(f'{args.data_root}: no audio/*.pkl below it')
+        for folder in {path.parent for path in paths}:
+            AtomicLocalBackend.remove_leftovers(folder)
+        work = partial(convert, remove=args.remove)
+        results = run_in_processes(work, paths, args.workers if args.workers > 1 else 0)
+        faults = sorted(fault for fault in tqdm(results, total=len(paths), unit='file') if fault is not None)
     for fault in faults[:20]:
         print(fault)
     print(f'{len(paths) - len(faults)} converted, {len(faults)} not')

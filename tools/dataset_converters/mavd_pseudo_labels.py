@@ -25,10 +25,11 @@ from mmav.engine import close_launcher, join_launcher
 from mmav.media.coco_file import read_coco
 from mmav.pseudo_labels.labeling import LabelRules, cut_batches, label_batches, write_shards
 from mmav.pseudo_labels.pseudo_labels import build_coco, count_boxes, format_statistics, merge_labels
-from mmav.pseudo_labels.visual_teachers import build_teacher, choose_classes, list_frames
+from mmav.pseudo_labels.visual_teachers import Teacher, build_teacher, choose_classes, list_frames
 from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import one_line_errors
-from mmav.utils.fileio import write_json
+from mmav.utils.fileio import AtomicLocalBackend, write_json
+from mmav.utils.locks import file_lock
 from mmav.utils.readers import read_json
 from mmav.utils.run_parameters import ResultShards, hash_json, refuse_other_parameters
 
@@ -93,19 +94,18 @@ def main(argv: Sequence[str] | None = None) -> dict:
     """Label this process's share of the frames; the first one writes the COCO json. Return the statistics.
 
     Raises:
+        OutputInUseError: If another run writes the file.
         ValueError: If what is there was made with other parameters.
         RuntimeError: If shards of other processes cannot be seen.
     """
     args = parse_args(argv)
     join_launcher(args.launcher, args.device, PATIENCE)
-    rank, world_size = get_dist_info()
     human = read_coco(args.keep_ann_file) if args.keep_ann_file else None
     frames = dict(data_root=args.data_root, ann_file=args.ann_file, split_file=args.split_file)
     teachers = [
         build_teacher(*teacher, **frames, device=args.device, cfg_options=args.cfg_options)
         for teacher in args.teacher
     ]
-    modalities = [teacher.modality for teacher in teachers]
     images = list_frames(teachers)
     classes = choose_classes(teachers, args.class_map, human)
     rules = LabelRules(args.score_thr, args.nms_iou, args.min_size, args.class_map)
@@ -116,7 +116,25 @@ def main(argv: Sequence[str] | None = None) -> dict:
         drop_empty=args.drop_empty,
         **rules.parameters(),
     )
+    with file_lock(args.out, 'pseudo labels', joint=True):
+        return label(args, teachers, images, classes, rules, human, parameters)
+
+
+def label(
+    args: argparse.Namespace,
+    teachers: Sequence[Teacher],
+    images: Sequence[dict],
+    classes: Sequence[str],
+    rules: LabelRules,
+    human: dict | None,
+    parameters: dict,
+) -> dict:
+    """Label this process's share of the frames; the first one writes the COCO json. Return the statistics."""
+    rank, world_size = get_dist_info()
+    modalities = [teacher.modality for teacher in teachers]
     folder = args.out.with_name(f'{args.out.name}.parts')
+    if rank == 0:
+        AtomicLocalBackend.remove_leftovers(args.out.parent, args.out.name)
     if args.overwrite and rank == 0:
         shutil.rmtree(folder, ignore_errors=True)
         args.out.unlink(missing_ok=True)
@@ -135,7 +153,6 @@ def main(argv: Sequence[str] | None = None) -> dict:
     todo = [i for i, image in enumerate(images) if image['file_name'] not in labeled]
     work = [None]
     if rank == 0:  # looks what is done before anybody adds to it
-        args.out.parent.mkdir(parents=True, exist_ok=True)
         work = [cut_batches(todo, ResultShards(folder, parameters).read(), args.batch_size)]
     broadcast_object_list(work)
     shards = ResultShards(folder, parameters)

@@ -34,7 +34,9 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from mmav.utils.config_text import without_layout
+from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import write_json
+from mmav.utils.locks import OutputInUseError, folder_lock
 from mmav.utils.processes import multiprocessing_context
 
 
@@ -280,6 +282,7 @@ def run_from_command_line(
     args = parser.parse_args()
     init_default_scope('mmdet')
     gc.freeze()  # as in _run_as_tool
-    outcome = run(args.work_dir, plans[args.preset], args.seed, args.workers)
-    dump(outcome, args.work_dir / 'results.json', indent=2)
-    report(args.work_dir, outcome)
+    with one_line_errors((OutputInUseError,)), folder_lock(args.work_dir, 'demo'):
+        outcome = run(args.work_dir, plans[args.preset], args.seed, args.workers)
+        dump(outcome, args.work_dir / 'results.json', indent=2)
+        report(args.work_dir, outcome)

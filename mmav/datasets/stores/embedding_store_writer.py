@@ -28,8 +28,9 @@ DTYPES = ('float32', 'float16')
 class EmbeddingWriter:
     """Embeds the clips of a data set and writes them in shards.
 
-    Several processes may write one store: one of them calls :meth:`record_settings` and :meth:`unfinished`
-    before, and :meth:`finish` after all have called :meth:`write` with a share of the shards.
+    Several processes may write one store, whose folder they hold together (:func:`folder_lock`): one of them
+    calls :meth:`record_settings` and :meth:`unfinished` before, and :meth:`finish` after all have called
+    :meth:`write` with a share of the shards.
 
     Args:
         path: Folder of the store; may hold an unfinished one of the same settings and clips.

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from mmav.models.layers.acoustic_image import AcousticImage
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
 from mmav.utils.errors import SampleError
+from mmav.utils.locks import folder_lock
 from mmav.utils.precision import as_float
 from mmav.utils.processes import run_in_processes
 
@@ -124,9 +125,14 @@ class StoreWriter:
         """Write what is missing, then the index; one worker is this process.
 
         Raises:
+            OutputInUseError: If another process writes the folder.
             FileExistsError: If the folder holds a store of other settings or frames.
             SampleError: If a frame cannot be read and ``on_error`` is 'raise'.
         """
+        with folder_lock(self.path, 'preparation'):
+            self._write(workers)
+
+    def _write(self, workers: int) -> None:
         record_settings(self.path, self.settings, 'prepared store')
         count = -(-len(self.frames) // self.shard_size)
         todo = unfinished_shards(self.path, count)

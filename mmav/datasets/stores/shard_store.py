@@ -18,6 +18,7 @@ from typing import BinaryIO
 import numpy as np
 
 from mmav.media.array_files import map_npy
+from mmav.utils.checks import check_below
 from mmav.utils.errors import SampleError, malformed
 from mmav.utils.readers import read_json
 
@@ -91,6 +92,7 @@ class ShardStore:
         for number, shard in enumerate(index['shards']):
             folder = self.path / shard['name']
             for name, entry in shard['files'].items():
+                check_below(f'{shard["name"]}/{name}', str(path / INDEX_FILE))
                 if not is_whole(folder, {name: entry}):
                     raise SampleError(
                         str(folder / name), f'missing or not of {entry["bytes"]} bytes: the store is damaged'

@@ -24,7 +24,8 @@ _SHARD_FILE = 'shard.json'
 def record_settings(path: Path, settings: Mapping, kind: str) -> None:
     """Note all that a store's bytes depend on in its folder, or see that the settings in place are the same.
 
-    What a kill left is removed. FileExistsError if the folder holds something else than this ``kind``.
+    This process holds the folder (:func:`folder_lock`). What a kill left is removed. FileExistsError if the
+    folder holds something else than this ``kind``.
     """
     record_parameters(path / _SETTINGS_FILE, json.dumps(settings, indent=1), f'is a {kind} of other settings')
 

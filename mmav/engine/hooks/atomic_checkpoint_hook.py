@@ -17,6 +17,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from mmav.utils.fileio import AtomicLocalBackend
+from mmav.utils.locks import holds_lock
 
 from ...utils.checkpoint import read_checkpoint
 
@@ -50,7 +51,8 @@ class AtomicCheckpointHook(CheckpointHook):
 
     A checkpoint and the file ``last_checkpoint`` are written to a temporary file, flushed and renamed
     (:class:`mmav.engine.AtomicLocalBackend`); other storage than local folders writes as its backend does.
-    Temporary files and expired checkpoints that a killed run left are removed at the next start. Validation
+    Expired checkpoints that a killed run left are removed at the next start, and so are temporary files where
+    the folder is held (:func:`mmav.utils.locks.folder_lock`), as ``StrictRunner`` does. Validation
     without training saves nothing instead of failing. Whatever a checkpoint that is resumed says, nothing is
     removed but files named by ``filename_tmpl`` in this run's own folder. Arguments are those of
     ``CheckpointHook``.
@@ -74,10 +76,8 @@ class AtomicCheckpointHook(CheckpointHook):
         super().before_train(runner)
         if not is_main_process():
             return
-        folders = (
-            {runner.work_dir, self.out_dir} if isinstance(self.file_backend, AtomicLocalBackend) else set()
-        )
-        for folder in sorted(folders):
+        local = isinstance(self.file_backend, AtomicLocalBackend)
+        for folder in filter(holds_lock, sorted({runner.work_dir, self.out_dir}) if local else ()):
             names = AtomicLocalBackend.remove_leftovers(folder)
             if names:
                 runner.logger.info(f'Removed unfinished files of a killed run from {folder}: {names}')
@@ -86,6 +86,14 @@ class AtomicCheckpointHook(CheckpointHook):
             self._remove([path for path in hub.get_info('expired_ckpts') if isinstance(path, str)])
         if self.max_keep_ckpts > 0:
             self._remove([self._path_of(step) for step in steps[: -self.max_keep_ckpts]])
+
+    def local_folder(self, runner: Runner) -> str | None:
+        """Folder of the checkpoints of a training that has not begun; None if it is not on a local disk."""
+        if self.out_dir is None:
+            return runner.work_dir
+        if type(get_file_backend(self.out_dir)).__name__ != 'LocalBackend':
+            return None
+        return osp.join(self.out_dir, osp.basename(runner.work_dir.rstrip(osp.sep)))
 
     def after_val_epoch(self, runner: Runner, metrics: dict) -> None:
         """Save the best checkpoint, in training only."""

@@ -3,6 +3,7 @@
 import os.path as osp
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import reduce
 from typing import Any
 
@@ -18,7 +19,8 @@ from torch.utils.data import DataLoader
 from ...compat import describe_operators
 from ...utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from ...utils.config_text import without_layout
-from ..hooks import ExactResumeHook, RigCheckHook
+from ...utils.locks import folder_lock
+from ..hooks import AtomicCheckpointHook, ExactResumeHook, RigCheckHook
 from .counted_data import count_samples
 from .gradients import accumulated_gradients, restore_gradients
 from .loops import ResumableEpochTrainLoop, data_position, resume_position
@@ -37,6 +39,7 @@ class StrictRunner(Runner):
     - A resumed run sees the data, augmentation, dropout and losses of the uninterrupted one, whatever the
       number of the loader's workers; see :class:`mmav.engine.ExactResumeHook`,
       :mod:`mmav.engine.runner.counted_data` and :class:`mmav.engine.runner.ResumableEpochTrainLoop`.
+    - A work folder belongs to one training at a time (:mod:`mmav.utils.locks`).
     - The config is written and logged as it is, without laying it out as code, which takes seconds a start.
 
     Arguments are those of ``Runner``.
@@ -54,13 +57,21 @@ class StrictRunner(Runner):
         return runner
 
     def train(self) -> nn.Module:
-        """Train; see ``Runner.train``."""
-        if self._resume:
-            self._adopt_seed()
-        try:
-            return super().train()
-        finally:
-            self._end_workers()
+        """Train; see ``Runner.train``.
+
+        Raises:
+            OutputInUseError: Another run writes the work folder, or that of the checkpoints.
+        """
+        folders = {hook.local_folder(self) for hook in self.hooks if isinstance(hook, AtomicCheckpointHook)}
+        with ExitStack() as stack:
+            for folder in sorted({self.work_dir, *folders} - {None}):
+                stack.enter_context(folder_lock(folder, 'training', joint=True))
+            if self._resume:
+                self._adopt_seed()
+            try:
+                return super().train()
+            finally:
+                self._end_workers()
 
     def val(self) -> dict:
         """Validate; see ``Runner.val``."""

@@ -22,7 +22,7 @@ import soundfile
 
 from mmav.utils.fileio import AtomicLocalBackend, whole_file, write_json
 
-from ..resuming import record_manifest, sample_splits, write_missing
+from ..resuming import open_data_set, sample_splits, write_missing
 from .clip_images import render_clip
 from .clip_sounds import clip_sound
 from .clips import SPLITS, ClipConfig, ClipScene, sample_clip
@@ -47,14 +47,17 @@ def simulate_clips(
         The folder.
 
     Raises:
+        OutputInUseError: Another process writes the folder.
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
     manifest = dict(format='mmav simulated clips', format_version=FORMAT_VERSION, parameters=config.to_dict())
-    root = record_manifest(root, manifest)
-    drawn = sample_splits(sample_clip, config, SPLITS, config.clips)
-    scenes = [scene for split in SPLITS for scene in drawn[split]]
-    write_missing(_write_clip, root, config, scenes, partial(_files, root, config), workers, 'clip', progress)
-    _write_lists(root, config, scenes)
+    with open_data_set(root, manifest) as root:
+        drawn = sample_splits(sample_clip, config, SPLITS, config.clips)
+        scenes = [scene for split in SPLITS for scene in drawn[split]]
+        write_missing(
+            _write_clip, root, config, scenes, partial(_files, root, config), workers, 'clip', progress
+        )
+        _write_lists(root, config, scenes)
     return root
 
 
@@ -78,6 +81,7 @@ def _write_clip(root: Path, config: ClipConfig, scene: ClipScene) -> None:
 
 
 def _write_lists(root: Path, config: ClipConfig, scenes: list[ClipScene]) -> None:
+    AtomicLocalBackend.remove_leftovers(root / 'annotations')
     backend = AtomicLocalBackend()
     lists: dict[str, list[str]] = {name: [] for name in (*SPLITS, 'offscreen')}
     rows, boxes = [], []

@@ -17,7 +17,7 @@ from mmav.utils.fileio import AtomicLocalBackend
 from mmav.utils.processes import run_in_processes
 from mmav.utils.readers import read_json
 
-from ..resuming import record_manifest
+from ..resuming import open_data_set
 from .config import SPLITS, SimulationConfig
 from .geometry import CROP, SAMPLE_RATE, PinholeCamera
 from .recording import make_array
@@ -64,25 +64,27 @@ def simulate_dataset(
         The folder.
 
     Raises:
+        OutputInUseError: Another process writes the folder.
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
-    root = record_manifest(root, make_manifest(config), sort_keys=True)
-    AtomicLocalBackend().put_text(json.dumps(make_rig(config).to_dict(), indent=1) + '\n', root / RIG_FILE)
-    jobs = [(split, index) for split, count in zip(SPLITS, config.drives) for index in range(count)]
-    todo = [job for job in jobs if not (root / drive_name(*job) / TRUTH_FILE).is_file()]
-    AtomicLocalBackend.remove_leftovers(root)
-    AtomicLocalBackend.remove_leftovers(root / 'annotations')
-    bar = tqdm(
-        total=len(jobs) * config.frames_per_drive,
-        initial=(len(jobs) - len(todo)) * config.frames_per_drive,
-        desc='simulate',
-        unit='frame',
-        disable=not progress,
-    )
-    with bar:
-        for _ in run_in_processes(partial(_simulate_one, root, config), todo, workers):
-            bar.update(config.frames_per_drive)
-    _gather(root, jobs)
+    with open_data_set(root, make_manifest(config), sort_keys=True) as root:
+        AtomicLocalBackend().put_text(
+            json.dumps(make_rig(config).to_dict(), indent=1) + '\n', root / RIG_FILE
+        )
+        jobs = [(split, index) for split, count in zip(SPLITS, config.drives) for index in range(count)]
+        todo = [job for job in jobs if not (root / drive_name(*job) / TRUTH_FILE).is_file()]
+        AtomicLocalBackend.remove_leftovers(root / 'annotations')
+        bar = tqdm(
+            total=len(jobs) * config.frames_per_drive,
+            initial=(len(jobs) - len(todo)) * config.frames_per_drive,
+            desc='simulate',
+            unit='frame',
+            disable=not progress,
+        )
+        with bar:
+            for _ in run_in_processes(partial(_simulate_one, root, config), todo, workers):
+                bar.update(config.frames_per_drive)
+        _gather(root, jobs)
     return root
 
 

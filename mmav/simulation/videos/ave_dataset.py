@@ -27,7 +27,7 @@ from mmav.datasets.clip_names import H5_KEY
 from mmav.media.h5_array import write_h5_array
 from mmav.utils.fileio import AtomicLocalBackend
 
-from ..resuming import record_manifest, sample_splits
+from ..resuming import open_data_set, sample_splits
 from .ave_videos import SPLITS, AVEVideo, AVEVideoConfig, sample_ave_video
 from .segment_features import class_prototypes, event_features
 
@@ -48,24 +48,25 @@ def simulate_ave(root: str | os.PathLike, config: AVEVideoConfig, progress: bool
         The folder.
 
     Raises:
+        OutputInUseError: Another process writes the folder.
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
     manifest = dict(format='mmav simulated AVE', format_version=FORMAT_VERSION, parameters=config.to_dict())
-    root = record_manifest(root, manifest)
-    drawn = sample_splits(sample_ave_video, config, SPLITS, config.videos)
-    videos = [video for split in SPLITS[:-1] for video in drawn[split]]
-    _write_lists(root, videos)
-    _write_labels(root, videos, drawn['background'])
-    files: list[tuple[str, Callable, list[AVEVideo]]] = []
-    for suffix, chosen in (('', videos), ('_noisy', drawn['background'])):
-        files.append((f'visual_feature{suffix}.h5', visual_features, chosen))
-        files.append((f'audio_feature{suffix}.h5', audio_features, chosen))
-    files.append(('visual_feature_vec.h5', _pooled_features, videos))
-    todo = [(name, make, chosen) for name, make, chosen in files if not (root / name).is_file()]
-    total = sum(len(chosen) for _, _, chosen in todo)
-    with tqdm(total=total, desc='simulate', unit='video', disable=not progress) as bar:
-        for name, make, chosen in todo:
-            _write_features(root / name, config, chosen, make, bar)
+    with open_data_set(root, manifest) as root:
+        drawn = sample_splits(sample_ave_video, config, SPLITS, config.videos)
+        videos = [video for split in SPLITS[:-1] for video in drawn[split]]
+        _write_lists(root, videos)
+        _write_labels(root, videos, drawn['background'])
+        files: list[tuple[str, Callable, list[AVEVideo]]] = []
+        for suffix, chosen in (('', videos), ('_noisy', drawn['background'])):
+            files.append((f'visual_feature{suffix}.h5', visual_features, chosen))
+            files.append((f'audio_feature{suffix}.h5', audio_features, chosen))
+        files.append(('visual_feature_vec.h5', _pooled_features, videos))
+        todo = [(name, make, chosen) for name, make, chosen in files if not (root / name).is_file()]
+        total = sum(len(chosen) for _, _, chosen in todo)
+        with tqdm(total=total, desc='simulate', unit='video', disable=not progress) as bar:
+            for name, make, chosen in todo:
+                _write_features(root / name, config, chosen, make, bar)
     return root
 
 

@@ -21,7 +21,7 @@ from mmav.datasets.clip_names import YOUTUBE_ID
 from mmav.datasets.llp import FEATURES
 from mmav.utils.fileio import AtomicLocalBackend, whole_file
 
-from ..resuming import record_manifest, sample_splits, write_missing
+from ..resuming import open_data_set, sample_splits, write_missing
 from .llp_videos import MODALITIES, SPLITS, LLPVideo, LLPVideoConfig, draw_pseudo_labels, sample_llp_video
 from .segment_features import class_prototypes, event_features
 
@@ -46,23 +46,24 @@ def simulate_llp(
         The folder.
 
     Raises:
+        OutputInUseError: Another process writes the folder.
         FileExistsError: The folder holds something else, or a set made with other parameters.
     """
     manifest = dict(format='mmav simulated LLP', format_version=FORMAT_VERSION, parameters=config.to_dict())
-    root = record_manifest(root, manifest)
-    drawn = sample_splits(sample_llp_video, config, SPLITS, config.videos)
-    videos = [video for split in SPLITS for video in drawn[split]]
-    write_missing(
-        _write_features,
-        root,
-        config,
-        videos,
-        lambda video: _files(root, video).values(),
-        workers,
-        'video',
-        progress,
-    )
-    _write_tables(root, config, videos)
+    with open_data_set(root, manifest) as root:
+        drawn = sample_splits(sample_llp_video, config, SPLITS, config.videos)
+        videos = [video for split in SPLITS for video in drawn[split]]
+        write_missing(
+            _write_features,
+            root,
+            config,
+            videos,
+            lambda video: _files(root, video).values(),
+            workers,
+            'video',
+            progress,
+        )
+        _write_tables(root, config, videos)
     return root
 
 

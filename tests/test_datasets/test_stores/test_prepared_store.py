@@ -169,7 +169,10 @@ def test_damage_is_found(write):
     file.write_bytes(data)
     with pytest.raises(SampleError, match=r'rgb\.npy: its checksum differs'):
         PreparedStore(str(store)).verify()
+    store_before = PreparedStore(str(store))
     file.write_bytes(data[:-1])
+    with pytest.raises(SampleError, match=r'rgb\.npy: truncated'):  # before it is mapped
+        store_before.array(0, 'rgb')
     with pytest.raises(SampleError, match=r'rgb\.npy: missing or not of'):
         PreparedStore(str(store))
 

@@ -11,6 +11,7 @@ from mmav.datasets import SampleError
 from mmav.datasets.stores.shard_writer import record_settings, shard_folder, write_index, write_shard
 from mmav.datasets.transforms import LoadTeacherEmbeddings
 from mmav.datasets.transforms.load_teacher_embeddings import sample_map
+from mmav.utils.locks import folder_lock
 
 CELLS = 7
 
@@ -27,7 +28,8 @@ def ramps(height, width):
 
 def write_store(path, clips, kind='store of teacher embeddings'):
     settings = dict(kind=kind)
-    record_settings(path, settings, kind)
+    with folder_lock(path, 'test'):
+        record_settings(path, settings, kind)
     write_shard(shard_folder(path, 0), list(clips), list(clips.values()), on_error='skip')
     write_index(path, settings, 1)
     return str(path)
