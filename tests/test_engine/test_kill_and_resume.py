@@ -14,6 +14,7 @@ from toy_training import read_steps, start_tool, toy_config
 from mmav.engine.runner import StrictRunner
 from mmav.utils.checkpoint import read_checkpoint
 from mmav.utils.fileio import TEMPORARY_SUFFIX
+from mmav.utils.locks import folder_lock
 
 
 def train(config: Path, work_dir: Path, *arguments, die_at=None) -> int:
@@ -104,7 +105,7 @@ def test_two_trainings_in_one_folder(tmp_path, uninterrupted):
     config = write_config(tmp_path, custom_hooks=hooks)
     errors = [tmp_path / 'errors_0', tmp_path / 'errors_1']
     pair = [start_tool('train', [config, '--work-dir', work_dir], stderr=file) for file in errors]
-    deadline = time.time() + 60
+    deadline = time.time() + 300
     while all(process.is_alive() for process in pair) and time.time() < deadline:
         time.sleep(0.01)
     refused = 0 if not pair[0].is_alive() else 1
@@ -117,6 +118,15 @@ def test_two_trainings_in_one_folder(tmp_path, uninterrupted):
     assert finish(holder) == 0
     assert_same_run(work_dir, uninterrupted[True])
     assert len(list(work_dir.rglob('*.log'))) == 1 and not list(work_dir.glob('.*'))
+
+
+def test_the_folder_of_the_checkpoints_is_held_too(tmp_path):
+    hook = dict(type='AtomicCheckpointHook', interval=3, out_dir=str(tmp_path / 'kept'))
+    config = write_config(tmp_path, default_hooks=dict(checkpoint=hook))
+    with folder_lock(tmp_path / 'kept' / 'run', 'test'):
+        assert train(config, tmp_path / 'run') == 2
+    assert train(config, tmp_path / 'run') == 0
+    assert (tmp_path / 'kept' / 'run' / 'epoch_3.pth').is_file()
 
 
 @pytest.mark.parametrize('batch_sampler', [None, dict(type='AspectRatioBatchSampler')])

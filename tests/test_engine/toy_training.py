@@ -101,7 +101,7 @@ class ToyRecorder(Hook):
         with open(Path(runner.work_dir) / f'steps.{get_rank()}.jsonl', 'a') as file:
             file.write(json.dumps(line) + '\n')
         time.sleep(self.delay)
-        deadline = time.time() + 60
+        deadline = time.time() + 300
         while self.wait_for is not None and not Path(self.wait_for).exists() and time.time() < deadline:
             time.sleep(0.01)
 

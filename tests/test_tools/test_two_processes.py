@@ -17,22 +17,22 @@ from mmav.utils.processes import multiprocessing_context
 
 def simulate(folder: Path, data: Path, refused) -> None:
     finish = clips_dataset._write_lists
-    clips_dataset._write_lists = lambda *args: (refused.wait(60), finish(*args))
-    config = make_clip_config('small', clips=(2, 1, 1, 0), picture=(40, 60), duration=0.2)
+    clips_dataset._write_lists = lambda *args: (refused.wait(300), finish(*args))
+    config = make_clip_config('small', clips=(2, 1, 1, 0), image=(40, 60), duration=0.2)
     simulate_clips(folder, config, workers=0, progress=False)
     clips_dataset._write_lists = finish
 
 
 def prepare(folder: Path, data: Path, refused) -> None:
     finish = prepared_store_writer.write_index
-    prepared_store_writer.write_index = lambda *args: (refused.wait(60), finish(*args))
+    prepared_store_writer.write_index = lambda *args: (refused.wait(300), finish(*args))
     source = dict(ann_file='annotations/train.json', data_root=str(data), crop=CROP)
     StoreWriter(str(folder), [source], resize=dict(scale=(96, 64)), shard_size=1).write()
     prepared_store_writer.write_index = finish
 
 
 def run(make, folder: Path, data: Path, refused, start, answer) -> None:
-    start.wait(60)
+    start.wait(300)
     try:
         make(folder, data, refused)
     except OutputInUseError as error:
@@ -60,6 +60,7 @@ def test_one_writes_and_the_other_names_it(make, tmp_path):
         arguments = (make, tmp_path / 'out', data.root, refused, start, theirs)
         process = context.Process(target=run, args=arguments, daemon=True)
         process.start()
+        theirs.close()
         pairs.append((process, ours))
     answers = [pipe.recv() for _, pipe in pairs]
     for process, _ in pairs:
