@@ -14,12 +14,13 @@ from mmav.simulation.clips import clips_dataset
 from mmav.utils.locks import OutputInUseError
 from mmav.utils.processes import multiprocessing_context
 
+CLIPS = make_clip_config('small', clips=(2, 1, 1, 0), picture=(40, 60), duration=0.5)
+
 
 def simulate(folder: Path, data: Path, refused) -> None:
     finish = clips_dataset._write_lists
     clips_dataset._write_lists = lambda *args: (refused.wait(300), finish(*args))
-    config = make_clip_config('small', clips=(2, 1, 1, 0), image=(40, 60), duration=0.2)
-    simulate_clips(folder, config, workers=0, progress=False)
+    simulate_clips(folder, CLIPS, workers=0, progress=False)
     clips_dataset._write_lists = finish
 
 
