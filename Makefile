@@ -9,7 +9,7 @@ PYTHON_IN_VENV = $(VENV)/bin/python
 # The documentation is built without mmav and PyTorch, in an environment of its own.
 DOCS_VENV ?= .venv-docs
 
-.PHONY: help env demo demo-distill demo-localize demo-events demo-parse test test-stacks fuzz bench lint docs
+.PHONY: help env demo demo-distill demo-localize demo-events demo-parse test test-kill test-stacks fuzz bench lint docs
 help:                     ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -33,6 +33,9 @@ demo-parse: env           ## parse simulated videos into events heard and seen: 
 
 test: env                 ## run the tests
 	$(PYTHON_IN_VENV) -m pytest $(PYTEST_ARGS)
+
+test-kill: env            ## kill trainings, stores and simulators at random moments, and compare what they resume to
+	$(PYTHON_IN_VENV) tests/kill/kill_and_resume.py $(KILL_ARGS)
 
 test-stacks:              ## run the tests marked `stack` with other Pythons and upstream's OpenMMLab
 	@tools/test_stacks.sh

@@ -39,6 +39,7 @@ from mmav.datasets.labeled_sound import (
 from mmav.simulation.drives.array_mismatch import mismatched_recording, perturb_rig
 from mmav.structures import Rig
 from mmav.structures.rig import RIG_FILE
+from mmav.utils.command_line import ToolParser
 from mmav.utils.fileio import AtomicLocalBackend
 
 OFFSETS = (0.02, 0.05, 0.10)
@@ -190,12 +191,10 @@ def table(results: list[dict]) -> str:
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('data_root', help='simulated data set, whose rig.json is the truth')
     parser.add_argument('--ann-file', default='annotations/train.json', help='COCO json of the frames')
-    parser.add_argument('--out', type=Path, required=True, help='folder; an interrupted run is continued')
+    parser.add_output('--out', type=Path, required=True, help='folder; an interrupted run is continued')
     parser.add_argument('--frames', type=int, default=100, help='at most so many frames a calibration')
     parser.add_argument('--seeds', type=int, default=3, help='runs of each offset')
     parser.add_argument('--pairs', type=int, default=4, help='swapped pairs of each offset')

@@ -36,6 +36,7 @@ from study_scenes import known_at_most, precision_by_angle  # noqa: E402
 
 from mmav.structures import Rig  # noqa: E402
 from mmav.structures.rig import RIG_FILE  # noqa: E402
+from mmav.utils.command_line import ToolParser  # noqa: E402
 from mmav.utils.fileio import write_json  # noqa: E402
 
 SCORE_THR, NMS_IOU = 0.5, 0.3  # of RGB boxes that become labels, as in demo_avd.py
@@ -205,10 +206,8 @@ class Study:
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/study'))
+    parser = ToolParser(__doc__)
+    parser.add_output('--work-dir', type=Path, default=Path('work_dirs/study'))
     parser.add_argument('--tables', nargs='+', choices=list(TABLES), default=list(TABLES))
     parser.add_argument('--trials', nargs='+', choices=list(TRIALS), help='these alone')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])

@@ -30,7 +30,7 @@ def parse_args() -> argparse.Namespace:
         'or 8 one-channel files in the order of the microphones',
     )
     add_model_arguments(parser, detector=True)
-    parser.add_argument('--out-dir', help='folder for predictions.json and pictures/*.jpg')
+    parser.add_output('--out-dir', help='folder for predictions.json and pictures/*.jpg')
     parser.add_argument('--images', nargs='+', help='camera image to draw on: one, or one for each recording')
     parser.add_argument('--stride', type=float, default=1.0, help='seconds between windows of a recording')
     parser.add_argument('--score-thr', type=float, default=0.3, help='lowest score that is printed and drawn')

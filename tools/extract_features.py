@@ -11,7 +11,7 @@ carries on when it is started again, by any number of processes. See docs/featur
 """
 
 import argparse
-import shutil
+import glob
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -26,11 +26,11 @@ from mmav.datasets.clip_names import read_clip_names
 from mmav.engine import close_launcher, join_launcher
 from mmav.features.feature_files import ArrayFolder, is_written, write_h5
 from mmav.features.segment_feature_extractor import AVE_FEATURES, LLP_FEATURES, SegmentFeatureExtractor
-from mmav.media.suffixes import AUDIO_SUFFIXES, VIDEO_SUFFIXES, has_suffix
+from mmav.media.suffixes import AUDIO_SUFFIXES, VIDEO_SUFFIXES, files_with, has_suffix
 from mmav.utils.checks import check_distinct
 from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import SampleError, one_line_errors
-from mmav.utils.fileio import AtomicLocalBackend, write_json
+from mmav.utils.fileio import AtomicLocalBackend, remove_folder, write_json
 from mmav.utils.locks import folder_lock
 from mmav.utils.run_parameters import hash_json
 
@@ -48,7 +48,7 @@ PATIENCE = timedelta(days=7)
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = ToolParser(__doc__)
-    parser.add_argument('out', type=Path, help='folder of the features')
+    parser.add_output('out', type=Path, help='folder of the features')
     parser.add_argument('--layout', choices=list(FEATURES), required=True)
     parser.add_argument('--videos', type=Path, help=f'folder of <clip>{{{",".join(VIDEO_SUFFIXES)}}}')
     parser.add_argument(
@@ -130,9 +130,9 @@ def list_clips(args: argparse.Namespace) -> list[str]:
     folder = args.videos or args.frames or args.audio
     suffixes = VIDEO_SUFFIXES if args.videos else SOUND_SUFFIXES
     if folder == args.frames:
-        names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+        names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != '.')
     else:
-        files = sorted(file for file in folder.iterdir() if has_suffix(file, suffixes))
+        files = files_with(folder, suffixes)
         check_distinct((file, file.stem) for file in files)
         names = [file.stem for file in files]
     if not names:
@@ -144,9 +144,10 @@ def find_source(args: argparse.Namespace, name: str) -> dict:
     """Where images and sound of a clip are, as the extractor takes it; SampleError if a file is missing."""
 
     def find(folder: Path, suffixes: Sequence[str]) -> Path:
-        for suffix in suffixes:
-            if (file := folder / f'{name}{suffix}').is_file():
-                return file
+        found = folder.glob(f'{glob.escape(name)}.*')
+        files = [file for file in found if file.stem == name and has_suffix(file, suffixes)]
+        if files:
+            return min(files, key=lambda file: suffixes.index(file.suffix.lower()))
         raise SampleError(str(folder / name), f'there is no such file ({", ".join(suffixes)})')
 
     source: dict = {}
@@ -228,6 +229,9 @@ def extract_all(
         described = {key: value for key, value in described.items() if key not in written}
         for key in written:
             print(f'{args.out / places[key]}.h5 is whole already')
+            parts = ArrayFolder(args.out / f'{places[key]}.parts', {})
+            if get_dist_info()[0] == 0 and all(name in parts for name in names):  # killed before this
+                remove_folder(parts.folder)
     folders = {
         key: ArrayFolder(args.out / (f'{places[key]}.parts' if is_ave else places[key]), value)
         for key, value in described.items()
@@ -278,7 +282,7 @@ def finish(
         write_h5(path, folder, names, final[key], args.zero_failed)
         print(path)
         if not failures:
-            shutil.rmtree(folder.folder)
+            remove_folder(folder.folder)
 
 
 if __name__ == '__main__':

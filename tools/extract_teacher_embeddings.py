@@ -11,7 +11,6 @@ any number of processes, and writes the same bytes.
 """
 
 import argparse
-import copy
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -19,7 +18,7 @@ import mmav  # noqa: F401  (first: it registers what configs name)
 
 # isort: split
 import torch
-from mmdet.registry import DATASETS, MODELS
+from mmdet.registry import MODELS
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import BaseDataset
 from mmengine.dist import barrier, broadcast_object_list, get_dist_info
@@ -31,7 +30,9 @@ from mmav.datasets.stores.embedding_store import EmbeddingStore
 from mmav.datasets.stores.embedding_store_writer import DTYPES, EmbeddingWriter
 from mmav.engine import close_launcher, join_launcher
 from mmav.utils.command_line import ToolParser, read_config
+from mmav.utils.config_parts import dataset_of, inner_datasets
 from mmav.utils.errors import one_line_errors
+from mmav.utils.joined_datasets import build_joined
 from mmav.utils.locks import folder_lock
 from mmav.utils.run_parameters import hash_json
 
@@ -43,7 +44,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = ToolParser(__doc__)
     parser.add_config(checkpoint=False)
-    parser.add_argument('out', help='folder of the store')
+    parser.add_output('out', help='folder of the store')
     parser.add_argument('--dtype', choices=DTYPES, default='float32', help='float16 takes half the space')
     parser.add_argument('--shard-size', type=int, default=512, help='clips of a shard')
     parser.add_argument('--batch-size', type=int, default=32)
@@ -67,21 +68,18 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def build_dataset(cfg: Config) -> tuple[BaseDataset, list]:
     """Build the data set of the clips; return the config of its pipeline, too.
 
-    ValueError if the config does not tell how clips are read for teachers, or names no single data set.
+    ValueError if the config does not tell how clips are read for teachers.
     """
-    settings = copy.deepcopy(cfg.get('teacher_dataset') or cfg.train_dataloader.dataset)
-    if 'dataset' in settings or 'datasets' in settings:
-        raise ValueError(
-            f'{cfg.filename}: the data set ({settings.type}) wraps others: give one as teacher_dataset'
-        )
+    configs = inner_datasets(cfg.get('teacher_dataset') or dataset_of(cfg, 'train'))
     pipeline = cfg.get('teacher_pipeline') or cfg.get('teacher_dataset', {}).get('pipeline')
     if not pipeline:
         raise ValueError(
             f'{cfg.filename} has no teacher_pipeline, which reads whole images for the teachers: add '
             '_base_/models/avc_teachers.py to its _base_'
         )
-    settings.update(pipeline=pipeline, test_mode=True)  # a clip that cannot be read is never replaced
-    return DATASETS.build(settings), pipeline
+    for settings in configs:
+        settings.update(pipeline=pipeline, test_mode=True)  # a clip that cannot be read is never replaced
+    return build_joined(configs), pipeline
 
 
 def build_writer(cfg: Config, args: argparse.Namespace) -> EmbeddingWriter:

@@ -31,7 +31,7 @@ def parse_args() -> argparse.Namespace:
         help='an image and a file with its audio, of which the middle is taken; may be given several times',
     )
     parser.add_argument('--videos', nargs='+', default=[], metavar='VIDEO', help='videos with sound')
-    parser.add_argument('--out-dir', required=True, help='folder for what is found')
+    parser.add_output('--out-dir', required=True, help='folder for what is found')
     parser.add_argument('--fps', type=float, default=10.0, help='images of a video a second; default: 10')
     parser.add_argument('--alpha', type=float, default=0.5, help="weight of the maps' colors; default: 0.5")
     parser.add_argument(

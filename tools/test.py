@@ -5,6 +5,7 @@ import argparse
 import mmav  # noqa: F401  (first: it checks the versions of what follows)
 
 # isort: split
+from mmcv.transforms import LoadAnnotations
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmdet.evaluation import DumpDetResults
 from mmdet.utils import setup_cache_size_limit_of_dynamo
@@ -15,6 +16,7 @@ from mmengine.runner import Runner
 from mmav.engine import close_launcher, prepare_launcher
 from mmav.models.detectors import VISUAL_PREFIXES
 from mmav.utils.command_line import ToolParser, read_run_config
+from mmav.utils.config_parts import builds, dataset_of, pipeline_nodes
 from mmav.utils.errors import one_line_errors
 
 
@@ -22,8 +24,8 @@ def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = ToolParser(__doc__)
     parser.add_config()
-    parser.add_argument('--work-dir', help='folder of logs; default: work_dirs/<config name>')
-    parser.add_argument('--out', help='dump the predictions to this pickle file')
+    parser.add_output('--work-dir', help='folder of logs; default: work_dirs/<config name>')
+    parser.add_output('--out', folder=False, help='dump the predictions to this pickle file')
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
     parser.add_argument(
         '--show-dir', help='draw the predictions into this folder under <work dir>/<time stamp>'
@@ -52,19 +54,16 @@ def use_tta(cfg: Config) -> None:
     tta_model = cfg.get('tta_model') or dict(
         type='DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100)
     )
-    dataset = cfg.test_dataloader.dataset
-    while 'dataset' in dataset:
-        dataset = dataset.dataset
-    pipeline = cfg.get('tta_pipeline')
-    if pipeline is None:
-        steps = list(dataset.pipeline)
-        # the true boxes are not flipped: the merged predictions are those of the sample as it is
-        names = [step['type'] for step in steps]
-        end = names.index('LoadAnnotations') if 'LoadAnnotations' in names else len(steps) - 1
-        flips = [dict(type='MirrorFlip', prob=0.0), dict(type='MirrorFlip', prob=1.0)]
-        augmented = dict(type='TestTimeAug', transforms=[flips, *([step] for step in steps[end:])])
-        pipeline = [*steps[:end], augmented]
-    dataset.pipeline = pipeline
+    for dataset in pipeline_nodes(dataset_of(cfg)):
+        pipeline = cfg.get('tta_pipeline')
+        if pipeline is None:
+            steps = list(dataset.pipeline)
+            # the true boxes are not flipped: the merged predictions are those of the sample as it is
+            end = next((at for at, step in enumerate(steps) if builds(step, LoadAnnotations)), len(steps) - 1)
+            flips = [dict(type='MirrorFlip', prob=0.0), dict(type='MirrorFlip', prob=1.0)]
+            augmented = dict(type='TestTimeAug', transforms=[flips, *([step] for step in steps[end:])])
+            pipeline = [*steps[:end], augmented]
+        dataset.pipeline = pipeline
     cfg.model = ConfigDict(**tta_model, module=cfg.model)
 
 

@@ -13,7 +13,7 @@ import copy
 import itertools
 import operator
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from logging import WARNING
 from pathlib import Path
@@ -22,7 +22,7 @@ import mmav  # noqa: F401  (first: it checks the versions of what follows)
 
 # isort: split
 import numpy as np
-from mmdet.registry import DATASETS, MODELS
+from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -41,8 +41,10 @@ from mmav.models.trackers.mot_challenge import mot_challenge_text
 from mmav.structures.rig_comparison import check_same_rig, rig_of_metainfo
 from mmav.utils.checks import check_distinct
 from mmav.utils.command_line import ToolParser
+from mmav.utils.config_parts import common_dataset, dataset_name, dataset_of, inner_datasets
 from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend, write_json
+from mmav.utils.joined_datasets import build_joined, built_datasets
 from mmav.visualization import crop_to_sample, draw_tracks
 
 TRACKER_OPTIONS = ('init_score_thr', 'iou_thr', 'score_thr', 'patience')
@@ -52,7 +54,7 @@ def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = ToolParser(__doc__)
     add_model_arguments(parser, detector=True)
-    parser.add_argument('--out-dir', required=True, type=Path, help='folder of the tracks')
+    parser.add_output('--out-dir', required=True, type=Path, help='folder of the tracks')
     parser.add_argument('--split', choices=['train', 'val', 'test'], default='test', help='default: test')
     parser.add_argument('--drives', nargs='+', help='drives of the split; default: all')
     parser.add_argument(
@@ -93,9 +95,18 @@ class DriveSource:
     def __init__(self, inferencer: AudioDetInferencer, args: argparse.Namespace, cfg: Config) -> None:
         self.inferencer, self.args = inferencer, args
         self.dataset = build_dataset(cfg, args.split)
-        check_rig(self.dataset, inferencer)
-        frames = [self.dataset.get_data_info(index) for index in range(len(self.dataset))]
-        drives = sorted({info['drive'] for info in frames})
+        self.parts: dict[str, Dataset] = {}  # data set of each drive
+        frames = []
+        for part in built_datasets(self.dataset):
+            check_rig(part, inferencer)
+            infos = [part.get_data_info(index) for index in range(len(part))]
+            for drive in {info['drive'] for info in infos}:
+                if drive in self.parts:
+                    names = f'{dataset_name(self.parts[drive])} and {dataset_name(part)}'
+                    raise ValueError(f'the drive {drive} is in {names}: track one of them alone')
+                self.parts[drive] = part
+            frames += infos
+        drives = sorted(self.parts)
         unknown = sorted(set(args.drives or ()) - set(drives))
         if unknown:
             raise ValueError(f'no drive {", ".join(unknown)} in {args.split}; there are {drives}')
@@ -125,9 +136,10 @@ class DriveSource:
 
     def camera_image(self, sample: DetDataSample) -> np.ndarray | None:
         """The camera image of a frame, if there is one."""
-        if not exists(sample.img_path, backend_args=self.dataset.backend_args):
+        backend_args = self.parts[sample.drive].backend_args
+        if not exists(sample.img_path, backend_args=backend_args):
             return None
-        return read_image(sample.img_path, self.dataset.backend_args)
+        return read_image(sample.img_path, backend_args)
 
 
 class RecordingSource:
@@ -168,14 +180,27 @@ def check_rig(dataset: Dataset, inferencer: AudioDetInferencer) -> None:
 
 def build_dataset(cfg: Config, split: str) -> Dataset:
     """The frames of a split as they are tested: with the test pipeline, nothing shuffled or left out."""
+    tested = common_dataset(
+        dataset_of(cfg), lambda dataset: dict(pipeline=dataset.get('pipeline')), 'test_dataloader.dataset'
+    )
+    configs = inner_datasets(dataset_of(cfg, split))
+    for config in configs:
+        config.update(pipeline=copy.deepcopy(tested.pipeline), test_mode=True)
+    return build_joined(configs)
 
-    def innermost(dataset: dict) -> dict:
-        return innermost(dataset['dataset']) if 'dataset' in dataset else dataset
 
-    dataset = copy.deepcopy(innermost(cfg[f'{split}_dataloader'].dataset))
-    dataset.pipeline = copy.deepcopy(innermost(cfg.test_dataloader.dataset).pipeline)
-    dataset.test_mode = True
-    return DATASETS.build(dataset)
+def build_metric(dataset: Dataset, args: argparse.Namespace) -> TrackingMetric:
+    """Compares tracks with the annotations of a data set; ValueError if there are none."""
+    if not dataset.ann_file:
+        raise ValueError(f'--truth needs annotations, the {args.split} set of the config has none')
+    metric = TrackingMetric(
+        dataset.ann_file,
+        predicted_ids=True,
+        single_vehicle_only=args.single_vehicle_only,
+        backend_args=dataset.backend_args,
+    )
+    metric.dataset_meta = dataset.metainfo
+    return metric
 
 
 def canvas(image: np.ndarray | None, sample: DetDataSample) -> np.ndarray:
@@ -192,9 +217,9 @@ def track_all(
     source: DriveSource | RecordingSource,
     tracker: IoUTracker,
     args: argparse.Namespace,
-    metric: TrackingMetric | None = None,
+    metrics: Mapping[str, TrackingMetric] | None = None,
 ) -> dict:
-    """Track every sequence, write its files and feed the metric; numbers of frames and tracks of each."""
+    """Track every sequence, write its files and feed its metric; numbers of frames and tracks of each."""
     summary = {}
     progress = tqdm(source, desc='Tracking', unit=' frames', total=source.total)
     for name, frames in itertools.groupby(progress, key=operator.itemgetter(0)):
@@ -206,7 +231,8 @@ def track_all(
                 tracked = tracker.track(data_sample=sample)
                 rows.append([tracked[key].numpy() for key in ('instances_id', 'bboxes', 'scores')])
                 truth = None
-                if metric is not None:
+                if metrics is not None:
+                    metric = metrics[name]
                     sample.pred_instances = tracked
                     metric.process({}, [sample.to_dict()])
                     truth = metric.results[-1]['truth'][:, :4]
@@ -244,20 +270,15 @@ def main() -> None:
     if present and not args.force:
         raise ValueError(f'{", ".join(present)} exist; --force overwrites them')
 
-    metric = None
+    metrics = None
     if args.truth:
-        if not source.dataset.ann_file:
-            raise ValueError(f'--truth needs annotations, the {args.split} set of the config has none')
-        metric = TrackingMetric(
-            source.dataset.ann_file,
-            predicted_ids=True,
-            single_vehicle_only=args.single_vehicle_only,
-            backend_args=source.dataset.backend_args,
-        )
-        metric.dataset_meta = source.dataset.metainfo
-    for name, numbers in track_all(source, tracker, args, metric).items():
+        of_parts = {id(part): build_metric(part, args) for part in built_datasets(source.dataset)}
+        metrics = {drive: of_parts[id(part)] for drive, part in source.parts.items()}
+    for name, numbers in track_all(source, tracker, args, metrics).items():
         print(f'{name}: {numbers["tracks"]} tracks in {numbers["frames"]} frames')
-    if metric is not None:
+    if metrics is not None:
+        metric, *others = of_parts.values()
+        metric.results += [frame for other in others for frame in other.results]
         write_json(args.out_dir / 'metrics.json', metric.evaluate(len(metric.results)), indent=1)
 
 

@@ -21,7 +21,7 @@ def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = ToolParser(__doc__)
     parser.add_config(checkpoint=False)
-    parser.add_argument('--work-dir', help='folder of logs and checkpoints; default: work_dirs/<config name>')
+    parser.add_output('--work-dir', help='folder of logs and checkpoints; default: work_dirs/<config name>')
     parser.add_argument('--amp', action='store_true', help='train with automatic mixed precision')
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help='scale the learning rate to the total batch size'

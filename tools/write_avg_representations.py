@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from mmav.features.feature_files import ArrayFolder
 from mmav.media.array_files import read_npy
+from mmav.media.suffixes import files_with
 from mmav.models.parsers import AVGPretrainer
 from mmav.structures import SegmentDataSample
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
@@ -43,7 +44,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = ToolParser(__doc__)
     parser.add_config()
     parser.add_argument('features', type=Path, help="folder of the features' folders")
-    parser.add_argument('out', type=Path, help='folder to write')
+    parser.add_output('out', type=Path, help='folder to write')
     parser.add_argument('--audio-dir', default='vggish', help='folder of the sound in FEATURES: vggish')
     parser.add_argument('--visual-dir', default='res152', help='folder of the image in FEATURES: res152')
     parser.add_argument(
@@ -81,7 +82,7 @@ def list_clips(folders: Sequence[Path], skip_missing: bool) -> list[str]:
     for folder in folders:
         if not folder.is_dir():
             raise SystemExit(f'{folder} is no folder')
-    found = [{file.stem for file in folder.glob('*.npy')} for folder in folders]
+    found = [{file.stem for file in files_with(folder, ['.npy'])} for folder in folders]
     clips, missing = set.intersection(*found), []
     for folder, names in zip(folders, found):
         missing += [str(folder / f'{name}.npy') for name in sorted(set.union(*found) - names)]

@@ -7,7 +7,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +18,7 @@ import torch
 
 from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.media.audio_files import read_audio
-from mmav.media.suffixes import ARRAY_SUFFIXES, AUDIO_SUFFIXES, has_suffix
+from mmav.media.suffixes import ARRAY_SUFFIXES, AUDIO_SUFFIXES, files_with
 from mmav.utils.errors import SampleError
 from mmav.utils.precision import as_float
 
@@ -34,10 +36,12 @@ class AudioClip:
     Attributes:
         name: What messages and files call it.
         sources: One path or array (C, L), or one path for each microphone.
+        rate: Sample rate of arrays in hertz, if it came with them.
     """
 
     name: str
     sources: list
+    rate: float | None = None
 
     def read(self, sample_rate: int, num_channels: int, array_rate: int | None = None) -> np.ndarray:
         """Read and resample the recording.
@@ -54,8 +58,8 @@ class AudioClip:
         Raises:
             SampleError: The recording is missing, damaged, empty, holds NaN or another number of microphones.
         """
-        array_rate = array_rate or sample_rate
-        parts = [self._read_source(source, array_rate) for source in self.sources]
+        own_rate = self.rate or array_rate or sample_rate
+        parts = [self._read_source(source, own_rate, num_channels) for source in self.sources]
         waves, rates = zip(*parts)
         if len(set(rates)) > 1 or len({wave.shape[1] for wave in waves}) > 1:
             listed = ', '.join(
@@ -74,10 +78,12 @@ class AudioClip:
             wave = np.ascontiguousarray(soxr.resample(as_float(wave).T, rate, sample_rate).T)
         return wave
 
-    def _read_source(self, source: Source, array_rate: int) -> tuple[np.ndarray, int]:
+    def _read_source(self, source: Source, array_rate: float, num_channels: int) -> tuple[np.ndarray, float]:
         if isinstance(source, (str, Path)):
             audio = read_audio(str(source))
-            if audio.is_spectrogram:
+            # files of floats do not say what they hold: samples of all microphones lie in -1..1
+            samples = len(audio.values) == num_channels and np.abs(audio.values).max() <= 1.5
+            if audio.is_spectrogram and not samples:
                 raise SampleError(str(source), 'holds a spectrogram; detection needs the waveform')
             return audio.values, audio.sample_rate or array_rate
         values = source.detach().cpu().numpy() if isinstance(source, torch.Tensor) else np.asarray(source)
@@ -101,8 +107,8 @@ def check_samples(values: np.ndarray, name: str, ndim: int) -> np.ndarray:
     if values.ndim != ndim or values.size == 0:
         shape = '(L,)' if ndim == 1 else '(C, L)'
         raise SampleError(name, f'an array must have the shape {shape}, got {values.shape}')
-    if values.dtype == np.int16:
-        return values
+    if values.dtype.newbyteorder('=') == np.int16:
+        return values.astype(np.int16, copy=False)
     if values.dtype.kind != 'f':
         raise SampleError(name, f'samples must be int16 or floating point, got {values.dtype}')
     values = values.astype(np.float32)
@@ -117,12 +123,37 @@ def check_samples(values: np.ndarray, name: str, ndim: int) -> np.ndarray:
     return values
 
 
+def split_rate(value: Any, name: str) -> tuple[Any, float | None]:
+    """Array and sample rate of a pair ``(wave, rate)``, as torchaudio and librosa give it.
+
+    Args:
+        value: The pair, or anything else.
+        name: What messages call it.
+
+    Returns:
+        The array and its rate in hertz; or what was given and None.
+
+    Raises:
+        SampleError: The rate is no number above 0.
+    """
+    arrays = (np.ndarray, torch.Tensor)
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        return value, None
+    wave, rate = value
+    if not isinstance(wave, arrays) or not (isinstance(rate, Real) or getattr(rate, 'ndim', None) == 0):
+        return value, None
+    if isinstance(rate, bool) or not 0 < float(rate) < float('inf'):
+        raise SampleError(name, f'the sample rate must be a number of hertz above 0, got {rate!r}')
+    return wave, float(rate)
+
+
 def collect_clips(inputs: Source | Sequence, num_channels: int = 8) -> list[AudioClip]:
     """List the clips that the user's inputs name.
 
     Args:
         inputs: A file of all microphones; a folder of such files, or of MAVD's files
-            ``audio_<microphone>_<id>``, or both; an array (C, L); a list of any of these; or a list of one
+            ``audio_<microphone>_<id>``, or both; an array (C, L), or a pair of it and its sample rate in
+            hertz, as torchaudio gives it; a list of any of these; or a list of one
             file for each microphone (files of one channel, as many as there are microphones).
         num_channels: Number of microphones. Defaults to 8.
 
@@ -130,9 +161,11 @@ def collect_clips(inputs: Source | Sequence, num_channels: int = 8) -> list[Audi
         At least one.
 
     Raises:
-        SampleError: A path does not exist, a folder holds no sound, or lacks files of a microphone.
+        SampleError: A path does not exist, an array is empty, a folder holds no sound, or lacks files of a
+            microphone.
         TypeError: Something else was given.
     """
+    inputs, rate = split_rate(inputs, 'inputs')
     if isinstance(inputs, (list, tuple)):
         if not inputs:
             raise SampleError('inputs', 'the list is empty')
@@ -140,15 +173,18 @@ def collect_clips(inputs: Source | Sequence, num_channels: int = 8) -> list[Audi
             return [AudioClip(f'{Path(inputs[0]).stem}..{Path(inputs[-1]).stem}', list(inputs))]
         clips = []
         for index, item in enumerate(inputs):
+            split_rate(item, f'inputs[{index}]')  # names the item
             nested = collect_clips(item, num_channels)
             for clip in nested if not isinstance(item, (str, Path)) else ():
                 clip.name = f'inputs[{index}]' if clip.name == 'array' else clip.name
             clips += nested
         return clips
     if isinstance(inputs, (np.ndarray, torch.Tensor)):
+        if 0 in inputs.shape:
+            raise SampleError('inputs', f'the array is empty, its shape is {tuple(inputs.shape)}')
         if inputs.ndim == 3:
-            return [AudioClip(f'inputs[{index}]', [array]) for index, array in enumerate(inputs)]
-        return [AudioClip('array', [inputs])]
+            return [AudioClip(f'inputs[{index}]', [array], rate) for index, array in enumerate(inputs)]
+        return [AudioClip('array', [inputs], rate)]
     if not isinstance(inputs, (str, Path)):
         raise TypeError(f'expected a path, an array or a list of them, got {type(inputs).__name__}')
     path = Path(inputs)
@@ -170,9 +206,7 @@ def _are_microphone_files(inputs: Sequence, num_channels: int) -> bool:
 def _folder_clips(folder: Path, num_channels: int) -> list[AudioClip]:
     groups: dict[str, dict[int, Path]] = defaultdict(dict)
     clips = []
-    for path in sorted(folder.iterdir()):
-        if not has_suffix(path, _SUFFIXES) or not path.is_file():
-            continue
+    for path in files_with(folder, _SUFFIXES):
         match = _MICROPHONE_FILE.match(path.stem)
         if match is None:
             clips.append(AudioClip(path.name, [path]))

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from mmcv.transforms import Compose
+from mmcv.transforms import Compose, LoadAnnotations
 from mmdet.structures import DetDataSample
 from mmengine import Config, ConfigDict
 from mmengine.model import BaseModel
@@ -19,8 +19,10 @@ from mmengine.visualization import Visualizer
 from torch import Tensor
 
 from mmav.utils.checks import check_positive
+from mmav.utils.config_parts import builds, dataset_metainfo
 from mmav.utils.precision import as_float
 
+from ..datasets.transforms import LoadMultichannelAudio, LoadVisualModalities
 from ..models.detectors import VISUAL_PREFIXES
 from ..structures import Rig
 from ..visualization import crop_to_sample, draw_acoustic_image, draw_spectrogram_strip
@@ -28,7 +30,7 @@ from .audio_clips import AudioClip, collect_clips, read_camera_images, windows
 from .base_inferencer import AudioVisualInferencer
 from .recording_rig import adopt_rig, check_recordings, fit_camera, fit_microphones
 
-_LOADERS = ('LoadMultichannelAudio', 'LoadVisualModalities', 'LoadAnnotations')
+_UNUSED = (LoadVisualModalities, LoadAnnotations)  # steps of test pipelines that read what nobody gives
 _DEFAULT_CROP = (200, 0, 1720, 650)  # MAVD's
 
 
@@ -97,7 +99,7 @@ class AudioDetInferencer(AudioVisualInferencer):
 
     def _init_model(self, cfg: ConfigDict, weights: str | None, device: str = 'cpu') -> BaseModel:
         model = super()._init_model(cfg, weights, device)
-        metainfo = self._test_dataset(cfg).get('metainfo', {})
+        metainfo = dataset_metainfo(self._test_dataset(cfg))
         stored = self.checkpoint_meta.get('dataset_meta') or {}
         model.dataset_meta = dict(
             classes=tuple(stored.get('classes') or metainfo.get('classes', ('vehicle',))),
@@ -106,10 +108,23 @@ class AudioDetInferencer(AudioVisualInferencer):
         self.rig = adopt_rig(model, self._given_rig, stored, self.allow_other_rig)
         return model
 
+    def _needed(self, dataset: ConfigDict) -> dict[str, Any]:
+        metainfo = dataset_metainfo(dataset)
+        return dict(
+            pipeline=self._used(dataset),
+            crop=dataset.get('crop', _DEFAULT_CROP),
+            classes=metainfo.get('classes'),
+            rig=metainfo.get('rig'),
+        )
+
+    @staticmethod
+    def _used(dataset: ConfigDict) -> list:
+        return [step for step in dataset.get('pipeline') or () if not builds(step, *_UNUSED)]
+
     def _init_pipeline(self, cfg: ConfigDict) -> Compose:
         """The config's test pipeline without its loading; sets what is known from the latter."""
         dataset = self._test_dataset(cfg)
-        loading = [step for step in dataset.pipeline if step['type'] == 'LoadMultichannelAudio']
+        loading = [step for step in dataset.pipeline if builds(step, LoadMultichannelAudio)]
         if not loading:
             raise ValueError('the test pipeline of the config has no LoadMultichannelAudio')
         self.sample_rate = loading[0].get('sample_rate', 44100)
@@ -135,7 +150,7 @@ class AudioDetInferencer(AudioVisualInferencer):
             )
         width, height = self._image_size or (crop[2] - crop[0], crop[3] - crop[1])
         self.image_size = (int(width), int(height))
-        return Compose([step for step in dataset.pipeline if step['type'] not in _LOADERS])
+        return Compose([step for step in self._used(dataset) if step not in loading])
 
     def _init_visualizer(self, cfg: ConfigDict) -> Visualizer:
         cfg = ConfigDict(visualizer=dict(type='MAVDLocalVisualizer', name='audio_det_inferencer'))

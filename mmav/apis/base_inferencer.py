@@ -20,8 +20,10 @@ from mmengine.visualization import Visualizer
 from tqdm import tqdm
 
 from mmav.utils.checks import check_positive
+from mmav.utils.config_parts import common_dataset, dataset_of
+from mmav.utils.config_text import plain_config, read_config_file
 from mmav.utils.errors import SampleError
-from mmav.utils.fileio import write_json
+from mmav.utils.fileio import check_writable, write_json
 
 from .model_loading import load_model
 
@@ -68,7 +70,9 @@ class AudioVisualInferencer(BaseInferencer):
         init_default_scope('mmdet')
         self.trusted_packages = tuple(trusted_packages)
         if isinstance(model, (str, Path)):
-            model = Config.fromfile(model)  # no name of MMDetection's model zoo: its models take no audio
+            model = read_config_file(model)  # no name of MMDetection's model zoo: its models take no audio
+        elif isinstance(model, Config):
+            model = plain_config(model)
         super().__init__(model, weights, device, scope='mmdet', show_progress=show_progress)
 
     def _init_model(self, cfg: ConfigDict, weights: str | None, device: str = 'cpu') -> BaseModel:
@@ -81,13 +85,16 @@ class AudioVisualInferencer(BaseInferencer):
     def _init_visualizer(self, cfg: ConfigDict) -> Visualizer | None:
         return None  # whatever the config draws with
 
-    @staticmethod
-    def _test_dataset(cfg: ConfigDict) -> ConfigDict:
-        """The config of the test set, without those that wrap it."""
-        dataset = cfg.test_dataloader.dataset
-        while 'dataset' in dataset or 'datasets' in dataset:
-            dataset = dataset.dataset if 'dataset' in dataset else dataset.datasets[0]
-        return dataset
+    def _test_dataset(self, cfg: ConfigDict) -> ConfigDict:
+        """The config of the test set, without those that wrap it.
+
+        ValueError if it wraps several which differ in what is needed.
+        """
+        return common_dataset(dataset_of(cfg), self._needed, 'test_dataloader.dataset')
+
+    def _needed(self, dataset: ConfigDict) -> dict[str, Any]:
+        """What the inferencer needs of the config of a data set."""
+        return dict(pipeline=dataset.get('pipeline'))
 
     @torch.no_grad()
     def __call__(
@@ -117,8 +124,11 @@ class AudioVisualInferencer(BaseInferencer):
         Raises:
             SampleError: An input is missing, damaged, empty or of another form; the message names it.
             ValueError: An argument is unknown or out of its range.
+            OSError: Nothing can be written to ``out_dir``.
         """
         check_positive(type(self).__name__, batch_size=batch_size)
+        if out_dir is not None:
+            check_writable(out_dir)
         drawn = return_vis or out_dir is not None
         results = self._results(self._inputs_to_list(inputs), batch_size, drawn, options)
         if out_dir is not None:

@@ -78,7 +78,7 @@ def make_segment_parser(
         metavar='NAME=FILE',
         help=f'npy files of one video, {features}; may be given several times',
     )
-    parser.add_argument('--out-dir', required=True, help='folder for what is found')
+    parser.add_output('--out-dir', required=True, help='folder for what is found')
     parser.add_argument(
         '--feature-weights',
         nargs='+',

@@ -16,7 +16,7 @@ from mmav.utils.errors import SampleError
 from mmav.utils.precision import as_float
 
 from ..datasets.transforms import LoadAudioSegment
-from .audio_clips import check_samples, read_rgb
+from .audio_clips import check_samples, read_rgb, split_rate
 
 Source = str | Path | Mapping
 
@@ -83,7 +83,7 @@ def read_pair(source: Mapping, number: int, loader: LoadAudioSegment) -> ImageAu
     Args:
         source: ``image``: a path, or an array (H, W, 3) of uint8, RGB. ``audio``: the path of an
             audio or video file, or an array (L,) of int16 or of floats in -1..1, with ``sample_rate`` in
-            hertz if it is not the model's.
+            hertz if it is not the model's; or a pair of an array, (L,) or (C, L), and its rate.
         number: What messages call the input.
         loader: Knows sample rate and length of the model's input.
 
@@ -103,8 +103,13 @@ def read_pair(source: Mapping, number: int, loader: LoadAudioSegment) -> ImageAu
     if isinstance(audio, (str, Path)):
         wave = read_video_audio(audio, loader.sample_rate)
     else:
-        wave = as_float(check_samples(np.asarray(audio), f'audio of inputs[{number}]', ndim=1))
-        rate = source.get('sample_rate') or loader.sample_rate
+        what = f'audio of inputs[{number}]'
+        audio, own_rate = split_rate(audio, what)
+        wave = np.asarray(audio)
+        has_channels = own_rate is not None and wave.ndim == 2
+        wave = as_float(check_samples(wave, what, ndim=2 if has_channels else 1))
+        wave = wave.mean(0) if has_channels else wave  # as files of several channels
+        rate = own_rate or source.get('sample_rate') or loader.sample_rate
         wave = wave if rate == loader.sample_rate else soxr.resample(wave, rate, loader.sample_rate)
     return ImageAudioPair(name, image, audio_around(wave, len(wave) / 2, loader.num_samples))
 

@@ -10,20 +10,22 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmcv.transforms import Compose
+from mmcv.transforms import Compose, LoadImageFromFile
 from mmdet.registry import TRANSFORMS
 from mmdet.structures import DetDataSample
 from mmengine import ConfigDict
 
 from mmav.media.video_writer import VideoWriter
 from mmav.utils.checks import check_positive
+from mmav.utils.config_parts import builds
 from mmav.utils.fileio import whole_file
 
+from ..datasets.transforms import LoadAudioSegment, LoadClipFrame
 from ..visualization import blend_heatmap
 from .base_inferencer import AudioVisualInferencer, Result
 from .localization_sources import ImageAudioPair, Source, check_source, read_pair, video_pairs
 
-_LOADERS = ('LoadClipFrame', 'LoadImageFromFile', 'LoadAudioSegment')
+_LOADERS = (LoadClipFrame, LoadImageFromFile, LoadAudioSegment)
 
 
 class SoundLocalizationInferencer(AudioVisualInferencer):
@@ -54,12 +56,12 @@ class SoundLocalizationInferencer(AudioVisualInferencer):
     def _init_pipeline(self, cfg: ConfigDict) -> Compose:
         """The config's test pipeline without its loading; sets what is known from the latter."""
         pipeline = self._test_dataset(cfg).pipeline
-        loading = [step for step in pipeline if step['type'] == 'LoadAudioSegment']
+        loading = [step for step in pipeline if builds(step, LoadAudioSegment)]
         loading = [step for step in loading if step.get('key', 'audio') == 'audio']
         if not loading:
             raise ValueError('the test pipeline of the config has no LoadAudioSegment for audio')
         self.loader = TRANSFORMS.build(dict(loading[0], from_video=False))
-        return Compose([step for step in pipeline if step['type'] not in _LOADERS])
+        return Compose([step for step in pipeline if not builds(step, *_LOADERS)])
 
     def _inputs_to_list(self, inputs: Any) -> list[Source]:
         sources = super()._inputs_to_list(inputs)

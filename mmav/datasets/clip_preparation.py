@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
-from mmav.media.suffixes import VIDEO_SUFFIXES, has_suffix
+from mmav.media.suffixes import VIDEO_SUFFIXES, files_with
 from mmav.media.video import iter_video_frames, read_video_audio, read_video_info
 from mmav.utils.checks import check_distinct
 from mmav.utils.errors import SampleError
@@ -98,7 +98,7 @@ def prepare_clips(
             function.
     """
     videos, root = Path(videos), Path(root)
-    paths = sorted(path for path in videos.glob('*') if has_suffix(path, VIDEO_SUFFIXES))
+    paths = files_with(videos, VIDEO_SUFFIXES) if videos.is_dir() else []
     if not paths:
         raise SampleError(str(videos), f'holds no videos ({", ".join(VIDEO_SUFFIXES)})')
     check_distinct((path, path.stem) for path in paths)

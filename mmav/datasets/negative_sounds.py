@@ -30,7 +30,8 @@ class NegativeSoundDataset:
         lazy_init: Whether to read the annotations on the first use. Defaults to False.
 
     Raises:
-        ValueError: If ``kinds`` names something else or nothing, or the pipeline loads no ``audio``.
+        ValueError: If ``kinds`` names something else or nothing, the pipeline loads no ``audio``, or the data
+            set wraps others (``ConcatDataset``).
     """
 
     def __init__(
@@ -45,6 +46,11 @@ class NegativeSoundDataset:
         if not kinds or len(set(kinds)) < len(kinds) or not set(kinds) <= set(KINDS):
             raise ValueError(f'kinds must be some of {KINDS}, each once, got {kinds}')
         self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        if not hasattr(self.dataset, 'pipeline'):
+            raise ValueError(
+                f'NegativeSoundDataset takes a data set with a pipeline, a {type(self.dataset).__name__} has '
+                'none: put it into that, around each of its data sets'
+            )
         self.kinds = tuple(kinds)
         self.own = own
         self.level = level

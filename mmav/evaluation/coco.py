@@ -3,7 +3,7 @@
 Shapes: n detections, m true boxes of an image.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 
@@ -27,6 +27,31 @@ def load_coco(ann_file: str, backend_args: dict | None = None) -> CheckedCOCO:
     """
     with get_local_path(ann_file, backend_args=backend_args) as path:
         return CheckedCOCO(path)
+
+
+def check_one_frame(coco: CheckedCOCO, paths: dict, sample: Mapping) -> None:
+    """A frame is in an annotation file, where its id means that one alone: a test set may join several.
+
+    Args:
+        coco: The loaded annotation file.
+        paths: Paths of the frames by id that came before; the sample's is added.
+        sample: With ``img_id`` and, if known, ``img_path``.
+
+    Raises:
+        SampleError: The file has no image of that id, or another frame has it.
+    """
+    if sample['img_id'] not in coco.imgs:
+        raise SampleError(
+            str(sample.get('img_path')),
+            f"its id {sample['img_id']} is not in the metric's ann_file: give that of the test set, or none",
+        )
+    path = paths.setdefault(sample['img_id'], sample.get('img_path'))
+    if path != sample.get('img_path'):
+        raise SampleError(
+            str(sample.get('img_path')),
+            f'has the id {sample["img_id"]}, as {path} has: the test set joins several, of which ann_file of '
+            "the metric knows one; leave it out to take the samples' own annotations",
+        )
 
 
 def coco_ground_truth(

@@ -40,7 +40,8 @@ def read_audio(path: str, backend_args: dict | None = None) -> AudioArray:
     """Read a whole sound file; its extension says how.
 
     wav, flac and mp3 go through libsndfile (16-bit files stay int16), npy through numpy without
-    pickles, pkl through a restricted unpickler. A 2-d npy or pkl array is a decibel spectrogram.
+    pickles, pkl through a restricted unpickler. A 2-d npy or pkl array of floats is a decibel
+    spectrogram, one of int16 a waveform.
 
     Args:
         path: The file.
@@ -176,12 +177,14 @@ def _check_float(values: np.ndarray, path: str, is_spectrogram: bool) -> None:
 
 def _from_array(array: np.ndarray, path: str) -> AudioArray:
     if array.ndim not in (1, 2) or array.size == 0:
-        raise SampleError(path, f'expected a waveform (L,) or a spectrogram (M, T), got {array.shape}')
+        raise SampleError(
+            path, f'expected a waveform (L,) or (C, L) or a spectrogram (M, T), got {array.shape}'
+        )
     if array.dtype.kind == 'f':
         array = array.astype(np.float32, copy=False)
         _check_float(array, path, is_spectrogram=array.ndim == 2)
-    elif array.dtype != np.int16 or array.ndim == 2:
+    elif array.dtype.newbyteorder('=') != np.int16:
         raise SampleError(path, f'expected int16 or float samples or float decibel, got {array.dtype}')
-    if array.ndim == 2:
-        return AudioArray(array, None, True)
-    return AudioArray(array[None], None, False)
+    else:
+        array = np.ascontiguousarray(array, np.int16)
+    return AudioArray(np.atleast_2d(array), None, array.ndim == 2 and array.dtype != np.int16)

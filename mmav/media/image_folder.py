@@ -10,7 +10,7 @@ import numpy as np
 
 from mmav.utils.errors import SampleError
 
-from .suffixes import IMAGE_SUFFIXES, has_suffix
+from .suffixes import IMAGE_SUFFIXES, files_with
 
 
 def list_images(folder: str | Path) -> list[Path]:
@@ -22,7 +22,7 @@ def list_images(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise SampleError(str(folder), 'there is no such folder of images')
-    files = [file for file in folder.iterdir() if has_suffix(file, IMAGE_SUFFIXES)]
+    files = files_with(folder, IMAGE_SUFFIXES)
     if not files:
         raise SampleError(str(folder), f'the folder holds no images ({", ".join(IMAGE_SUFFIXES)})')
     return sorted(

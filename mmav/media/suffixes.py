@@ -1,7 +1,7 @@
 """Suffixes of files, in lower case, that can be read."""
 
 from collections.abc import Collection
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 AUDIO_SUFFIXES = ('.wav', '.flac', '.mp3', '.ogg')
 """Files of audio, as soundfile reads them."""
@@ -24,3 +24,20 @@ def has_suffix(path: str | PurePath, suffixes: Collection[str]) -> bool:
         True
     """
     return PurePath(path).suffix.lower() in suffixes
+
+
+def files_with(folder: str | Path, suffixes: Collection[str]) -> list[Path]:
+    """Files of a folder that end in one of the suffixes, in any case, sorted.
+
+    Names that begin with a dot are none: macOS writes ``._x.wav`` beside ``x.wav``, and temporary files have
+    such names.
+
+    Args:
+        folder: The folder.
+        suffixes: In lower case, with their dot.
+    """
+    return sorted(
+        path
+        for path in Path(folder).iterdir()
+        if has_suffix(path, suffixes) and not path.name.startswith('.') and path.is_file()
+    )

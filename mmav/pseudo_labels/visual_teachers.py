@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from mmdet.registry import DATASETS, MODELS
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 from mmengine.model.utils import revert_sync_batchnorm
@@ -15,6 +15,8 @@ from torch import nn
 
 from mmav.structures.rig_comparison import check_same_rig, rig_of_metainfo, rig_of_model
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
+from mmav.utils.config_parts import class_of, common_dataset, dataset_metainfo, dataset_of
+from mmav.utils.config_text import read_config_file
 from mmav.utils.run_parameters import hash_json, hash_weights
 
 from .pseudo_labels import as_label_boxes, map_labels
@@ -56,30 +58,35 @@ class Teacher:
         return results
 
 
+_LISTS = ('split_file', 'indices', 'filter_cfg', 'ann_file')  # which frames a data set has
+
+
+def _needed(dataset: ConfigDict) -> dict:
+    """What frames to label are read by: all but where they are, and which."""
+    settings = {key: dataset.get(key) for key in ('pipeline', 'crop', 'data_prefix')}
+    return dict(settings, type=class_of(dataset, DATASETS), classes=dataset_metainfo(dataset).get('classes'))
+
+
 def build_frames(
     cfg: Config, data_root: str, ann_file: str | None = None, split_file: str | None = None
 ) -> BaseDataset:
     """Build a config's test data set on all frames to label, labeled or not.
 
     They are the images of a COCO json, or the lines ``<drive>/<id>`` of a split list. ValueError if the
-    config's data set cannot list them.
+    config's data set cannot list them, or wraps several that read frames differently.
     """
-    settings = dict(cfg.test_dataloader.dataset)
-    if 'dataset' in settings or 'datasets' in settings:
-        raise ValueError(
-            f'{cfg.filename}: test_dataloader.dataset ({settings["type"]}) wraps others; '
-            'give a config that tests on a single data set'
-        )
-    for key in ('split_file', 'indices', 'filter_cfg', 'ann_file'):
+    source = f'{cfg.filename}: test_dataloader.dataset'
+    settings = dict(common_dataset(dataset_of(cfg), _needed, source))
+    for key in _LISTS:
         settings.pop(key, None)
     settings.update(data_root=data_root, test_mode=True)
     if ann_file:
         settings['ann_file'] = ann_file
     else:
-        data_class = DATASETS.get(settings['type'])
+        data_class = class_of(settings, DATASETS)
         if data_class is None or 'split_file' not in inspect.signature(data_class).parameters:
             raise ValueError(
-                f'{cfg.filename}: {settings["type"]} takes no split list; '
+                f'{cfg.filename}: {getattr(data_class, "__name__", settings["type"])} takes no split list; '
                 'give a config with MAVDDataset, or the frames as --ann-file'
             )
         settings.update(ann_file='', split_file=split_file)
@@ -142,7 +149,7 @@ def build_teacher(
         RuntimeError: If the weights do not fit.
         ValueError: If its data set cannot list the frames, or its classes are not known.
     """
-    cfg = Config.fromfile(config)
+    cfg = read_config_file(config)
     if cfg_options:
         cfg.merge_from_dict(cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
@@ -156,7 +163,7 @@ def build_teacher(
     identity = dict(
         modality=modality,
         model=hash_json(cfg.model.to_dict()),
-        pipeline=hash_json(cfg.test_dataloader.dataset.to_dict().get('pipeline')),
+        pipeline=hash_json(common_dataset(dataset_of(cfg), _needed, config).to_dict().get('pipeline')),
         weights=hash_weights(state_dict),
         classes=list(classes),
     )

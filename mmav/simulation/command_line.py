@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import one_line_errors
 
 from .presets import SimulatorConfig, config_of
@@ -19,7 +20,7 @@ def make_simulator_parser(
     presets: Mapping[str, SimulatorConfig],
     workers: bool = True,
     aliases: Mapping[str, Sequence[str]] | None = None,
-) -> argparse.ArgumentParser:
+) -> ToolParser:
     """A parser with an option for each number, text or tuple of a simulator's configuration.
 
     Options that are not given do not come out of it. The help is what the configuration's docstring says.
@@ -30,12 +31,8 @@ def make_simulator_parser(
         workers: Whether the simulator works in several processes.
         aliases: Other names of options, by the parameter.
     """
-    parser = argparse.ArgumentParser(
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-    )
-    parser.add_argument('out', help='folder of the data set; an interrupted run into it is continued')
+    parser = ToolParser(description, argument_default=argparse.SUPPRESS)
+    parser.add_output('out', help='folder of the data set; an interrupted run into it is continued')
     parser.add_argument(
         '--preset', choices=sorted(presets), default='default', help='where other options start from'
     )

@@ -31,6 +31,8 @@ def open_data_set(
     Yields:
         The folder.
 
+    What a killed run left half written in the folder and those in it is removed.
+
     Raises:
         OutputInUseError: Another process writes the folder.
         FileExistsError: The folder holds something else, or a set made with other parameters.
@@ -39,6 +41,8 @@ def open_data_set(
     text = json.dumps(manifest, indent=1, sort_keys=sort_keys) + '\n'
     with folder_lock(root, 'simulation'):
         record_parameters(root / 'manifest.json', text, 'was simulated with other parameters')
+        for folder in filter(Path.is_dir, root.iterdir()):
+            AtomicLocalBackend.remove_leftovers(folder)
         yield root
 
 

@@ -5,6 +5,8 @@ import os.path as osp
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from logging import WARNING
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ import torch
 import torchvision
 from mmengine.dist import barrier, get_rank
 from mmengine.fileio import get
-from mmengine.logging import HistoryBuffer
+from mmengine.logging import HistoryBuffer, print_log
 from torch import Tensor, nn
 
 from .readers import check_zip, refuse_stand_in
@@ -171,34 +173,58 @@ def load_strict(
     source: str = 'checkpoint',
     allow_missing: Iterable[str] = (),
     allow_unexpected: Iterable[str] = (),
+    allow_other_shape: Iterable[str] = (),
+    remedy: str = '',
 ) -> None:
     """Load a state dict, every name and shape of it, or none.
 
-    Batch counters (``num_batches_tracked``) may be missing: old checkpoints have none; so may names that
-    begin as ``allow_missing`` says. Those of ``allow_unexpected`` are left out if the module has none of that
-    name.
+    Batch counters (``num_batches_tracked``) may be missing: old checkpoints have none. What else need not fit
+    is named by starts of parameters' names, in which ``*`` stands for anything (``'roi_head.*.fc_cls'``).
+
+    Args:
+        module: Receives the parameters and buffers.
+        state_dict: The parameters and buffers.
+        source: What messages call it.
+        allow_missing: What it need not hold.
+        allow_unexpected: What is left out if the module has none of that name.
+        allow_other_shape: What is left out, and logged, if its shape is another one; the module's own values
+            stay.
+        remedy: What the error says on shapes that differ.
 
     Raises:
         RuntimeError: If a name is missing or unexpected, or a shape differs; the message lists them.
     """
+    allow_missing, allow_unexpected, allow_other_shape = map(
+        tuple, (allow_missing, allow_unexpected, allow_other_shape)
+    )
     own = module.state_dict()
-    allow_missing, allow_unexpected = tuple(allow_missing), tuple(allow_unexpected)
+    other_shapes = {
+        name: f'{name} {tuple(value.shape)} for {tuple(own[name].shape)}'
+        for name, value in state_dict.items()
+        if name in own and value.shape != own[name].shape
+    }
+    left_out = {name for name in other_shapes if _begins(name, allow_other_shape)}
     missing = [
         name
         for name in own
         if name not in state_dict
-        and not name.startswith(allow_missing)
+        and not _begins(name, allow_missing)
         and not name.endswith('num_batches_tracked')
     ]
-    unexpected = [name for name in state_dict if name not in own and not name.startswith(allow_unexpected)]
-    shapes = [
-        f'{name} {tuple(value.shape)} for {tuple(own[name].shape)}'
-        for name, value in state_dict.items()
-        if name in own and value.shape != own[name].shape
-    ]
+    unexpected = [name for name in state_dict if name not in own and not _begins(name, allow_unexpected)]
+    shapes = [text for name, text in other_shapes.items() if name not in left_out]
     if missing or unexpected or shapes:
         parts = dict(missing=missing, unexpected=unexpected)
         parts['of another shape'] = shapes
         listed = '\n'.join(f'  {what}: {", ".join(names)}' for what, names in parts.items() if names)
-        raise RuntimeError(f'{source} does not fit {type(module).__name__}:\n{listed}')
-    module.load_state_dict({name: value for name, value in state_dict.items() if name in own}, strict=False)
+        hint = f'\n{remedy}' if remedy and shapes else ''
+        raise RuntimeError(f'{source} does not fit {type(module).__name__}:\n{listed}{hint}')
+    if left_out:
+        listed = ', '.join(text for name, text in other_shapes.items() if name in left_out)
+        print_log(f'Not loaded from {source}, for they are of another shape: {listed}', 'current', WARNING)
+    loaded = {name: value for name, value in state_dict.items() if name in own and name not in left_out}
+    module.load_state_dict(loaded, strict=False)
+
+
+def _begins(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, f'{pattern}*') for pattern in patterns)

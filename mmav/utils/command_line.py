@@ -7,6 +7,9 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
+from .config_text import read_config_file
+from .fileio import check_writable
+
 CFG_OPTIONS = 'override settings of the config: key=value, nested keys as a.b=value, lists as key="[a,b]"'
 
 
@@ -14,9 +17,30 @@ class ToolParser(argparse.ArgumentParser):
     """A parser whose help begins with a tool's documentation as it is; ``kwargs`` of ``ArgumentParser``."""
 
     def __init__(self, description: str, **kwargs: Any) -> None:
-        super().__init__(
-            description=description, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs
-        )
+        kwargs.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
+        super().__init__(description=description, **kwargs)
+        self._outputs: dict[str, bool] = {}  # whether they are folders, by their names among the arguments
+
+    def add_output(self, *names: str, folder: bool = True, **kwargs: Any) -> None:
+        """Add an argument that names a folder, or a file, to write; an error before any work if none can be.
+
+        Args:
+            *names: Of ``add_argument``.
+            folder: Whether it is a folder. Defaults to True.
+            **kwargs: Of ``add_argument``.
+        """
+        self._outputs[self.add_argument(*names, **kwargs).dest] = folder
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and look whether the outputs can be written; see ``ArgumentParser``."""
+        found, rest = super().parse_known_args(args, namespace)
+        for dest, folder in self._outputs.items():
+            if getattr(found, dest, None) is not None:
+                try:
+                    check_writable(getattr(found, dest), folder)
+                except OSError as error:
+                    self.error(f'{error.filename}: {error.strerror}')
+        return found, rest
 
     def add_config(self, checkpoint: bool = True, help: str = 'config file') -> None:
         """Add the arguments of :func:`read_config`, and the checkpoint's; ``help`` is on the config."""
@@ -39,7 +63,7 @@ def _local_rank(text: str) -> int:
 
 def read_config(args: argparse.Namespace) -> Config:
     """Read the config of :meth:`ToolParser.add_config`, with what its options change."""
-    cfg = Config.fromfile(args.config)
+    cfg = read_config_file(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     return cfg
 

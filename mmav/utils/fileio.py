@@ -1,10 +1,12 @@
 """Files and folders that are either whole or absent, whatever kills the writer."""
 
+import errno
 import glob
 import json
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +37,32 @@ def disk_errors(path: str | Path) -> Iterator[None]:
         if error.filename is not None or error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def check_writable(path: str | Path, folder: bool = True) -> None:
+    """Tell before long work, and without leaving anything, that its results could not be written.
+
+    Args:
+        path: Folder that will be made or filled, or file that will be written or replaced.
+        folder: Which of the two. Defaults to True.
+
+    Raises:
+        OSError: A file is where a folder must be, or the other way round, or nothing can be written there.
+    """
+    path = Path(path)
+    if not folder and path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, 'this is a folder, the file to write is wanted', str(path))
+    place = path if folder else path.parent
+    while not os.path.lexists(place):
+        place = place.parent
+    if not place.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, 'this is a file, a folder is wanted', str(place))
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        reason = f'nothing can be written to this folder ({error.strerror})'
+        raise OSError(error.errno, reason, str(place)) from error
 
 
 def _temporary_of(path: Path, suffix: str = '') -> Path:
@@ -114,6 +142,19 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     if path.exists():
         shutil.rmtree(path)
     os.replace(temporary, path)
+
+
+def remove_folder(path: str | Path) -> None:
+    """Remove a folder; what a kill leaves of it is found by :meth:`AtomicLocalBackend.remove_leftovers`.
+
+    Args:
+        path: The folder; nothing is done if it is missing.
+    """
+    path = Path(path)
+    if path.is_dir():
+        temporary = _temporary_of(path)
+        os.replace(path, temporary)
+        shutil.rmtree(temporary)
 
 
 class AtomicLocalBackend(LocalBackend):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .errors import SampleError
-from .fileio import AtomicLocalBackend, write_json
+from .fileio import AtomicLocalBackend, remove_folder, write_json
 from .locks import LOCK_FILE
 from .readers import read_json
 
@@ -121,7 +120,7 @@ class ResultShards:
 
     def remove(self) -> None:
         """Remove the shards: the whole result is written."""
-        shutil.rmtree(self.folder)
+        remove_folder(self.folder)
 
 
 def hash_weights(state_dict: Mapping[str, Tensor]) -> str:

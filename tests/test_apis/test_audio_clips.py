@@ -181,3 +181,45 @@ def test_camera_images_are_read_whole_and_one_for_each_recording(tmp_path):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(SampleError, match=r'camera\.png: truncated image'):
         read_camera_images(path, 1)
+
+
+@pytest.mark.parametrize('rate', [48000, np.int64(48000), torch.tensor(48000), 48000.0])
+def test_arrays_with_their_rate(rate):
+    wave = np.random.default_rng(0).standard_normal((8, 4800)).astype(np.float32) * 0.1
+    for inputs in (
+        (torch.from_numpy(wave), rate),
+        [(wave, rate)],
+        [(wave, rate), (wave, rate)],
+        [wave, rate],
+    ):
+        for clip in collect_clips(inputs):
+            np.testing.assert_array_equal(clip.read(48000, 8, array_rate=16000), wave)
+    assert [clip.name for clip in collect_clips([(wave, rate), wave])] == ['inputs[0]', 'inputs[1]']
+    batch = collect_clips((np.stack([wave, wave]), rate))
+    assert [clip.rate for clip in batch] == [48000, 48000]
+
+
+@pytest.mark.parametrize('rate', [0, -8000, float('nan'), float('inf'), True])
+def test_rates_that_are_none(rate):
+    with pytest.raises(SampleError, match=r'inputs\[1\]: the sample rate must be'):
+        collect_clips([np.zeros((8, 9)), (np.zeros((8, 9)), rate)])
+
+
+@pytest.mark.parametrize('shape', [(0, 8, 100), (2, 8, 0), (8, 0), (0, 100), (0,)])
+def test_empty_arrays(shape):
+    for inputs in (np.zeros(shape), torch.zeros(shape), (np.zeros(shape), 8000), [np.zeros(shape)]):
+        with pytest.raises(SampleError, match='the array is empty'):
+            collect_clips(inputs)
+
+
+@pytest.mark.parametrize('dtype', ['<i2', '>i2', '<f4', '>f4', '>f8'])
+@pytest.mark.parametrize('order', ['C', 'F'])
+def test_arrays_in_any_order_of_bytes_and_axes(tmp_path, dtype, order):
+    expected = (np.random.default_rng(0).standard_normal((8, 50)) * 3000).astype(np.int16)
+    expected = expected if dtype[1] == 'i' else expected / np.float32(32768)
+    array = np.asarray(expected.astype(dtype), order=order)
+    np.save(tmp_path / 'all.npy', array)
+    for inputs in (array, tmp_path / 'all.npy'):
+        (clip,) = collect_clips(inputs)
+        wave = torch.from_numpy(np.ascontiguousarray(clip.read(8000, 8)))  # which takes native bytes alone
+        np.testing.assert_array_equal(wave.numpy(), expected, strict=True)

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 from mmcv.transforms import Compose
-from mmdet.registry import MODELS
+from mmdet.registry import MODELS, TRANSFORMS
 from mmdet.structures import SampleList
 from mmengine.config import ConfigDict
 from mmengine.dataset import pseudo_collate
@@ -52,6 +52,20 @@ class LoudRed(BaseModel):
 
 def config(**model: object) -> ConfigDict:
     return ConfigDict(model=model, test_dataloader=dict(dataset=dict(dataset=dict(pipeline=PIPELINE))))
+
+
+def test_test_sets_that_wrap_others_and_types_that_are_classes(files):
+    other = [dict(step, type=TRANSFORMS.get(step['type'])) for step in PIPELINE]
+    datasets = [dict(type='VGGSSDataset', pipeline=steps) for steps in (PIPELINE, other)]
+    cfg = config(type='LoudRed')
+    cfg.test_dataloader.dataset = dict(type='ConcatDataset', datasets=datasets[::-1])
+    found = SoundLocalizationInferencer(cfg, device='cpu', show_progress=False)
+    pair = dict(image=files / 'red.png', audio=files / 'swell.wav')
+    assert found(pair)['predictions'][0]['maximum'] == pytest.approx(0.3, abs=1e-3)
+    datasets[1]['pipeline'] = PIPELINE[1:]
+    cfg.test_dataloader.dataset = dict(type='ConcatDataset', datasets=datasets)
+    with pytest.raises(ValueError, match='differ in pipeline'):
+        SoundLocalizationInferencer(cfg, device='cpu')
 
 
 def red_square(x: int, y: int, height: int = 60, width: int = 90) -> np.ndarray:
@@ -97,14 +111,15 @@ def test_pairs_of_arrays_and_the_sound_of_a_video(inferencer, files):
         dict(image=image, audio=wave),
         dict(image=image, audio=(wave * 32768).astype(np.int16)),
         dict(image=image, audio=np.full(44100, 0.25), sample_rate=44100),
+        dict(image=image, audio=(torch.full((2, 44100), 0.25), 44100)),  # as torchaudio gives it
         dict(image=image, audio=wave[: RATE // 5]),  # repeated
         dict(image=image, audio=files / 'moving.mp4'),
     ]
     one = inferencer(pairs, batch_size=1)['predictions']
-    assert [prediction['input'] for prediction in one] == [f'inputs[{number}]' for number in range(5)]
+    assert [prediction['input'] for prediction in one] == [f'inputs[{number}]' for number in range(6)]
     for number, prediction in enumerate(one):
         # the codec pads the video's sound, which shifts its middle
-        assert prediction['maximum'] == pytest.approx(0.25, abs=3e-3 if number < 4 else 0.01)
+        assert prediction['maximum'] == pytest.approx(0.25, abs=3e-3 if number < 5 else 0.01)
     for prediction, expected in zip(inferencer(pairs, batch_size=3)['predictions'], one):
         np.testing.assert_array_equal(prediction['map'], expected['map'])
 

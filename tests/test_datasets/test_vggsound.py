@@ -170,3 +170,20 @@ def test_is_built_from_a_config_which_stays_as_it_is(clips):
     before = str(config)
     assert len(DATASETS.build(config)) == 2
     assert str(config) == before
+
+
+def test_suffixes_in_any_case_without_what_a_system_leaves(clips):
+    for folder in ('audio', 'frames'):
+        for path in list((clips.root / folder).iterdir()):
+            (path.parent / f'._{path.name}').write_bytes(b'\0\5\26\7')  # macOS
+            path.rename(path.with_suffix(path.suffix.upper()))
+        (clips.root / folder / '.DS_Store').write_bytes(b'')
+    dataset = load(clips, PIPELINE, on_missing='raise')
+    assert [dataset[index]['clip'] for index in range(len(dataset))] == STEMS
+
+
+@pytest.mark.parametrize('name', ['list.txt', 'list.csv'])
+def test_lists_with_a_byte_order_mark(clips, name):
+    line = '{},dog\n' if name.endswith('csv') else '{}\n'
+    clips.write(name, '\ufeff' + ''.join(line.format(stem) for stem in STEMS))
+    assert [info['clip'] for info in map(load(clips, split_file=name).get_data_info, range(3))] == STEMS

@@ -82,6 +82,28 @@ def test_config_allows_names(tmp_path):
     assert runner.model.fc.weight.eq(2).all()
 
 
+def test_named_parameters_of_another_shape_begin_anew(tmp_path):
+    state = dict(weights(), **{'fc.bias': torch.ones(5)})
+    path = save(tmp_path, dict(state_dict=state))
+    runner = build(tmp_path / 'run', load_from=path)
+    with pytest.raises(RuntimeError, match=r'fc\.bias \(5,\) for \(4,\)\n.*allow_other_shape='):
+        runner.train()
+    for number, pattern in enumerate(('fc.b', '*.bias')):
+        options = dict(load_from=path, load_cfg=dict(allow_other_shape=[pattern]))
+        runner = build(tmp_path / f'named{number}', **options)
+        runner._train_loop = runner.build_train_loop(runner._train_loop)
+        before = runner.model.fc.bias.clone()
+        runner.load_or_resume()
+        assert runner.model.fc.weight.eq(2).all() and runner.model.fc.bias.equal(before)
+        log = next((tmp_path / f'named{number}').rglob('*.log')).read_text()
+        assert f'Not loaded from {path}, for they are of another shape: fc.bias (5,) for (4,)' in log
+        with pytest.raises(RuntimeError, match=r'fc\.bias'):  # a test of what was never trained
+            build(tmp_path / f'test{number}', **options).load_or_resume()
+    runner = build(tmp_path / 'wrong', load_from=path, load_cfg=dict(allow_shape=['fc.']))
+    with pytest.raises(ValueError, match=r"load_cfg has no option \['allow_shape'\]"):
+        runner.load_or_resume()
+
+
 class Malicious:
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -12,6 +12,7 @@ from mmengine.structures import InstanceData
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from mmav.datasets import SampleError
 from mmav.evaluation import CenterDistanceMetric, MAVDMetric, center_distance
 
 WIDTH, HEIGHT = 320, 200
@@ -212,3 +213,35 @@ def test_center_distance_metric_says_what_is_missing(scenes):
 def test_unknown_protocol(metric):
     with pytest.raises(ValueError, match='protocol'):
         metric(protocol='ours')
+
+
+def with_instances(sample: dict, **changes) -> dict:
+    truth = sample['gt_instances'].bboxes.tolist()
+    return dict(sample, instances=[dict(bbox=box, bbox_label=0, ignore_flag=0) for box in truth], **changes)
+
+
+def test_test_sets_that_count_from_the_same_number_stay_apart(scenes):
+    path, samples = scenes
+    expected = pycocotools_figures(path, samples)
+    joined = [
+        with_instances(sample, img_id=number % 6, img_path=f'{"ab"[number // 6]}/{number % 6}.jpg')
+        for number, sample in enumerate(samples)
+    ]
+    metric = MAVDMetric()
+    for _ in range(2):  # validations; the truth of the first one is kept
+        figures = evaluate(metric, joined)
+        np.testing.assert_allclose(
+            [figures[f'mavd/{name}'] for name in ('mAP', 'mAP_50', 'mAP_75')], expected, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize('kind', [MAVDMetric, CenterDistanceMetric])
+def test_an_annotation_file_knows_one_test_set(scenes, kind):
+    path, samples = scenes
+    metric = kind(ann_file=path)
+    metric.dataset_meta = META
+    metric.process({}, [with_instances(samples[0], img_path='a/0.jpg')])
+    with pytest.raises(SampleError, match=r'b/0\.jpg: has the id 0, as a/0\.jpg has: .*ann_file'):
+        metric.process({}, [with_instances(samples[0], img_path='b/0.jpg')])
+    with pytest.raises(SampleError, match='its id 77 is not in'):
+        metric.process({}, [with_instances(samples[0], img_id=77, img_path='a/77.jpg')])

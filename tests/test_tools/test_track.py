@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from mmengine.config import Config
 from mmengine.structures import InstanceData
 from toy_training import ROOT
 
@@ -113,6 +114,25 @@ def test_perfect_ears_give_perfect_tracks(data, finds_the_truth, track, tmp_path
     np.testing.assert_allclose(table[['X', 'Y', 'Width', 'Height']], expected)
     line = (tmp_path / 'out' / 'drive_1.txt').read_text().splitlines()[1]
     assert line == '2,1,13.00,21.00,40.00,30.00,0.9000,-1,-1,-1'
+
+
+def test_drives_of_several_data_sets(data, finds_the_truth, track, files, tmp_path):
+    """The drives of one data set as two, by the time of day, are tracked alike."""
+    track('--truth')
+    expected = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
+    cfg = Config.fromfile(files[0])
+    dataset = dict(cfg.test_dataloader.dataset.to_dict(), data_root=str(data.root), crop=CROP)
+    parts = [dict(dataset, time_of_day=time) for time in ('night', 'day')]
+    cfg.test_dataloader.dataset = dict(type='ConcatDataset', datasets=parts)
+    cfg.dump(tmp_path / 'joined.py')
+    files[0] = str(tmp_path / 'joined.py')
+    output = track('--truth', '--force', '--no-video')
+    assert 'drive_0: 1 tracks in 5 frames' in output and 'drive_1: 1 tracks in 5 frames' in output
+    assert json.loads((tmp_path / 'out' / 'metrics.json').read_text()) == expected
+    cfg.test_dataloader.dataset.datasets[0].time_of_day = 'day'
+    cfg.dump(tmp_path / 'joined.py')
+    with pytest.raises(SystemExit):  # whose drive is it
+        track('--force')
 
 
 def test_video_shows_boxes_over_the_camera_image(data, finds_the_truth, track, tmp_path):

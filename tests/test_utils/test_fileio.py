@@ -1,6 +1,7 @@
 import json
 import os
 import secrets
+import shutil
 import stat
 
 import h5py
@@ -9,7 +10,14 @@ from full_disk import full_after
 from mmengine.fileio import get_file_backend
 
 from mmav.engine import AtomicLocalBackend
-from mmav.utils.fileio import TEMPORARY_SUFFIX, whole_file, whole_folder, write_json
+from mmav.utils.fileio import (
+    TEMPORARY_SUFFIX,
+    check_writable,
+    remove_folder,
+    whole_file,
+    whole_folder,
+    write_json,
+)
 from mmav.utils.locks import file_lock, folder_lock
 
 
@@ -170,3 +178,41 @@ def test_a_full_disk_is_named(tmp_path):
         with whole_file(tmp_path / 'x.h5') as temporary, h5py.File(temporary, 'w') as file:
             file['values'] = [1.5] * 100_000
     assert os.listdir(tmp_path) == ['x.json'] and (tmp_path / 'x.json').read_text() == 'old'
+
+
+def test_a_folder_is_removed_or_left_as_a_leftover(tmp_path, monkeypatch):
+    folder = tmp_path / 'x.parts'
+    for name in ('a', 'b'):
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text('')
+    (tmp_path / '.other.12.mmav-tmp').write_text('')  # of another program at work
+    remove_folder(tmp_path / 'missing')
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, 'rmtree', _killed)
+        with pytest.raises(KeyboardInterrupt):
+            remove_folder(folder)
+    assert not folder.exists()
+    with file_lock(tmp_path / 'x', 'test'):
+        (name,) = AtomicLocalBackend.remove_leftovers(tmp_path, 'x')
+    assert name.startswith('.x.parts.')
+    assert [path.name for path in tmp_path.iterdir()] == ['.other.12.mmav-tmp']
+
+
+def _killed(path, **options) -> None:
+    raise KeyboardInterrupt
+
+
+def test_outputs_that_cannot_be_written_are_told_and_nothing_is_made(tmp_path):
+    (tmp_path / 'file').write_text('')
+    check_writable(tmp_path / 'a' / 'b')
+    check_writable(tmp_path / 'a' / 'b.json', folder=False)
+    check_writable(tmp_path / 'file', folder=False)
+    within = tmp_path / 'file' / 'x'
+    for path, folder in ((tmp_path / 'file', True), (within, True), (within, False)):
+        with pytest.raises(NotADirectoryError, match='this is a file, a folder is wanted'):
+            check_writable(path, folder)
+    with pytest.raises(IsADirectoryError, match='this is a folder'):
+        check_writable(tmp_path, folder=False)
+    with pytest.raises(OSError, match='nothing can be written'):
+        check_writable('/proc/x')
+    assert [path.name for path in tmp_path.iterdir()] == ['file']

@@ -40,3 +40,23 @@ def test_help_is_the_documentation_as_it_is(capsys):
         parser.parse_args(['--help'])
     text = capsys.readouterr().out
     assert 'About.\n\n    python tools/x.py\n' in text and '--cfg-options' in text
+
+
+@pytest.mark.parametrize('folder', [True, False])
+def test_outputs_are_looked_at_first(tmp_path, capsys, folder):
+    (tmp_path / 'file').write_text('')
+    parser = ToolParser('About.')
+    parser.add_output('--out', folder=folder)
+    good = tmp_path / 'new' / 'deeper'
+    assert parser.parse_args(['--out', str(good)]).out == str(good)
+    assert parser.parse_args([]).out is None and not (tmp_path / 'new').exists()
+    within = tmp_path / 'file' / 'within'
+    for bad, message in (
+        (tmp_path / 'file' if folder else tmp_path, 'this is a f'),
+        (within, f'{tmp_path / "file"}: this is a file, a folder is wanted'),
+        ('/proc/nothing/here', '/proc: nothing can be written to this folder'),
+    ):
+        with pytest.raises(SystemExit):
+            parser.parse_args(['--out', str(bad)])
+        assert message in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['file']

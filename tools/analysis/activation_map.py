@@ -38,6 +38,7 @@ from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.pseudo_labels.visual_teachers import build_frames, check_data_rig
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
 from mmav.utils.command_line import ToolParser
+from mmav.utils.config_text import read_config_file
 from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend
 from mmav.utils.precision import as_float
@@ -82,7 +83,7 @@ class Network:
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = ToolParser(__doc__)
-    parser.add_argument('out', type=Path, help='image to write, .png')
+    parser.add_output('out', folder=False, type=Path, help='image to write, .png')
     parser.add_argument(
         '--network',
         nargs=3,
@@ -142,7 +143,7 @@ def build_detector(cfg: Config, checkpoint: str) -> tuple[nn.Module, str]:
 
 def build_network(name: str, config: str, checkpoint: str, args: argparse.Namespace) -> Network:
     """Build a network with its data set."""
-    cfg = Config.fromfile(config)
+    cfg = read_config_file(config)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmdet'))

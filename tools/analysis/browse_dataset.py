@@ -23,6 +23,7 @@ import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.transforms.load_visual_modalities import read_image
 from mmav.models.layers.log_mel_spectrogram import LogMelSpectrogram
 from mmav.utils.command_line import ToolParser, read_config
+from mmav.utils.config_parts import dataset_of
 from mmav.utils.errors import one_line_errors
 from mmav.utils.precision import as_float
 from mmav.visualization.acoustic_overlay import draw_stored_acoustic_image
@@ -38,7 +39,7 @@ def parse_args() -> argparse.Namespace:
     parser = ToolParser(__doc__)
     parser.add_config(checkpoint=False)
     parser.add_argument('--phase', choices=['train', 'val', 'test'], default='train', help='which dataloader')
-    parser.add_argument('--output-dir', help='folder for PNG files; without it windows are opened')
+    parser.add_output('--output-dir', help='folder for PNG files; without it windows are opened')
     parser.add_argument('--number', type=int, default=20, help='samples; 0: all')
     parser.add_argument('--start', type=int, default=0, help='first sample')
     return parser.parse_args()
@@ -103,7 +104,7 @@ def main() -> None:
     args = parse_args()
     register_all_modules()
     cfg = read_config(args)
-    dataset = DATASETS.build(cfg[f'{args.phase}_dataloader'].dataset)
+    dataset = DATASETS.build(dataset_of(cfg, args.phase))
     preprocessor = cfg.model.get('data_preprocessor', {})
     log_mel = LogMelSpectrogram(
         **{k: v for k, v in (preprocessor.get('log_mel') or {}).items() if k != 'type'}

@@ -31,7 +31,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('data_root', help='root of the data set')
     parser.add_argument('--ann-file', default='annotations/train.json', help='COCO json of the frames')
     parser.add_argument('--rig', help=f'the rough rig; default: {RIG_FILE} of the data set')
-    parser.add_argument('--out', type=Path, required=True, help='the calibrated rig to write, .json')
+    parser.add_output(
+        '--out', folder=False, type=Path, required=True, help='the calibrated rig to write, .json'
+    )
     parser.add_argument('--position-std', type=float, default=0.05, help='metres by which positions are off')
     parser.add_argument('--gain-std', type=float, default=1.0, help='decibel by which gains are off')
     parser.add_argument(

@@ -34,7 +34,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = ToolParser(__doc__)
     parser.add_argument('rig', help='rig.json')
-    parser.add_argument('--output-dir', type=Path, required=True, help='folder for PNG files and findings')
+    parser.add_output('--output-dir', type=Path, required=True, help='folder for PNG files and findings')
     parser.add_argument('--data-root', help='root of a data set that was recorded with it')
     parser.add_argument('--ann-file', default='annotations/train.json', help='COCO json of its frames')
     parser.add_argument('--sample-rate', type=int, default=44100, help='hertz')

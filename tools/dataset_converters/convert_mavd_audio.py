@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from mmav.media.array_files import read_npy
 from mmav.media.numpy_pickle import load_numpy_pickle
+from mmav.media.suffixes import files_with
 from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import SampleError, one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend
@@ -55,7 +56,8 @@ def main() -> None:
     if not args.data_root.is_dir():
         raise SystemExit(f'{args.data_root}: no such folder')
     with folder_lock(args.data_root, 'conversion'):
-        paths = sorted(args.data_root.glob('**/audio/*.pkl'))
+        folders = sorted(args.data_root.glob('**/audio'))
+        paths = [path for folder in folders for path in files_with(folder, ['.pkl'])]
         if not paths:
             raise SystemExit(f'{args.data_root}: no audio/*.pkl below it')
         for folder in {path.parent for path in paths}:

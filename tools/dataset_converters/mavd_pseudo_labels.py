@@ -10,7 +10,6 @@ carries on where it was when started again with the same arguments, by any numbe
 """
 
 import argparse
-import shutil
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +27,7 @@ from mmav.pseudo_labels.pseudo_labels import build_coco, count_boxes, format_sta
 from mmav.pseudo_labels.visual_teachers import Teacher, build_teacher, choose_classes, list_frames
 from mmav.utils.command_line import ToolParser
 from mmav.utils.errors import one_line_errors
-from mmav.utils.fileio import AtomicLocalBackend, write_json
+from mmav.utils.fileio import AtomicLocalBackend, remove_folder, write_json
 from mmav.utils.locks import file_lock
 from mmav.utils.readers import read_json
 from mmav.utils.run_parameters import ResultShards, hash_json, refuse_other_parameters
@@ -40,7 +39,7 @@ PATIENCE = timedelta(days=7)
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = ToolParser(__doc__)
-    parser.add_argument('out', type=Path, help='COCO json to write')
+    parser.add_output('out', folder=False, type=Path, help='COCO json to write')
     parser.add_argument(
         '--teacher',
         nargs=3,
@@ -135,9 +134,10 @@ def label(
     folder = args.out.with_name(f'{args.out.name}.parts')
     if rank == 0:
         AtomicLocalBackend.remove_leftovers(args.out.parent, args.out.name)
-    if args.overwrite and rank == 0:
-        shutil.rmtree(folder, ignore_errors=True)
-        args.out.unlink(missing_ok=True)
+        if args.overwrite or args.out.exists():  # killed between the writing of the file and this
+            remove_folder(folder)
+        if args.overwrite:
+            args.out.unlink(missing_ok=True)
     whole = [args.out.exists()]  # the first process's view counts: folders on a network lag
     broadcast_object_list(whole)
     if whole[0]:

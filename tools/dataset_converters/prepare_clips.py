@@ -23,7 +23,7 @@ def parse_args() -> argparse.Namespace:
     parser = ToolParser(__doc__)
     defaults = ClipSettings()
     parser.add_argument('videos', help='folder of mp4, mkv, webm, mov or avi files')
-    parser.add_argument('out', help='folder to write to; an interrupted run into it is continued')
+    parser.add_output('out', help='folder to write to; an interrupted run into it is continued')
     parser.add_argument('--duration', type=float, default=defaults.duration, help='seconds of sound')
     parser.add_argument(
         '--sample-rate',

@@ -12,13 +12,14 @@ from tool_server import start_server
 
 start_server(serial=(None, 0, 1))
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.fileio import join_path
 
 import mmav  # noqa: F401  (registers everything)
 from mmav.datasets.stores.prepared_store import PreparedStore
 from mmav.datasets.stores.prepared_store_writer import StoreWriter
 from mmav.utils.command_line import ToolParser
+from mmav.utils.config_text import read_config_file
 from mmav.utils.errors import one_line_errors
 
 
@@ -26,7 +27,7 @@ def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = ToolParser(__doc__)
     parser.add_argument('data_root', help='root of the data set')
-    parser.add_argument('out', help='folder of the store')
+    parser.add_output('out', help='folder of the store')
     parser.add_argument(
         '--splits', nargs='+', default=['train', 'val', 'test'], help='annotations/<split>.json'
     )
@@ -78,7 +79,7 @@ def parse_args() -> argparse.Namespace:
 
 def sound_of_config(path: str, kind: str) -> dict:
     """Arguments of a config's layer 'log_mel' or 'acoustic_image' but the rig, which is the data set's."""
-    options = Config.fromfile(path).model.data_preprocessor.get(kind)
+    options = read_config_file(path).model.data_preprocessor.get(kind)
     if options is None:
         raise SystemExit(f'prepare_mavd: the data preprocessor of {path} has no {kind}')
     return {key: value for key, value in options.to_dict().items() if key not in ('type', 'rig')}

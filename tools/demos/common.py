@@ -33,6 +33,7 @@ from mmengine.registry import RUNNERS, init_default_scope
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from mmav.utils.command_line import ToolParser
 from mmav.utils.config_text import without_layout
 from mmav.utils.errors import one_line_errors
 from mmav.utils.fileio import write_json
@@ -274,8 +275,8 @@ def run_from_command_line(
         run: Takes folder, plan, seed and number of processes that simulate; returns what json can hold.
         report: Takes folder and outcome.
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument('--work-dir', type=Path, default=Path(work_dir))
+    parser = ToolParser(description, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_output('--work-dir', type=Path, default=Path(work_dir))
     parser.add_argument('--preset', choices=list(plans), default='demo')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--workers', type=int, default=2, help='processes that simulate')

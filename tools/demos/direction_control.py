@@ -21,6 +21,7 @@ from mmengine.fileio import dump, load
 from mmengine.registry import init_default_scope
 
 from mmav.evaluation import evaluate_detections, evaluate_mean_box
+from mmav.utils.command_line import ToolParser
 
 WORLDS = {
     'directed': dict(simulator=(), reference='clip'),
@@ -78,8 +79,8 @@ def evaluate_swapped(detections: Path, truth: Path) -> dict[str, float]:
 
 def main() -> None:
     """Run the control and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/direction_control'))
+    parser = ToolParser(__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_output('--work-dir', type=Path, default=Path('work_dirs/direction_control'))
     parser.add_argument('--drives', type=int, default=300, help='training drives of 4 frames')
     parser.add_argument('--iterations', type=int, default=900)
     parser.add_argument('--seed', type=int, default=0)

@@ -36,7 +36,7 @@ def main() -> None:
         'name', metavar='NAME', choices=sorted(CONVERTERS), help=', '.join(sorted(CONVERTERS))
     )
     parser.add_argument('src', metavar='SRC', help='published checkpoint: .pth or .pth.tar')
-    parser.add_argument('dst', metavar='DST', type=Path, help='checkpoint to write, .pth')
+    parser.add_output('dst', folder=False, metavar='DST', type=Path, help='checkpoint to write, .pth')
     parser.add_argument(
         '--classes', type=int, nargs='+', metavar='N', help='published classes to keep; all by default'
     )

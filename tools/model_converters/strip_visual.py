@@ -14,13 +14,16 @@ import io
 from pathlib import Path
 
 import torch
+from mmdet.registry import MODELS
 from mmengine.config import Config
 
 import mmav
 from mmav.engine import AtomicLocalBackend
-from mmav.models.detectors import VISUAL_PREFIXES
+from mmav.models.detectors import VISUAL_PREFIXES, AudioVisualFasterRCNN, MultiTeacherDistiller
 from mmav.utils.checkpoint import read_checkpoint, select_state_dict
 from mmav.utils.command_line import ToolParser
+from mmav.utils.config_parts import builds
+from mmav.utils.config_text import plain_config, read_config_file
 from mmav.utils.errors import one_line_errors
 
 STUDENT = 'student.'
@@ -61,11 +64,11 @@ def deployed_config(cfg: Config) -> Config:
 
     mmdet's ``FasterRCNN`` on sound, or the student; ValueError if the config's model is another one.
     """
-    deployed = cfg.to_dict()
+    deployed = plain_config(cfg).to_dict()
     for key in TRAINING_KEYS:
         deployed.pop(key, None)
     model = deployed['model']
-    if model['type'] == 'AudioVisualFasterRCNN':
+    if builds(model, AudioVisualFasterRCNN, registry=MODELS):
         for key in ('visual_streams', 'test_modalities'):
             model.pop(key, None)
         model['type'] = 'FasterRCNN'
@@ -75,7 +78,7 @@ def deployed_config(cfg: Config) -> Config:
             bbox_head=model['roi_head']['bbox_head'],
         )
         modality = 'audio'
-    elif model['type'] == 'MultiTeacherDistiller':
+    elif builds(model, MultiTeacherDistiller, registry=MODELS):
         modality = model.get('student_modality', 'audio')
         model = dict(model['student'], data_preprocessor=model['data_preprocessor'])
     else:
@@ -96,7 +99,7 @@ def main() -> None:
     """Run the command."""
     parser = ToolParser(__doc__)
     parser.add_argument('src', help='checkpoint of an AVD detector or a distiller')
-    parser.add_argument('dst', type=Path, help='checkpoint to write, .pth')
+    parser.add_output('dst', folder=False, type=Path, help='checkpoint to write, .pth')
     parser.add_argument('--config', help='config that SRC was trained with; that of DST is written beside it')
     parser.add_argument('--force', action='store_true', help='overwrite what exists')
     args = parser.parse_args()
@@ -108,7 +111,7 @@ def main() -> None:
     stripped = strip_visual(read_checkpoint(args.src), args.src)
     backend = AtomicLocalBackend()
     if args.config:
-        deployed = deployed_config(Config.fromfile(args.config))
+        deployed = deployed_config(read_config_file(args.config))
         stripped['meta']['cfg'] = deployed.pretty_text
         backend.put_text(deployed.pretty_text, config_path)
     content = io.BytesIO()

@@ -13,7 +13,7 @@ from mmdet.registry import TRANSFORMS
 from mmengine.fileio import join_path, list_dir_or_file
 
 from mmav.media.audio_files import audio_length, read_audio_segment
-from mmav.media.suffixes import AUDIO_SUFFIXES
+from mmav.media.suffixes import AUDIO_SUFFIXES, has_suffix
 from mmav.utils.errors import SampleError
 from mmav.utils.precision import as_float
 
@@ -92,10 +92,10 @@ class BackgroundMix(BaseTransform):
     @staticmethod
     def _list(folder: str, backend_args: dict | None) -> set:
         found = set()
-        names = list_dir_or_file(
-            folder, list_dir=False, suffix=AUDIO_SUFFIXES, recursive=True, backend_args=backend_args
-        )
+        names = list_dir_or_file(folder, list_dir=False, recursive=True, backend_args=backend_args)
         for name in names:
+            if not has_suffix(name, AUDIO_SUFFIXES):
+                continue
             head, _, base = name.rpartition('/')
             match = _PER_MICROPHONE.match(base)
             base = f'audio_{{}}_{match.group(1)}' if match else base

@@ -6,6 +6,8 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mmav.structures.rig_comparison import check_same_rig, rig_of_metainfo, rig_of_model
+from mmav.utils.config_parts import dataset_name
+from mmav.utils.joined_datasets import built_datasets
 
 from ...structures import Rig
 
@@ -53,7 +55,14 @@ class RigCheckHook(Hook):
         self._compare(runner, runner.test_dataloader, self._trained_with)
 
     def _compare(self, runner: Runner, loader: DataLoader, trained_with: Rig | None = None) -> None:
-        found = rig_of_metainfo(getattr(loader.dataset, 'metainfo', None))
+        parts = built_datasets(loader.dataset)
         known = {'model': rig_of_model(runner.model), "checkpoint's training data": trained_with}
         warn = runner.logger.warning if self.allow_other_rig else None
-        check_same_rig(found, known, 'data', _REMEDY, warn)
+        first = None
+        for part in parts:
+            found = rig_of_metainfo(getattr(part, 'metainfo', None))
+            owner = 'data' if len(parts) == 1 else f'data {dataset_name(part)}'
+            if first is not None and any(known.values()):  # none knows of rigs: each sample has its own
+                check_same_rig(found, first, owner, _REMEDY, warn)
+            check_same_rig(found, known, owner, _REMEDY, warn)
+            first = first or (None if found is None else {owner: found})

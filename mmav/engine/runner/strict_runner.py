@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from functools import reduce
 from typing import Any
 
+from mmdet.registry import LOOPS
 from mmdet.utils import ConfigType
 from mmengine.config import Config
 from mmengine.model import BaseTTAModel, is_model_wrapper
@@ -18,7 +19,9 @@ from torch.utils.data import DataLoader
 
 from ...compat import describe_operators
 from ...utils.checkpoint import load_strict, read_checkpoint, select_state_dict
-from ...utils.config_text import without_layout
+from ...utils.config_parts import class_of
+from ...utils.config_text import plain_config, without_layout
+from ...utils.joined_datasets import join_metainfo
 from ...utils.locks import folder_lock
 from ..hooks import AtomicCheckpointHook, ExactResumeHook, RigCheckHook
 from .counted_data import count_samples
@@ -35,7 +38,10 @@ class StrictRunner(Runner):
     - Checkpoints are read by ``torch.load(weights_only=True)``; nothing ever falls back to unpickling.
     - Parameters that the model has and the checkpoint lacks, or the other way round, are an error that lists
       them, but for those that the config allows: ``load_cfg=dict(allow_missing=[...],
-      allow_unexpected=[...])``, starts of parameters' names (e.g. ``'visual_streams.'``).
+      allow_unexpected=[...])``, starts of parameters' names (e.g. ``'visual_streams.'``), in which ``*``
+      stands for anything. ``allow_other_shape`` of it names those that a training which starts from
+      ``load_from`` may leave out, with a line in the log, because their shapes differ: the last layers, for
+      another number of classes.
     - A resumed run sees the data, augmentation, dropout and losses of the uninterrupted one, whatever the
       number of the loader's workers; see :class:`mmav.engine.ExactResumeHook`,
       :mod:`mmav.engine.runner.counted_data` and :class:`mmav.engine.runner.ResumableEpochTrainLoop`.
@@ -52,7 +58,7 @@ class StrictRunner(Runner):
     @classmethod
     def from_cfg(cls, cfg: ConfigType) -> 'StrictRunner':
         """Build a runner, and log which operators of mmcv it runs on; see ``Runner.from_cfg``."""
-        runner = super().from_cfg(without_layout(cfg) if isinstance(cfg, Config) else cfg)
+        runner = super().from_cfg(without_layout(plain_config(cfg)) if isinstance(cfg, Config) else cfg)
         runner.logger.info(describe_operators())
         return runner
 
@@ -87,6 +93,21 @@ class StrictRunner(Runner):
         finally:
             self._end_workers()
 
+    @staticmethod
+    def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
+        """Build a loader; of several data sets it tells what they have in common.
+
+        Args:
+            *args: See ``Runner.build_dataloader``.
+            **kwargs: See ``Runner.build_dataloader``.
+
+        Raises:
+            ValueError: Its data sets cannot be joined; see :func:`mmav.datasets.joined.join_metainfo`.
+        """
+        loader = Runner.build_dataloader(*args, **kwargs)
+        join_metainfo(loader.dataset)
+        return loader
+
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Build the training loop around numbered data."""
         if isinstance(loop, dict):
@@ -94,7 +115,7 @@ class StrictRunner(Runner):
                 self._train_dataloader = count_samples(self._train_dataloader, self.seed)
             loop = dict(loop)
             by_epoch = loop.get('by_epoch', False)
-            if by_epoch or loop.get('type') in ('EpochBasedTrainLoop', EpochBasedTrainLoop):
+            if by_epoch or class_of(loop, LOOPS) is EpochBasedTrainLoop:
                 loop.pop('by_epoch', None)
                 loop['type'] = ResumableEpochTrainLoop
         return super().build_train_loop(loop)
@@ -188,7 +209,7 @@ class StrictRunner(Runner):
             reduce(lambda text, rule: re.sub(rule[0], rule[1], text), revise_keys, name): value
             for name, value in select_state_dict(checkpoint, source=filename).items()
         }
-        allow = self.cfg.get('load_cfg', {}) if strict else dict(allow_missing=[''], allow_unexpected=[''])
+        allow = self._load_options() if strict else dict(allow_missing=[''], allow_unexpected=[''])
         load_strict(model, state_dict, source=filename, **allow)
         self._has_loaded = True
         self.logger.info(f'Load checkpoint from {filename}')
@@ -200,6 +221,21 @@ class StrictRunner(Runner):
         elif isinstance(self.optim_wrapper, OptimWrapperDict):
             for name, wrapper in self.optim_wrapper.items():
                 check_optimizer_state(state.get(name, {}), wrapper.optimizer, self._plain_model, filename)
+
+    def _load_options(self) -> dict[str, Any]:
+        options = dict(self.cfg.get('load_cfg') or {})
+        unknown = set(options) - {'allow_missing', 'allow_unexpected', 'allow_other_shape'}
+        if unknown:
+            raise ValueError(f'load_cfg has no option {sorted(unknown)}: see StrictRunner')
+        # only what is trained from here on may begin untrained
+        if isinstance(self._train_loop, BaseLoop) and not hasattr(self, '_required_keys'):
+            options['remedy'] = (
+                '  to train these anew, from their initial values, name them in the config: '
+                "load_cfg=dict(allow_other_shape=['<start of the name>', ...])"
+            )
+        else:
+            options.pop('allow_other_shape', None)
+        return options
 
     @property
     def _plain_model(self) -> nn.Module:

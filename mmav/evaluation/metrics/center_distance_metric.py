@@ -11,7 +11,7 @@ from mmengine.evaluator import BaseMetric
 
 from mmav.utils.checks import PROTOCOLS, check_choice
 
-from ..coco import coco_ground_truth, load_coco, stack_detections
+from ..coco import check_one_frame, coco_ground_truth, load_coco, stack_detections
 from ..functional import center_distance
 
 
@@ -57,9 +57,11 @@ class CenterDistanceMetric(BaseMetric):
         self.protocol = protocol
         self.score_thr = score_thr
         self._coco = None if ann_file is None else load_coco(ann_file, backend_args)
+        self._paths: dict = {}
 
     def _ground_truth(self, data_sample: dict) -> np.ndarray:
         if self._coco is not None:
+            check_one_frame(self._coco, self._paths, data_sample)
             cat_ids = self._coco.get_cat_ids(cat_names=list(self.dataset_meta['classes']))
             return coco_ground_truth(self._coco, data_sample['img_id'], cat_ids)
         if 'gt_instances' not in data_sample:

@@ -1,5 +1,6 @@
 """The papers' table: average precision and center distance, over all frames and by condition."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from terminaltables import AsciiTable
 
 from mmav.utils.checks import PROTOCOLS, check_choice
 
-from ..coco import coco_average_precision, coco_ground_truth, load_coco, stack_detections
+from ..coco import check_one_frame, coco_average_precision, coco_ground_truth, load_coco, stack_detections
 from ..functional import center_distance
 from .condition_rows import rows_by_condition
 
@@ -73,6 +74,9 @@ class MAVDMetric(CocoMetric):
         if ann_file is not None:  # not read by CocoMetric, which checks nothing
             self._coco_api = load_coco(ann_file, self.backend_args)
         check_choice('MAVDMetric', 'protocol', protocol, PROTOCOLS)
+        self._from_file = ann_file is not None
+        self._paths: dict = {}
+        self._numbers: dict[tuple, int] = {}
         self.protocol = protocol
         self.score_thr = score_thr
         self.conditions = tuple(conditions)
@@ -83,9 +87,13 @@ class MAVDMetric(CocoMetric):
         super().process(data_batch, data_samples)
         for (gt, _), data_sample in zip(self.results[start:], data_samples):
             gt['conditions'] = {key: data_sample.get(key) for key in self.conditions}
+            gt['img_path'] = data_sample.get('img_path')
+            if self._from_file:
+                check_one_frame(self._coco_api, self._paths, data_sample)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute all figures and log the table."""
+        self._tell_apart(results)
         metrics = super().compute_metrics(results)
         if self.format_only:
             return metrics
@@ -100,6 +108,19 @@ class MAVDMetric(CocoMetric):
             )
         MMLogger.get_current_instance().info('\n' + self._format(table))
         return metrics
+
+    def _tell_apart(self, results: list) -> None:
+        """Give frames ids of their own where a test set joins several that count from the same number."""
+        if len({gt['img_id'] for gt, _ in results}) == len(results):
+            return
+        if self._from_file:
+            raise ValueError('a frame comes twice, but its truth in ann_file once: test on each frame once')
+        seen: Counter = Counter()
+        for gt, pred in results:
+            frame = gt['img_path'], gt['img_id']
+            seen[frame] += 1
+            number = self._numbers.setdefault((*frame, seen[frame]), len(self._numbers))
+            gt['img_id'] = pred['img_id'] = number  # the same at each validation: the truth is kept
 
     def _figures(self, results: list) -> dict[str, float]:
         gts, preds = zip(*results)

@@ -15,7 +15,7 @@ from terminaltables import AsciiTable
 from mmav.utils.checks import check_choice
 from mmav.utils.errors import SampleError
 
-from ..coco import coco_ground_truth, load_coco
+from ..coco import check_one_frame, coco_ground_truth, load_coco
 from ..functional.tracking import COUNTS, combine_counts, sequence_counts
 from .condition_rows import rows_by_condition
 
@@ -107,6 +107,7 @@ class TrackingMetric(BaseMetric):
         self.max_gap = max_gap
         self.conditions = tuple(conditions)
         self._coco = None if ann_file is None else load_coco(ann_file, backend_args)
+        self._paths: dict = {}
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep one batch's boxes.
@@ -126,6 +127,7 @@ class TrackingMetric(BaseMetric):
                     {name: pred[name].cpu().numpy() for name in names},
                     img_id=sample['img_id'],
                     drive=self._of_image(sample, 'drive'),
+                    place=_place(sample),
                     timestamp=self._of_image(sample, 'timestamp'),
                     truth=self._truth(sample),
                     conditions={key: sample.get(key) for key in self.conditions},
@@ -143,6 +145,7 @@ class TrackingMetric(BaseMetric):
     def _truth(self, sample: dict) -> np.ndarray:
         """True boxes (m, 6) of a frame: x1, y1, x2, y2, label, id."""
         if self._coco is not None:
+            check_one_frame(self._coco, self._paths, sample)
             cat_ids = self._coco.get_cat_ids(cat_names=list(self.dataset_meta['classes']))
             return coco_ground_truth(self._coco, sample['img_id'], cat_ids, ['track_id'])
         if 'instances' not in sample:
@@ -196,8 +199,8 @@ class TrackingMetric(BaseMetric):
         """Sequences of frames in order of time."""
         drives = defaultdict(list)
         for frame in results:
-            drives[frame['drive']].append(frame)
-        for drive, frames in sorted(drives.items()):
+            drives[frame['drive'], frame['place']].append(frame)
+        for (drive, _), frames in sorted(drives.items()):
             frames.sort(key=lambda frame: (frame['timestamp'], str(frame['img_id'])))
             if len({frame['img_id'] for frame in frames}) < len(frames):
                 raise ValueError(f'a frame of the drive {drive} comes twice')
@@ -242,3 +245,10 @@ class TrackingMetric(BaseMetric):
             rates = ('-' if np.isnan(figures[key]) else f'{figures[key]:.2f}' for key in RATES)
             rows.append([name, *rates, *(str(figures[key]) for key in NUMBERS)])
         return AsciiTable(rows).table
+
+
+def _place(sample: dict) -> str:
+    """Folder that the drive of a frame lies in: two data sets may have drives of one name."""
+    drive = sample.get('drive')
+    path = str(sample.get('img_path') or '')
+    return path.rpartition(f'{drive}/')[0] if drive else ''

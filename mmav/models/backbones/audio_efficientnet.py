@@ -6,6 +6,10 @@ from mmcv.cnn import build_conv_layer
 from mmdet.models.backbones import EfficientNet
 from mmdet.registry import MODELS
 from mmdet.utils import OptMultiConfig
+from mmengine.model import PretrainedInit
+from mmengine.registry import WEIGHT_INITIALIZERS
+
+from mmav.utils.config_parts import builds
 
 # What mmpretrain's classifiers have after the last stage: not a detector's.
 CLASSIFIER = ('layers.6.',)
@@ -44,7 +48,7 @@ class AudioEfficientNet(EfficientNet):
     ) -> None:
         if input_stride not in (1, 2):
             raise ValueError(f'input_stride must be 1 or 2, got {input_stride}')
-        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
+        if isinstance(init_cfg, dict) and builds(init_cfg, PretrainedInit, registry=WEIGHT_INITIALIZERS):
             init_cfg = {'in_channels': 'adapt', 'drop': CLASSIFIER, **init_cfg, 'type': 'StrictPretrained'}
         if init_cfg is not None:
             kwargs['init_cfg'] = init_cfg  # None: mmdet's, from scratch

@@ -6,6 +6,10 @@ from mmcv.cnn import build_conv_layer
 from mmdet.models.backbones import ResNet
 from mmdet.registry import MODELS
 from mmdet.utils import OptMultiConfig
+from mmengine.model import PretrainedInit
+from mmengine.registry import WEIGHT_INITIALIZERS
+
+from mmav.utils.config_parts import builds
 
 
 @MODELS.register_module()
@@ -43,7 +47,7 @@ class AudioResNet(ResNet):
                 f'input_stride must be 1 or 2 and stem_kernel odd, got {input_stride} and {stem_kernel}'
             )
         self._stem = dict(kernel_size=stem_kernel, stride=2 // input_stride, padding=stem_kernel // 2)
-        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
+        if isinstance(init_cfg, dict) and builds(init_cfg, PretrainedInit, registry=WEIGHT_INITIALIZERS):
             init_cfg = {'in_channels': 'adapt', **init_cfg, 'type': 'StrictPretrained'}
         super().__init__(depth, in_channels=in_channels, init_cfg=init_cfg, **kwargs)
 

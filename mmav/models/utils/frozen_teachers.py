@@ -10,7 +10,6 @@ import torch
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample, SampleList
 from mmdet.utils import ConfigType
-from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.model import BaseDataPreprocessor
 from mmengine.structures import InstanceData
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from mmav.pseudo_labels.pseudo_labels import as_label_boxes, map_labels
 from mmav.pseudo_labels.visual_teachers import count_classes
 from mmav.utils.checkpoint import load_strict, read_checkpoint, select_state_dict
+from mmav.utils.config_text import read_config_file
 
 from .feature_taps import tap_features
 from .frozen_module import FrozenModule, build_frozen
@@ -73,7 +73,7 @@ class FrozenTeachers(FrozenModule, nn.ModuleDict):
                 raise ValueError(f'{where}: give either model=dict(...) or config=PATH')
             model = options.get('model')
             if model is None:
-                model = Config.fromfile(options['config']).model
+                model = read_config_file(options['config']).model
             self[modality] = build_frozen(model)
             _check_normalization(where, modality, model, self[modality], data_preprocessor)
             self.checkpoints[modality] = options.get('checkpoint')

@@ -81,7 +81,6 @@ def _write_clip(root: Path, config: ClipConfig, scene: ClipScene) -> None:
 
 
 def _write_lists(root: Path, config: ClipConfig, scenes: list[ClipScene]) -> None:
-    AtomicLocalBackend.remove_leftovers(root / 'annotations')
     backend = AtomicLocalBackend()
     lists: dict[str, list[str]] = {name: [] for name in (*SPLITS, 'offscreen')}
     rows, boxes = [], []

@@ -73,7 +73,6 @@ def simulate_dataset(
         )
         jobs = [(split, index) for split, count in zip(SPLITS, config.drives) for index in range(count)]
         todo = [job for job in jobs if not (root / drive_name(*job) / TRUTH_FILE).is_file()]
-        AtomicLocalBackend.remove_leftovers(root / 'annotations')
         bar = tqdm(
             total=len(jobs) * config.frames_per_drive,
             initial=(len(jobs) - len(todo)) * config.frames_per_drive,

@@ -119,6 +119,8 @@ def test_goes_on_after_an_interruption(root, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         simulate_clips(tmp_path / 'clips', CONFIG, workers=0, progress=False)
     assert not (tmp_path / 'clips' / 'train.txt').exists()
+    (tmp_path / 'clips' / 'annotations').mkdir(exist_ok=True)
+    (tmp_path / f'clips/annotations/.val.json.7{TEMPORARY_SUFFIX}').write_text('half')
     made = []
     monkeypatch.setattr(
         clips_dataset, '_write_clip', lambda *args: (made.append(args[2].stem), original(*args))
