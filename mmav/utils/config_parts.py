@@ -45,9 +45,19 @@ def wrapped(dataset: Mapping[str, Any]) -> list:
 
     Args:
         dataset: Config of a data set.
+
+    Raises:
+        ValueError: What it wraps is no config of a data set, or there is none.
     """
-    inner = dataset.get('datasets') or dataset.get('dataset') or []
-    return list(inner) if isinstance(inner, (list, tuple)) else [inner]
+    for key in ('datasets', 'dataset'):
+        if key in dataset:
+            inner = list(dataset[key]) if isinstance(dataset[key], (list, tuple)) else [dataset[key]]
+            if not inner or not all(isinstance(node, Mapping) for node in inner):
+                raise ValueError(
+                    f'{key} of {dataset.get("type")} must be configs of data sets, got {dataset[key]!r}'
+                )
+            return inner
+    return []
 
 
 def pipeline_nodes(dataset: Any) -> Iterator[Any]:

@@ -206,7 +206,7 @@ def test_what_cannot_be_labeled_is_said(tool, data, teachers, tmp_path, capsys):
     ]
     with pytest.raises(ValueError, match='CocoDataset takes no split list'):
         tool.main(split)
-    with pytest.raises(ValueError, match='wraps others'):
+    with pytest.raises(ValueError, match=r'datasets of CocoDataset must be configs of data sets, got \[1\]'):
         tool.main(
             arguments(tmp_path / 'a', data, one, '--cfg-options', 'test_dataloader.dataset.datasets=[1]')
         )
