@@ -160,15 +160,17 @@ def _origin(container: 'av.container.InputContainer') -> float:
 
 def _decode(container: 'av.container.InputContainer', stream: 'av.stream.Stream', path: str) -> Iterator[Any]:
     """Frames of a stream; an error at the end of a file that was cut off, which FFmpeg takes for its end."""
-    end = 0.0
+    end, missing = 0.0, _MISSING
+    length = 1 / float(stream.average_rate) if stream.type == 'video' and stream.average_rate else 0.0
     for packet in container.demux(stream):
         if packet.pts is not None:
-            end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            known = float(packet.duration * packet.time_base) if packet.duration else 0.0
+            end = max(end, float(packet.pts * packet.time_base) + (known or length))
+            # of images that tell how long they last, none may be missing
+            missing = min(_MISSING, known / 2) if known and length else _MISSING
         yield from packet.decode()
     told = _told_end(container, stream)
-    if stream.type == 'video' and stream.average_rate:
-        end += 1 / float(stream.average_rate)  # the last image's duration may be unknown
-    if told is not None and end < told - _MISSING:
+    if told is not None and end < told - missing:
         raise SampleError(path, f'is truncated: its {stream.type} ends at {end:.2f} of {told:.2f} s')
 
 

@@ -55,6 +55,7 @@ from mmav.media.video import read_video_audio, read_video_frames
 from mmav.structures import Rig
 from mmav.utils.checkpoint import read_checkpoint, select_state_dict
 from mmav.utils.config_text import parse_config_text
+from mmav.utils.locks import folder_lock
 from mmav.utils.run_parameters import record_parameters
 
 RATE = 8000
@@ -290,7 +291,8 @@ def _read_store(path: Path) -> np.ndarray:
 
 
 def _read_parameters(path: Path) -> None:
-    record_parameters(path, '{"a": {"b": [1, 2.5]}}', 'was made with other parameters')
+    with folder_lock(path.parent, 'test'):
+        record_parameters(path, '{"a": {"b": [1, 2.5]}}', 'was made with other parameters')
 
 
 CONFIG = "model = dict(type='ResNet', depth=18, stages=[1, (2, 3)], init_cfg=None)\nx = {'a b': -1.5}\n"

@@ -243,6 +243,20 @@ def test_each_stream_ends_where_its_header_says(tmp_path, suffix):
             read_video_frames(path, 10)
 
 
+@pytest.mark.parametrize('suffix', ['.mkv', '.webm', '.avi'])
+def test_not_even_the_last_image_may_be_missing(tmp_path, suffix):
+    path, errors = tmp_path / f'a{suffix}', 0
+    write_streams(path, CODECS[suffix], seconds=0.8)
+    whole, content = read_video_frames(path, 10), path.read_bytes()
+    for length in range(len(content) * 3 // 4, len(content), len(content) // 200 + 1):
+        path.write_bytes(content[:length])
+        try:
+            assert len(read_video_frames(path, 10)) == len(whole), f'{length} of {len(content)} bytes'
+        except SampleError:
+            errors += 1
+    assert errors > 5
+
+
 @pytest.mark.parametrize(('suffix', 'codec'), [('.mp4', 'aac'), ('.mkv', 'aac'), ('.mkv', 'pcm_s16le')])
 def test_a_gap_in_the_sound_is_silence(tmp_path, suffix, codec):
     path = tmp_path / f'a{suffix}'

@@ -30,7 +30,7 @@ class ClipConfig(SimulatorConfig):
         seed: Seed of the whole set; each clip draws from its own stream.
         clips: Number of clips of train, val, test and of the labeled list for teachers.
         kinds: Kinds of things, at least three.
-        image: Range of an image's width and of its height in pixels.
+        picture: Range of an image's width and of its height in pixels.
         area: Range of the share of the image that the box of a single thing covers. Maps are evaluated at
             their median, so a box under a quarter of the image cannot reach a cIoU of 0.5.
         two_share: Share of clips that show two things.
