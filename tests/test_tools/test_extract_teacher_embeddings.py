@@ -229,6 +229,15 @@ def test_what_a_config_lacks_is_said(tool, setting, tmp_path):
         run('teacher_pipeline=None')
     with pytest.raises(ValueError, match=r"\['audio'\] have no weights"):
         run('teachers.audio.checkpoint=None')
-    with pytest.raises(ValueError, match='wraps others'):
-        run('teacher_dataset.type=RepeatDataset', 'teacher_dataset.dataset.type=VGGSoundDataset')
     assert not (tmp_path / 'store').exists()
+
+
+def test_clips_of_a_wrapped_data_set_are_embedded_once(tool, setting, tmp_path):
+    plain = tool.main(arguments(setting, tmp_path / 'plain'))
+    config = Path(setting)
+    wrapped = "teacher_dataset = dict(type='RepeatDataset', times=3, dataset=train_dataloader['dataset'])"
+    config.write_text(f'{config.read_text()}\n{wrapped}\n')
+    store = tool.main(arguments(setting, tmp_path / 'wrapped'))
+    assert len(store) == len(plain) == NUM_CLIPS
+    for clip in (f'clip_{number}' for number in range(NUM_CLIPS)):
+        np.testing.assert_array_equal(store.read(clip, 'visual'), plain.read(clip, 'visual'))
