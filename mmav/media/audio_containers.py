@@ -36,7 +36,7 @@ def check_sound_length(file: BinaryIO, path: str) -> None:
     if magic[:4] in (b'RIFF', b'RF64', b'BW64') and magic[8:12] == b'WAVE':
         _check_chunks(_riff_chunks(file, size), b'data', size, path)
     elif magic[:4] == b'riff' and magic[24:28] == b'wave':
-        _check_chunks(_wave64_chunks(file, size), b'data', size, path)
+        _check_chunks(_wave64_chunks(file, size, path), b'data', size, path)
     elif magic[:4] == b'FORM' and magic[8:12] in (b'AIFF', b'AIFC'):
         _check_chunks(_aiff_chunks(file, size), b'SSND', size, path)
     elif magic[:4] == b'.snd':
@@ -90,11 +90,13 @@ def _aiff_chunks(file: BinaryIO, size: int) -> Iterator[Chunk]:
         place = chunk[1] + chunk[2] + chunk[2] % 2
 
 
-def _wave64_chunks(file: BinaryIO, size: int) -> Iterator[Chunk]:
+def _wave64_chunks(file: BinaryIO, size: int, path: str) -> Iterator[Chunk]:
     place = 40
     while (chunk := _chunk_at(file, place, '<4s12xQ', size)) is not None:
         name, start, length = chunk
         length -= 24  # which counts the chunk's own header
+        if length < 0:
+            raise SampleError(path, f'is damaged: its header has a chunk of {length + 24} bytes')
         yield name, start, length
         place = start + length + -length % 8  # chunks begin at multiples of 8
 

@@ -107,7 +107,7 @@ def _annotation_error(annotation: Mapping[str, Any], images: set, categories: se
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
         return f'its bbox {box} is not [x, y, width, height]'
     track = annotation.get('track_id')
-    if track is not None and (not _is_number(track) or track != int(track)):
+    if track is not None and not (_is_number(track) and float(track).is_integer()):
         return f'its track_id {track!r} is no integer'
     return None
 

@@ -23,6 +23,9 @@ _TOLERANCE = 1e-3
 _TELLING = ('mov,', 'matroska,', 'avi')
 _MISSING = 0.07
 
+# Seconds without sound that are taken as silence.
+_LONGEST_GAP = 3600
+
 
 class VideoInfo(NamedTuple):
     """What a file says of itself.
@@ -110,7 +113,7 @@ def read_video_audio(path: str | Path, sample_rate: int, backend_args: dict | No
 
     Channels are averaged, then resampled by soxr. Sound that begins later than the file, or has a gap by its
     time stamps, has zeros there, and so stays with the images. SampleError if the file is missing or damaged,
-    has no sound, or holds NaN.
+    has no sound or an hour and more without, or holds NaN.
     """
     with _open(path, backend_args) as container:
         if not container.streams.audio:
@@ -125,6 +128,10 @@ def read_video_audio(path: str | Path, sample_rate: int, backend_args: dict | No
             if frame.time is not None:
                 gap = round((frame.time - _origin(container)) * rate) - length
                 # time stamps are rounded, and wander by a packet or so without anything missing
+                if gap > _LONGEST_GAP * rate:
+                    raise SampleError(
+                        str(path), f'is damaged: time stamps of its sound leap by {gap / rate:.0f} s'
+                    )
                 if gap > (frame.samples if parts else 0):
                     parts.append(np.zeros(gap, np.float32))
                     length += gap
@@ -209,6 +216,12 @@ def _shown_frames(
     if shown is None:
         raise SampleError(path, 'no image of it can be decoded')
     for frame in frames:
+        if (frame.width, frame.height) != (shown.width, shown.height):
+            raise SampleError(
+                path,
+                f'its images change their size, from {shown.width} x {shown.height} to '
+                f'{frame.width} x {frame.height}',
+            )
         yield shown, _time(frame, path) - origin
         shown = frame
     length = (shown.duration or 0) * shown.time_base or 1 / (stream.average_rate or 25)

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+import struct
 import zipfile
 import zlib
 from typing import Any
@@ -234,6 +235,12 @@ def check_zip(data: bytes, source: str, limit: int | None = None) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if not archive.infolist():
                 raise SampleError(source, 'is damaged: it is an archive without parts')
+            # zipfile takes parts for the comment of one before, where that is said to be long
+            (count,) = struct.unpack_from('<H', data, data.rfind(b'PK\5\6') + 10)
+            if count not in (len(archive.infolist()), 0xFFFF):
+                raise SampleError(
+                    source, f'is damaged: {len(archive.infolist())} of its {count} parts are found'
+                )
             size = sum(part.file_size for part in archive.infolist())
             if size > limit:
                 raise SampleError(

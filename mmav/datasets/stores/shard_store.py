@@ -84,7 +84,7 @@ class ShardStore:
         kind = self.settings.get('kind', 'prepared store')  # those of prepared frames do not say
         if kind != self.KIND:
             raise SampleError(str(path), f'this is a {kind}, expected a {self.KIND}: run {self.TOOL}')
-        self.failures = index['failures']
+        self.failures: dict[str, str] = dict(index['failures'])
         self._shards = [shard['name'] for shard in index['shards']]
         self._lengths = [len(shard['frames']) for shard in index['shards']]
         self._files = {}
