@@ -20,7 +20,7 @@ def test_mutated_files_are_named_or_right():
     assert not faults, '\n'.join(faults)
 
 
-# of seed 1: sound that leaps by a year in an avi, images of two sizes, an index's failures that are no dict, a
+# of seed 1: sound of an avi that leaps by a year, images of two sizes, an index's failures that are no dict, a
 # track id that is NaN or infinite, an archive with fewer parts than it counts, a chunk without its own header
 @pytest.mark.parametrize('number', [6931, 10131, 18838, 85598, 26393, 42193, 25735, 26655, 28043, 30923])
 def test_inputs_that_were_misread_once(number, tmp_path):
