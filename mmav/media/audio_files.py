@@ -59,6 +59,8 @@ def read_audio(path: str, backend_args: dict | None = None) -> AudioArray:
         array = parse_npy(data, path) if extension == 'npy' else load_numpy_pickle(data, path)
         return _from_array(array, path)
     with _open(io.BytesIO(data), path) as file:
+        if not len(file):
+            raise SampleError(path, 'the file holds no sound: it is empty, or was cut off within its header')
         return AudioArray(_read(file, path, len(file)), file.samplerate, False)
 
 

@@ -20,9 +20,11 @@ def test_mutated_files_are_named_or_right():
     assert not faults, '\n'.join(faults)
 
 
-# of seed 1: sound of an avi that leaps by a year, images of two sizes, an index's failures that are no dict, a
-# track id that is NaN or infinite, an archive with fewer parts than it counts, a chunk without its own header
-@pytest.mark.parametrize('number', [6931, 10131, 18838, 85598, 26393, 42193, 25735, 26655, 28043, 30923])
+# of seed 1: sound of an avi that leaps by a year, images of two sizes, failures of an index that are no dict,
+# a track id that is NaN or infinite, an archive of fewer parts than it counts, chunks of no length, no sound
+@pytest.mark.parametrize(
+    'number', [6931, 10131, 18838, 85598, 26393, 42193, 25735, 26655, 28043, 30923, 63761]
+)
 def test_inputs_that_were_misread_once(number, tmp_path):
     init_default_scope('mmdet')
     outcome = run(number, 1, {}, tmp_path)
