@@ -2,7 +2,7 @@
 
 The HDF5 library follows the structure of a damaged file wherever it leads: it may loop without end or die of
 it. The functions that look run as a script, without the rest of mmav, which takes a fifth of a second for the
-first file and a millisecond for each further one.
+first file and two milliseconds for each further one.
 """
 
 import json
