@@ -66,6 +66,11 @@ setup(
     include_package_data=True,
     package_data={'mmav': ['py.typed', '.mim/**/*']},
     install_requires=read_requirements('requirements.txt'),
-    extras_require={'dev': read_requirements('requirements-dev.txt'), **openmmlab_extras()},
+    extras_require={
+        'dev': read_requirements('requirements-dev.txt'),
+        'live': ['aiohttp>=3.9', 'sounddevice>=0.4.6'],
+        'onnx': ['onnx>=1.16', 'onnxruntime>=1.18'],
+        **openmmlab_extras(),
+    },
     zip_safe=False,
 )

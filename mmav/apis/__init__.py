@@ -6,6 +6,7 @@ from .base_inferencer import AudioVisualInferencer
 from .event_inferencer import EventInferencer
 from .segment_inferencer import SegmentInferencer
 from .sound_localization_inferencer import SoundLocalizationInferencer
+from .streaming_audio_detector import StreamingAudioDetector
 from .video_parsing_inferencer import VideoParsingInferencer
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     'SegmentFeatureExtractor',
     'SegmentInferencer',
     'SoundLocalizationInferencer',
+    'StreamingAudioDetector',
     'VideoParsingInferencer',
     'collect_clips',
 ]

@@ -201,31 +201,45 @@ class AudioDetInferencer(AudioVisualInferencer):
     ) -> Iterator[tuple[AudioWindow, dict]]:
         check_recordings(clips, self.rig, self.allow_other_rig)
         step = None if stride is None else max(round(stride * self.sample_rate), 1)
+        for index, clip in enumerate(clips):
+            wave = clip.read(self.sample_rate, self.num_channels, sample_rate)
+            for start, window in windows(wave, clip.name, self.window_length, step, self.sample_rate):
+                packed = self.pack(window, clip.name, start, index)
+                yield (packed['inputs']['audio'], cameras[index]), packed
+
+    def pack(self, window: np.ndarray, name: str, start: float, index: int = 0) -> dict:
+        """What the config's test pipeline makes of a window.
+
+        Args:
+            window: (M, N) int16, or float32 in -1..1, at the model's sample rate.
+            name: What its input is called.
+            start: Seconds from the start of the input.
+            index: Number of the input. Defaults to 0.
+
+        Returns:
+            ``inputs``, with ``audio``, and ``data_samples``; a list of them is collated for :meth:`forward`.
+        """
         width, height = self.image_size
         geometry = {}
         if self.rig is not None:  # as data sets give it, with the array's center as the origin
             positions = self.rig.microphone_positions
             geometry = dict(microphone_positions=positions - positions.mean(0))
-        for index, clip in enumerate(clips):
-            wave = clip.read(self.sample_rate, self.num_channels, sample_rate)
-            for start, window in windows(wave, clip.name, self.window_length, step, self.sample_rate):
-                packed = self.pipeline(
-                    dict(
-                        audio=np.ascontiguousarray(window),
-                        sample_rate=self.sample_rate,
-                        img_id=index,
-                        img_path=clip.name,
-                        ori_shape=(height, width),
-                        img_shape=(height, width),
-                        height=height,
-                        width=width,
-                        crop=self.crop,
-                        **geometry,
-                    )
-                )
-                metainfo = dict(input_index=index, input_name=clip.name, start=start)
-                packed['data_samples'].set_metainfo(metainfo)
-                yield (packed['inputs']['audio'], cameras[index]), packed
+        packed = self.pipeline(
+            dict(
+                audio=np.ascontiguousarray(window),
+                sample_rate=self.sample_rate,
+                img_id=index,
+                img_path=name,
+                ori_shape=(height, width),
+                img_shape=(height, width),
+                height=height,
+                width=width,
+                crop=self.crop,
+                **geometry,
+            )
+        )
+        packed['data_samples'].set_metainfo(dict(input_index=index, input_name=name, start=start))
+        return packed
 
     def visualize(
         self,

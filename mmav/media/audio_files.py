@@ -4,6 +4,7 @@ Shapes: C channels, L samples, M mel bands, T spectrogram frames.
 """
 
 import io
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -59,9 +60,8 @@ def read_audio(path: str, backend_args: dict | None = None) -> AudioArray:
         array = parse_npy(data, path) if extension == 'npy' else load_numpy_pickle(data, path)
         return _from_array(array, path)
     with _open(io.BytesIO(data), path) as file:
-        if not len(file):
-            raise SampleError(path, 'the file holds no sound: it is empty, or was cut off within its header')
-        return AudioArray(_read(file, path, len(file)), file.samplerate, False)
+        _check_has_sound(file, path)
+        return AudioArray(_read(file, path, len(file), may_end=True), file.samplerate, False)
 
 
 def read_audio_segment(
@@ -102,6 +102,27 @@ def read_audio_segment(
         raise SampleError(path, f'cannot be read ({error})') from error
 
 
+def read_audio_blocks(path: str | Path, length: int) -> Iterator[AudioArray]:
+    """Read a recording ``length`` samples at a time; the last block holds the rest.
+
+    Args:
+        path: wav, flac or mp3 file on this machine.
+        length: Samples.
+
+    Yields:
+        Waveform (C, ``length``).
+
+    Raises:
+        SampleError: If the file is missing, empty or damaged, or holds NaN.
+    """
+    with _open(path, str(path)) as file:
+        _check_has_sound(file, str(path))
+        for place in range(0, len(file), length):
+            count = min(length, len(file) - place)
+            values = _read(file, str(path), count, may_end=place + count == len(file))
+            yield AudioArray(values, file.samplerate, False)
+
+
 def audio_length(path: str, backend_args: dict | None = None) -> tuple[int, int]:
     """Samples and sample rate (hertz) of a sound file from its header; SampleError if that cannot be read."""
     try:
@@ -125,7 +146,15 @@ def _open(file: str | Path | BinaryIO, path: str) -> soundfile.SoundFile:
         raise SampleError(path, f'not a readable sound file ({error.error_string})') from error
 
 
-def _read(file: soundfile.SoundFile, path: str, length: int, start: int = 0) -> np.ndarray:
+def _check_has_sound(file: soundfile.SoundFile, path: str) -> None:
+    if not len(file):
+        raise SampleError(path, 'the file holds no sound: it is empty, or was cut off within its header')
+
+
+def _read(
+    file: soundfile.SoundFile, path: str, length: int, start: int = 0, may_end: bool = False
+) -> np.ndarray:
+    """(C, length); of a file that only guesses its length less, if it ``may_end`` there."""
     dtype = 'int16' if file.subtype in ('PCM_16', 'PCM_S8', 'PCM_U8') else 'float32'
     try:
         if start:
@@ -133,7 +162,7 @@ def _read(file: soundfile.SoundFile, path: str, length: int, start: int = 0) -> 
         values = _read_blocks(file, length, dtype)
     except soundfile.LibsndfileError as error:
         raise SampleError(path, f'damaged sound file ({error.error_string})') from error
-    if len(values) != length and not (length == len(file) and _length_is_a_guess(file)):
+    if len(values) != length and not (may_end and _length_is_a_guess(file)):
         raise SampleError(path, f'truncated: {len(values)} of {length} samples could be read')
     if dtype == 'float32':
         _check_float(values, path, is_spectrogram=False)

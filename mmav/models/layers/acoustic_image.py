@@ -33,6 +33,7 @@ from .beamforming import (
     channel_responses,
     first_order_gains,
     inverse_features,
+    live_microphones,
     normalized_features,
     plane_wave_vectors,
     spatial_covariance,
@@ -261,13 +262,16 @@ class AcousticImage(nn.Module):
             modulation_edges=list(self.modulation_edges),
         )
 
-    def forward(self, waveform: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self, waveform: Tensor, mask: Tensor | None = None, spectra: Sequence[Tensor] | None = None
+    ) -> Tensor:
         """Compute the acoustic images.
 
         Args:
             waveform: (B, M, L), float in -1..1.
             mask: (B, M) bool, False for microphones to leave out. Those whose samples are all zero are left
                 out anyway.
+            spectra: :meth:`spectrum` of each clip where that is known already, without ``mask``.
 
         Returns:
             (B, C, rows, columns) float32; see the class for the channels.
@@ -279,10 +283,10 @@ class AcousticImage(nn.Module):
         self._check_inputs(waveform, mask)
         with torch.autocast(waveform.device.type, enabled=False):
             waveform = waveform.to(self.window.dtype)
-            live = _live_microphones(waveform, mask)
+            live = live_microphones(waveform, mask)
             if mask is not None:
                 waveform = waveform * live[..., None]
-            covariance, level = self._covariance_and_level(waveform, live)
+            covariance, level = self._covariance_and_level(waveform, live, spectra)
             shares = self._shares(covariance, live)  # (B, S, K, P)
             constants = self._constants(waveform, live, level)
             image = torch.cat([self._channel(name, shares, constants) for name in self.channels], dim=1)
@@ -300,15 +304,17 @@ class AcousticImage(nn.Module):
         if mask is not None and mask.shape != waveform.shape[:2]:
             raise ValueError(f'mask must be {tuple(waveform.shape[:2])}, got {tuple(mask.shape)}')
 
-    def _covariance_and_level(self, waveform: Tensor, live: Tensor) -> tuple[Tensor, Tensor]:
+    def _covariance_and_level(
+        self, waveform: Tensor, live: Tensor, spectra: Sequence[Tensor] | None
+    ) -> tuple[Tensor, Tensor]:
         """Covariance (B, S, F, M, M) and level (B, K) in decibel."""
         times = frame_times(waveform.shape[-1], self.n_fft, self.hop_length, self.sample_rate)
         of_frames = window_weights(self.windows, times)
         spans = [slice(int(frames[0]), int(frames[-1]) + 1) for frames in map(np.flatnonzero, of_frames)]
         weights = torch.from_numpy(of_frames).to(self.window)
         covariances, powers = [], []
-        for clip in waveform:  # one at a time, which stays in a processor's cache
-            spectrum = self._spectrum(clip)  # (M, F, T)
+        # one at a time, which stays in a processor's cache
+        for spectrum in map(self.spectrum, waveform) if spectra is None else spectra:  # (M, F, T)
             powers.append((spectrum.real.square() + spectrum.imag.square()).sum(0) @ weights[-1])
             if self.weighting == 'phat':
                 spectrum = spectrum / spectrum.abs().clamp_min(torch.finfo(weights.dtype).tiny)
@@ -321,8 +327,8 @@ class AcousticImage(nn.Module):
         power = torch.stack([power[:, start:stop].mean(1) for start, stop in self._bands], dim=1)
         return torch.cat(covariances), 10 * power.clamp_min(MIN_POWER).log10()
 
-    def _spectrum(self, clip: Tensor) -> Tensor:
-        """(M, L) to (M, F, T)."""
+    def spectrum(self, clip: Tensor) -> Tensor:
+        """Short-time Fourier transform of a clip, (M, L) to (M, F, T), at the frequencies of the bands."""
         first, last = self._bin_range
         spectrum = torch.fft.rfft(clip.unfold(-1, self.n_fft, self.hop_length) * self.window)[..., first:last]
         return (spectrum[..., self.bins] if self._chosen else spectrum).transpose(-1, -2)
@@ -390,11 +396,3 @@ class AcousticImage(nn.Module):
         mean = shares.mean(2)  # (B, S, P)
         low, high = mean.amin(-1, keepdim=True), mean.amax(-1, keepdim=True)
         return (mean - low) / (high - low).clamp_min(MIN_SHARE)
-
-
-def _live_microphones(waveform: Tensor, mask: Tensor | None) -> Tensor:
-    """(B, M) bool; in a clip where none is live, all count: there is nothing to be heard by any."""
-    live = waveform.any(-1)
-    if mask is not None:
-        live = live & mask.bool()
-    return live | ~live.any(1, keepdim=True)

@@ -276,3 +276,14 @@ def band_shares(
         length = live.to(steering.dtype) @ steering[:, : live.shape[1]]  # (F, B, P)
         power = power * length[:, :, None] if adaptive else power / length[:, :, None]
     return torch.einsum('fbsp,bsf->bsp', power, weights)
+
+
+def live_microphones(waveform: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Which microphones (B, M) of waveforms (B, M, L) hear anything and are not left out by a mask (B, M).
+
+    In a clip where none does, all count.
+    """
+    live = waveform.any(-1)
+    if mask is not None:
+        live = live & mask.bool()
+    return live | ~live.any(1, keepdim=True)

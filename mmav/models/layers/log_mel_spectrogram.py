@@ -146,13 +146,17 @@ class LogMelSpectrogram(nn.Module):
                 f'{self.n_fft // 2}'
             )
         with torch.autocast(waveform.device.type, enabled=False):
-            needs_grad = torch.is_grad_enabled() and waveform.requires_grad
-            streamed = waveform.device.type == 'cpu' and not needs_grad
-            power = (self._stream_mel_power if streamed else self._mel_power)(waveform.flatten(0, 1))
-            decibel = self._to_decibel(power.view(*waveform.shape[:2], -1, self.n_mels))
+            decibel = self.to_decibel(self.mel_power(waveform))
             if self.phase_channels:
                 decibel = torch.cat([decibel, self._phase_differences(waveform)], dim=1)
             return decibel.transpose(-1, -2)
+
+    def mel_power(self, waveform: Tensor) -> Tensor:
+        """Power of each mel band, (B, C, L) to (B, C, T, M); the first step of :meth:`forward`."""
+        needs_grad = torch.is_grad_enabled() and waveform.requires_grad
+        streamed = waveform.device.type == 'cpu' and not needs_grad
+        power = (self._stream_mel_power if streamed else self._mel_power)(waveform.flatten(0, 1))
+        return power.view(*waveform.shape[:2], -1, self.n_mels)
 
     def _spectrum(self, waveform: Tensor) -> Tensor:
         """(N, L) to (N, T, F) complex."""
@@ -212,7 +216,8 @@ class LogMelSpectrogram(nn.Module):
                     torch.mm(squared[:, a:b], weights, out=column)
         return power
 
-    def _to_decibel(self, power: Tensor) -> Tensor:
+    def to_decibel(self, power: Tensor) -> Tensor:
+        """Power (B, C, T, M) in decibel of the reference; the second step of :meth:`forward`."""
         decibel = 10.0 * power.clamp_min(self.amin).log10()
         dims = (-2, -1) if self.reference == 'channel' else (-3, -2, -1)
         peak = decibel.amax(dims, keepdim=True)

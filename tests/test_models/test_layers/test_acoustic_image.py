@@ -210,7 +210,7 @@ def test_weightings_and_beamformers_follow_their_definition(weighting, beamforme
     layer = AcousticImage(make_rig(), grid=(2, 4), band_edges=(300, 1200), windows=(None,), **options)
     waveform = noise(1, 8, 20000)
     waveform = waveform + torch.sin(torch.arange(20000) * 0.08)  # a tone at 561 Hz, the same in all channels
-    spectrum = layer._spectrum(waveform[0])[None].to(torch.complex128)
+    spectrum = layer.spectrum(waveform[0])[None].to(torch.complex128)
     if weighting == 'phat':
         spectrum = spectrum / spectrum.abs()
     covariance = spatial_covariance(spectrum, torch.full((1, spectrum.shape[-1]), 1 / spectrum.shape[-1]))
