@@ -64,7 +64,7 @@ setup(
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=('mmav', 'mmav.*')),
     include_package_data=True,
-    package_data={'mmav': ['py.typed', '.mim/**/*']},
+    package_data={'mmav': ['py.typed', '.mim/**/*', 'live/static/*']},
     install_requires=read_requirements('requirements.txt'),
     extras_require={
         'dev': read_requirements('requirements-dev.txt'),

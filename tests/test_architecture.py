@@ -24,6 +24,7 @@ ORDER = (
     'calibration',
     'simulation',
     'apis',
+    'live',
 )
 MODELS_ORDER = (
     'utils',

@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,6 +26,8 @@ PCM_FORMATS: dict[str, tuple[np.dtype, int]] = {
     'f32le': (np.dtype('<f4'), 1),
 }
 """Raw formats by ffmpeg's names: type of an element, and elements of a sample."""
+
+_SILENT_CARD = 5  # seconds after which a sound card that gives nothing is taken for lost
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,9 @@ def sound_card_chunks(
             Defaults to 5.
 
     Raises:
-        ImportError: sounddevice or its PortAudio is missing.
+        SampleError: The card cannot be opened so, or has given nothing for some seconds.
+        ImportError: sounddevice is missing.
+        OSError: Its system library, PortAudio, is missing.
     """
     import sounddevice  # an optional dependency, which needs a system library
 
@@ -174,9 +179,17 @@ def sound_card_chunks(
             waiting.put_nowait(item)
 
     options = dict(channels=num_channels, samplerate=sample_rate, blocksize=length, dtype=dtype)
-    with sounddevice.InputStream(device=device, callback=callback, **options):
+    name = 'sound card' if device is None else f'sound card {device}'
+    with ExitStack() as opened:
+        try:
+            opened.enter_context(sounddevice.InputStream(device=device, callback=callback, **options))
+        except (sounddevice.PortAudioError, ValueError) as error:
+            raise SampleError(name, str(error)) from error
         while True:
-            samples, overflow, arrived = waiting.get()
+            try:
+                samples, overflow, arrived = waiting.get(timeout=_SILENT_CARD + seconds)
+            except queue.Empty:
+                raise SampleError(name, f'has given nothing for {_SILENT_CARD} s: is it there?') from None
             # how much an overflow has lost is not told: at least a sample, so that it is an event
             lost, left_out = left_out + overflow, 0
             yield AudioChunk(samples, sample_rate, lost, arrived)

@@ -11,16 +11,20 @@ Inferencer = TypeVar('Inferencer', bound=AudioVisualInferencer)
 _DETECTOR_OPTIONS = ('stripped', 'rig', 'allow_other_rig')
 
 
-def add_model_arguments(parser: ToolParser, config: str = 'config file', detector: bool = False) -> None:
+def add_model_arguments(
+    parser: ToolParser, config: str = 'config file', detector: bool = False, batches: bool = True
+) -> None:
     """Add the options of :func:`build_inferencer`, and ``--batch-size``.
 
     Args:
         parser: Receives them.
         config: Help on the config.
         detector: Whether to add those of ``AudioDetInferencer``. Defaults to False.
+        batches: Whether to add ``--batch-size``. Defaults to True.
     """
     parser.add_config(help=config)
-    parser.add_argument('--batch-size', type=int, default=8, help='default: 8')
+    if batches:
+        parser.add_argument('--batch-size', type=int, default=8, help='default: 8')
     parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU where there is one')
     if detector:
         parser.add_argument(

@@ -41,6 +41,9 @@ class StreamingAudioDetector:
     Channels are watched for faults (:class:`InputMonitor`); with one, detection goes on: NaN are taken as
     0, and acoustic images leave out microphones of which a window holds zeros alone.
 
+    Attribute ``last_inputs``: what the front ends made of the last window, by name: ``acoustic_image``
+    (C, rows, columns), ``spectrogram`` (M, bands, frames).
+
     Args:
         model: Config or config file of the detector, or an :class:`AudioDetInferencer`.
         weights: Checkpoint. Defaults to none: random weights, or those of the inferencer.
@@ -117,6 +120,7 @@ class StreamingAudioDetector:
         self._next = 0  # start of the next window
         self._last: int | None = None  # start of the last one
         self._skipped = 0
+        self.last_inputs: dict[str, Tensor] = {}
         for front_end in self._front_ends.values():
             front_end.reset()
         if self.tracker is not None:
@@ -249,7 +253,8 @@ class StreamingAudioDetector:
         if self._front_ends:
             device = inferencer.model.data_preprocessor.device
             audio = as_float(packed['inputs'].pop('audio')).to(device)
-            packed['inputs'] |= {key: front(audio, start) for key, front in self._front_ends.items()}
+            self.last_inputs = {key: front(audio, start) for key, front in self._front_ends.items()}
+            packed['inputs'] |= self.last_inputs
         (sample,) = inferencer.forward(pseudo_collate([packed]))
         found = inferencer.pred2dict(sample)
         ids = [-1] * len(found['scores'])

@@ -1,4 +1,4 @@
-from .acoustic_overlay import draw_acoustic_image, draw_stored_acoustic_image
+from .acoustic_overlay import acoustic_map, draw_acoustic_image, draw_stored_acoustic_image
 from .heatmap_visualizer import HeatmapLocalVisualizer, blend_heatmap
 from .local_visualizer import MAVDLocalVisualizer, crop_to_sample
 from .spectrogram_strip import draw_spectrogram_strip
@@ -13,6 +13,7 @@ __all__ = [
     'MAVDLocalVisualizer',
     'MapBand',
     'ValueBand',
+    'acoustic_map',
     'blend_heatmap',
     'crop_to_sample',
     'draw_acoustic_image',

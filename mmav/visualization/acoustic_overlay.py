@@ -67,8 +67,24 @@ def draw_stored_acoustic_image(
         alpha: Weight of the colors, 0..1.
 
     Returns:
-        (H, W, 3) uint8, RGB if ``image`` is: the channel 'broadband', or without it the mean of 'contrast'
-        over the bands, in decibel.
+        (H, W, 3) uint8, RGB if ``image`` is: the map of :func:`acoustic_map` over the image.
+
+    Raises:
+        ValueError: If the image has no channel that can be drawn.
+    """
+    return blend_heatmap(image, acoustic_map(values, settings), alpha, value_range=(0.0, 1.0))
+
+
+def acoustic_map(values: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+    """Where the sound of all bands comes from, in the last window in time of an acoustic image.
+
+    Args:
+        values: (C, rows, columns), the acoustic image.
+        settings: Those of the layer (:meth:`AcousticImage.settings`) that made it.
+
+    Returns:
+        (rows, columns) in 0..1: the channel 'broadband', or without it the mean of 'contrast' over the
+        bands, in decibel, from its minimum to its maximum.
 
     Raises:
         ValueError: If the image has neither channel.
@@ -76,7 +92,9 @@ def draw_stored_acoustic_image(
     sizes, bands = channel_sizes(settings), len(settings['band_edges']) - 1
     stops = dict(zip(settings['channels'], np.cumsum([sizes[name] for name in settings['channels']])))
     if 'broadband' in stops:
-        return blend_heatmap(image, values[stops['broadband'] - 1], alpha, value_range=(0.0, 1.0))
+        return values[stops['broadband'] - 1].clip(0, 1)
     if 'contrast' not in stops:
         raise ValueError(f'channels {settings["channels"]} are the same at all places: nothing to draw')
-    return blend_heatmap(image, values[stops['contrast'] - bands : stops['contrast']].mean(0), alpha)
+    mean = values[stops['contrast'] - bands : stops['contrast']].mean(0)
+    low, high = mean.min(), mean.max()
+    return (mean - low) / (high - low) if high > low else np.zeros_like(mean)
