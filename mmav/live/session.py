@@ -104,7 +104,9 @@ class LiveSession:
         self._thread.join()
 
     def listen(self, listener: Listener) -> None:
-        """Tell ``listener`` from now on."""
+        """Tell ``listener`` from now on; the first one before the session is started."""
+        if self._spectrogram is None:  # to make it takes seconds
+            self._spectrogram = RunningSpectrogram(self.detector.sample_rate)
         self._listeners.append(listener)
 
     @property
@@ -167,9 +169,10 @@ class LiveSession:
         self._tell(dict(type='ended', error=None if self.error is None else str(self.error)))
 
     def _take(self) -> list[AudioChunk]:
+        chunks = self._reader.take(newest=self.detector.real_time)
         if not self.detector.real_time:
             self._running.wait()
-        return self._reader.take(newest=self.detector.real_time)
+        return chunks
 
     def _push(self, chunk: AudioChunk) -> None:
         expected = self.detector.inferencer.num_channels
@@ -259,11 +262,13 @@ class LiveSession:
                 del self._tails[identity]
 
     def _add_columns(self, chunk: AudioChunk, lost: int) -> None:
+        if self._spectrogram is None:
+            return
         if not self.watched:
-            self._spectrogram = None  # it begins anew
+            self._spectrogram.reset()
             self._columns = []
             return
-        if self._spectrogram is None or self._spectrogram.layer.sample_rate != chunk.sample_rate:
+        if self._spectrogram.layer.sample_rate != chunk.sample_rate:
             self._spectrogram, self._columns = RunningSpectrogram(chunk.sample_rate), []
         elif lost:
             self._spectrogram.skip(lost)

@@ -33,6 +33,10 @@ class RunningSpectrogram:
             sample_rate, n_fft=1024, hop_length=512, n_mels=num_bands, reference=1.0, top_db=None
         )
         self.rate = sample_rate / self.layer.hop_length  # columns a second
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew."""
         self.columns = 0  # that there were
         self._rest: np.ndarray | None = None
 

@@ -227,14 +227,9 @@ function listBoxes(items) {
     .map(([color, name, score, id]) => {
       const item = document.createElement('li');
       item.dataset.track = id;
-      const mark = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-      mark.setAttribute('width', 10);
-      mark.setAttribute('height', 10);
-      mark.setAttribute('aria-hidden', true);
-      const square = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
-      for (const side of ['width', 'height']) square.setAttribute(side, 10);
-      square.setAttribute('fill', color);
-      mark.append(square);
+      const mark = document.createElement('span');
+      mark.className = 'mark';
+      mark.style.backgroundColor = color;
       const label = document.createElement('span');
       label.textContent = name;
       const value = document.createElement('span');
