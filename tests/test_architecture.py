@@ -17,6 +17,7 @@ ORDER = (
     'engine',
     'pseudo_labels',
     'models',
+    'export',
     'datasets',
     'evaluation',
     'features',

@@ -41,7 +41,7 @@ class PlainAcousticImage:
         times = frame_times(waveform.shape[-1], layer.n_fft, layer.hop_length, layer.sample_rate)
         weights = torch.from_numpy(window_weights(layer.windows, times)).float()
         frames = waveform.unfold(-1, layer.n_fft, layer.hop_length) * layer.window
-        first, last = layer._bin_range
+        first, last = layer.bin_range
         spectrum = torch.fft.rfft(frames)[..., first:last].permute(0, 3, 1, 2)  # (B, F, M, T)
         weighted = spectrum[:, None] * weights[:, None, None]  # (B, S, F, M, T)
         covariance = weighted @ spectrum[:, None].mH
@@ -53,7 +53,7 @@ class PlainAcousticImage:
         shares = torch.einsum('pfm,bsfmn,pfn->bsfp', steering.conj(), matrices, steering).real
         if layer.beamformer == 'mvdr':
             shares = 1 / shares
-        bands = torch.stack([shares[:, :, start:stop].mean(2) for start, stop in layer._bands], dim=2)
+        bands = torch.stack([shares[:, :, start:stop].mean(2) for start, stop in layer.bands], dim=2)
         return (10 * bands.log10()).flatten(1, 2)[..., layer.cells].unflatten(-1, layer.grid)
 
 
@@ -78,7 +78,7 @@ def acoustic_image(repeats: int = 9, batch: int = 8) -> list[Comparison]:
         ('six windows, adaptive', dict(windows=(*along, None), beamformer='mvdr')),
     ):
         layer = AcousticImage(rig, **options)
-        plain, count = PlainAcousticImage(layer), len(layer.windows) * len(layer._bands)
+        plain, count = PlainAcousticImage(layer), len(layer.windows) * len(layer.bands)
         references = (('its equation in complex numbers', plain, 'gain'), ('log-mel', spectrogram, 'cost'))
         for name, reference, kind in references:
             with pinned_threads(1), torch.inference_mode():

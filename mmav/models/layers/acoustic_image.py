@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from mmav.structures import Directivity, Rig
 from mmav.utils.precision import check_float_samples
 
+from .acoustic_channels import image_channels
 from .acoustic_grid import band_bins, frame_times, grid_targets, window_weights
 from .acoustic_options import (
     BAND_EDGES,
@@ -30,6 +31,7 @@ from .acoustic_options import (
 )
 from .beamforming import (
     band_shares,
+    bin_weights,
     channel_responses,
     first_order_gains,
     inverse_features,
@@ -42,11 +44,9 @@ from .beamforming import (
     steering_vectors,
     unit_length,
 )
-from .sound_spectra import MIN_POWER, band_spectrum, modulation_spectrum
+from .sound_spectra import band_levels, band_spectrum, modulation_spectrum
 
 __all__ = ['AcousticImage', 'spatial_covariance', 'steered_power', 'steering_vectors']
-
-MIN_SHARE = 1e-6  # of the whole power: less, or less contrast, is rounding
 
 # Steering of a large grid or array is made anew for each batch rather than kept: 256 MB.
 _MAX_KEPT_NUMBERS = 64 * 2**20
@@ -178,8 +178,8 @@ class AcousticImage(nn.Module):
         # Constants of the configuration, so no part of a checkpoint; made in float64, kept in float32.
         window = torch.hann_window(n_fft, dtype=torch.float64)
         self.register_buffer('window', window / window.square().sum().sqrt(), persistent=False)
-        bins, self._bands = band_bins(self.band_edges, sample_rate, n_fft, max_bins)
-        self._bin_range, self._chosen = (int(bins[0]), int(bins[-1]) + 1), max_bins is not None
+        bins, self.bands = band_bins(self.band_edges, sample_rate, n_fft, max_bins)
+        self.bin_range, self._chosen = (int(bins[0]), int(bins[-1]) + 1), max_bins is not None
         self.register_buffer('bins', torch.from_numpy(bins - bins[0]), persistent=False)
         frequencies = bins * (sample_rate / n_fft)
         self.register_buffer('frequencies', torch.from_numpy(frequencies), persistent=False)
@@ -190,7 +190,7 @@ class AcousticImage(nn.Module):
         numbers = len(bins) * len(targets) * self.num_microphones**2
         self._kept = not learnable and numbers <= _MAX_KEPT_NUMBERS
         if self._kept:
-            for number in range(len(self._bands)):
+            for number in range(len(self.bands)):
                 self.register_buffer(f'steering_{number}', self._steer(number).float(), persistent=False)
         self.float()
 
@@ -289,7 +289,7 @@ class AcousticImage(nn.Module):
             covariance, level = self._covariance_and_level(waveform, live, spectra)
             shares = self._shares(covariance, live)  # (B, S, K, P)
             constants = self._constants(waveform, live, level)
-            image = torch.cat([self._channel(name, shares, constants) for name in self.channels], dim=1)
+            image = image_channels(self.channels, shares, constants)
             return image[..., self.cells].unflatten(-1, self.grid)
 
     def _check_inputs(self, waveform: Tensor, mask: Tensor | None) -> None:
@@ -308,9 +308,7 @@ class AcousticImage(nn.Module):
         self, waveform: Tensor, live: Tensor, spectra: Sequence[Tensor] | None
     ) -> tuple[Tensor, Tensor]:
         """Covariance (B, S, F, M, M) and level (B, K) in decibel."""
-        times = frame_times(waveform.shape[-1], self.n_fft, self.hop_length, self.sample_rate)
-        of_frames = window_weights(self.windows, times)
-        spans = [slice(int(frames[0]), int(frames[-1]) + 1) for frames in map(np.flatnonzero, of_frames)]
+        of_frames, spans = self.frame_weights(waveform.shape[-1])
         weights = torch.from_numpy(of_frames).to(self.window)
         covariances, powers = [], []
         # one at a time, which stays in a processor's cache
@@ -324,20 +322,28 @@ class AcousticImage(nn.Module):
             ]
             covariances.append(torch.cat(parts, dim=1))
         power = torch.stack(powers) / live.sum(1, keepdim=True)  # (B, F), mean over the microphones
-        power = torch.stack([power[:, start:stop].mean(1) for start, stop in self._bands], dim=1)
-        return torch.cat(covariances), 10 * power.clamp_min(MIN_POWER).log10()
+        return torch.cat(covariances), band_levels(power, [slice(*band) for band in self.bands])
+
+    def frame_weights(self, num_samples: int) -> tuple[np.ndarray, list[slice]]:
+        """Weights (S, T) of the frames of a clip in each window, and the span in which they are above 0."""
+        times = frame_times(num_samples, self.n_fft, self.hop_length, self.sample_rate)
+        weights = window_weights(self.windows, times)
+        return weights, [slice(int(used[0]), int(used[-1]) + 1) for used in map(np.flatnonzero, weights)]
 
     def spectrum(self, clip: Tensor) -> Tensor:
         """Short-time Fourier transform of a clip, (M, L) to (M, F, T), at the frequencies of the bands."""
-        first, last = self._bin_range
+        first, last = self.bin_range
         spectrum = torch.fft.rfft(clip.unfold(-1, self.n_fft, self.hop_length) * self.window)[..., first:last]
         return (spectrum[..., self.bins] if self._chosen else spectrum).transpose(-1, -2)
 
     # steering
 
+    def steering(self, number: int) -> Tensor:
+        """Features (F, M * M, P) of the steering vectors of a band: :func:`steering_features`."""
+        return getattr(self, f'steering_{number}') if self._kept else self._steer(number)
+
     def _steer(self, number: int) -> Tensor:
-        """Features (F of the band, M * M, P) of the steering vectors of a band."""
-        band = slice(*self._bands[number])
+        band = slice(*self.bands[number])
         frequencies, directivity = self.frequencies[band], None
         if self._directional:
 
@@ -362,20 +368,11 @@ class AcousticImage(nn.Module):
         if adaptive:
             features = inverse_features(covariance, self.loading, left)
         shares = []
-        for number, (start, stop) in enumerate(self._bands):
-            steering = getattr(self, f'steering_{number}') if self._kept else self._steer(number)
-            weights = self._bin_weights(trace[:, :, start:stop])
-            shares.append(band_shares(features[:, :, start:stop], steering, weights, left, adaptive))
+        for number, (start, stop) in enumerate(self.bands):
+            weights = bin_weights(trace[:, :, start:stop], self.weighting == 'level')
+            band = features[:, :, start:stop]
+            shares.append(band_shares(band, self.steering(number), weights, left, adaptive))
         return torch.stack(shares, dim=2)
-
-    def _bin_weights(self, trace: Tensor) -> Tensor:
-        """Weight of each bin of a band (B, S, F), sum 1."""
-        uniform = torch.full_like(trace, 1 / trace.shape[-1])
-        if self.weighting != 'level':
-            return uniform
-        total = trace.sum(-1, keepdim=True)
-        tiny = torch.finfo(trace.dtype).tiny
-        return torch.where(total > tiny, trace / total.clamp_min(tiny), uniform)
 
     def _constants(self, waveform: Tensor, live: Tensor, level: Tensor) -> dict[str, Tensor]:
         """Channels (B, channels of that name) that are constant over the image."""
@@ -386,13 +383,3 @@ class AcousticImage(nn.Module):
             bands = self.modulation_band, self.modulation_edges
             constants['modulation'] = modulation_spectrum(waveform, self.sample_rate, *bands, live)
         return constants
-
-    def _channel(self, name: str, shares: Tensor, constants: dict[str, Tensor]) -> Tensor:
-        """(B, channels of that name, P)."""
-        if name == 'contrast':
-            return 10 * shares.clamp_min(MIN_SHARE).log10().flatten(1, 2)
-        if name in constants:
-            return constants[name][..., None].expand(-1, -1, shares.shape[-1])
-        mean = shares.mean(2)  # (B, S, P)
-        low, high = mean.amin(-1, keepdim=True), mean.amax(-1, keepdim=True)
-        return (mean - low) / (high - low).clamp_min(MIN_SHARE)

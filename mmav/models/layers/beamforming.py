@@ -227,11 +227,18 @@ def normalized_features(covariance: Tensor) -> tuple[Tensor, Tensor]:
     """
     features, number = hermitian_features(covariance), covariance.shape[-1]
     trace = features[..., :number].sum(-1)
+    return unit_trace(features, trace, identity_features(number, trace) / number), trace
+
+
+def unit_trace(features: Tensor, trace: Tensor, silent: Tensor) -> Tensor:
+    """Features (..., M * M) of matrices divided by their trace (...); of those of zeros ``silent``."""
     tiny = torch.finfo(trace.dtype).tiny
-    silent = trace <= tiny
-    uniform = (torch.arange(features.shape[-1], device=trace.device) < number) / number
-    features = features / trace.clamp_min(tiny)[..., None]
-    return torch.where(silent[..., None], uniform.to(features.dtype), features), trace
+    return torch.where((trace > tiny)[..., None], features / trace.clamp_min(tiny)[..., None], silent)
+
+
+def identity_features(number: int, like: Tensor) -> Tensor:
+    """Features (M * M,) of the identity; see :func:`hermitian_features`."""
+    return (torch.arange(number * number, device=like.device) < number).to(like.dtype)
 
 
 def steering_features(steering: Tensor) -> Tensor:
@@ -246,6 +253,19 @@ def _pairs(num_microphones: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Row and column of each entry above the diagonal."""
     rows, columns = torch.triu_indices(num_microphones, num_microphones, 1, device=device)
     return rows, columns
+
+
+def bin_weights(trace: Tensor, by_level: bool) -> Tensor:
+    """Weights of the bins of a band, which sum to 1: all alike, or in proportion to the power in them.
+
+    (B, S, F) of the traces (B, S, F) of the spatial covariance; in silence all are alike.
+    """
+    uniform = torch.full_like(trace, 1 / trace.shape[-1])
+    if not by_level:
+        return uniform
+    total = trace.sum(-1, keepdim=True)
+    tiny = torch.finfo(trace.dtype).tiny
+    return torch.where(total > tiny, trace / total.clamp_min(tiny), uniform)
 
 
 def band_shares(
@@ -283,7 +303,7 @@ def live_microphones(waveform: Tensor, mask: Tensor | None = None) -> Tensor:
 
     In a clip where none does, all count.
     """
-    live = waveform.any(-1)
+    live = (waveform != 0).any(-1)
     if mask is not None:
         live = live & mask.bool()
     return live | ~live.any(1, keepdim=True)

@@ -3,6 +3,7 @@
 Shapes: B clips, C microphones, N = B C waveforms, L samples, F frequency bins, M mel bands, T frames.
 """
 
+import math
 from itertools import pairwise
 
 import torch
@@ -222,7 +223,7 @@ class LogMelSpectrogram(nn.Module):
         dims = (-2, -1) if self.reference == 'channel' else (-3, -2, -1)
         peak = decibel.amax(dims, keepdim=True)
         if not isinstance(self.reference, str):
-            zero = 10.0 * torch.tensor(max(self.reference, self.amin), dtype=torch.float64).log10().item()
+            zero = 10.0 * math.log10(max(self.reference, self.amin))
             decibel, peak = decibel - zero, peak - zero
         else:
             decibel, peak = decibel - peak, torch.zeros_like(peak)

@@ -37,8 +37,13 @@ def band_spectrum(waveform: Tensor, sample_rate: float, edges: Sequence[float], 
     """
     window = torch.hann_window(waveform.shape[-1], dtype=waveform.dtype, device=waveform.device)
     spectrum = torch.fft.rfft(waveform * (window / window.norm()))
-    power = _mean_of_live(spectrum.real.square() + spectrum.imag.square(), live)
-    levels = [power[:, band].mean(1) for band in _bins(edges, waveform.shape[-1], sample_rate)]
+    power = mean_of_live(spectrum.real.square() + spectrum.imag.square(), live)
+    return band_levels(power, band_slices(edges, waveform.shape[-1], sample_rate))
+
+
+def band_levels(power: Tensor, bands: Sequence[slice]) -> Tensor:
+    """Mean power of bands in decibel: (B, F) to (B, K)."""
+    levels = [power[:, band].mean(1) for band in bands]
     return 10 * torch.stack(levels, dim=1).clamp_min(MIN_POWER).log10()
 
 
@@ -62,12 +67,22 @@ def modulation_spectrum(
         mean; a sine of depth m gives 10 log10(m / 2) up to what the square adds. -60 in silence.
     """
     number = waveform.shape[-1]
-    frequencies = torch.arange(number // 2 + 1, device=waveform.device) * (sample_rate / number)
-    inside = (frequencies >= band[0]) & (frequencies < band[1])
+    inside = bins_inside(band, number, sample_rate).to(waveform.device)
     envelope = torch.fft.irfft(torch.fft.rfft(waveform) * inside, n=number).square()
-    lines = _mean_of_live(torch.fft.rfft(envelope).abs(), live)
+    lines = mean_of_live(torch.fft.rfft(envelope).abs(), live)
+    return line_levels(lines, band_slices(edges, number, sample_rate))
+
+
+def bins_inside(band: Sequence[float], number: int, sample_rate: float) -> Tensor:
+    """Which bins (F,) of a transform of so many samples have frequencies in low <= f < high."""
+    frequencies = torch.arange(number // 2 + 1) * (sample_rate / number)
+    return (frequencies >= band[0]) & (frequencies < band[1])
+
+
+def line_levels(lines: Tensor, bands: Sequence[slice]) -> Tensor:
+    """Strongest line of bands in decibel of the line at 0 Hz, which is the first: (B, F) to (B, K)."""
     lines = lines / lines[:, :1].clamp_min(torch.finfo(lines.dtype).tiny)
-    peaks = [lines[:, rates].amax(1) for rates in _bins(edges, number, sample_rate)]
+    peaks = [lines[:, band].amax(1) for band in bands]
     return 10 * torch.stack(peaks, dim=1).clamp_min(MIN_MODULATION).log10()
 
 
@@ -81,13 +96,13 @@ def check_bands(name: str, edges: Sequence[float], sample_rate: float | None = N
         )
 
 
-def _mean_of_live(values: Tensor, live: Tensor) -> Tensor:
+def mean_of_live(values: Tensor, live: Tensor) -> Tensor:
     """Mean (B, F) over the microphones that count of (B, M, F)."""
     weights = live.to(values.dtype)
-    return torch.einsum('bmf,bm->bf', values, weights / weights.sum(1, keepdim=True))
+    return ((weights / weights.sum(1, keepdim=True))[:, None] @ values)[:, 0]
 
 
-def _bins(edges: Sequence[float], number: int, sample_rate: float) -> list[slice]:
+def band_slices(edges: Sequence[float], number: int, sample_rate: float) -> list[slice]:
     """Bins of a transform of so many samples that belong to bands; at least the nearest one."""
     resolution = sample_rate / number
     starts = [round(edge / resolution) for edge in edges]

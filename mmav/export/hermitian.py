@@ -1,0 +1,84 @@
+"""Hermitian matrices as real numbers: their features, and the inverse by sweeps instead of LAPACK.
+
+Shapes: M microphones, N matrices side by side.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mmav.models.layers.beamforming import hermitian_features
+
+
+def gram_features(number: int) -> Tensor:
+    """Matrix (4 M * M, M * M) that takes features of ``x x^H`` from products of real parts.
+
+    A sum over frames of products ``y y^T`` with y the real parts (M) of x, then the imaginary ones (M), as
+    4 M * M numbers, times this matrix is what :func:`hermitian_features` has of that of ``x x^H``.
+    """
+    products = torch.eye(4 * number * number).view(-1, 2, number, 2, number)
+    real = products[:, 0, :, 0] + products[:, 1, :, 1]
+    imaginary = products[:, 1, :, 0] - products[:, 0, :, 1]
+    return hermitian_features(torch.complex(real, imaginary))
+
+
+class HermitianInverse(nn.Module):
+    """Inverse of Hermitian positive definite matrices: features (M * M, N) to features (M * M, N).
+
+    Features are those of :func:`hermitian_features`. The sweep operator (A. E. Beaton, The use of special
+    matrix operators in statistical calculus, 1964; J. H. Goodnight, A tutorial on the SWEEP operator, 1979),
+    which is Gauss and Jordan's elimination that keeps the symmetry: swept at each k, a matrix A becomes
+    ``-A^-1``. A sweep at k takes ``a a^H / p`` from A, a its column k and p its entry (k, k), but in row and
+    column k leaves ``a / p`` and in their crossing ``-1 / p``. Here it takes ``(a - e) (a - e)^H / p``, e the
+    unit vector k, which is the same but for the crossing, where ``2 - 1 / p`` is left; as an entry of the
+    diagonal matters to its own sweep alone, 2 is taken away at the end.
+
+    Args:
+        number: M.
+
+    Example:
+        >>> matrix = torch.tensor([[2.0, 1j], [-1j, 1.0]])
+        >>> inverse = HermitianInverse(2)(hermitian_features(matrix)[:, None])
+        >>> torch.allclose(inverse[:, 0], hermitian_features(matrix.inverse()))
+        True
+    """
+
+    units: Tensor
+    places: Tensor
+    signs: Tensor
+    back: Tensor
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+        rows, columns = torch.triu_indices(number, number, 1)
+        pairs = torch.arange(len(rows))
+        places = torch.zeros(
+            2, number, number, dtype=torch.long
+        )  # of real and imaginary part in the features
+        places[0].diagonal().copy_(torch.arange(number))
+        places[0, rows, columns] = places[0, columns, rows] = number + pairs
+        places[1, rows, columns] = places[1, columns, rows] = number + len(rows) + pairs
+        signs = torch.zeros(number, number)
+        signs[rows, columns], signs[columns, rows] = 1, -1
+        self.register_buffer('places', places, persistent=False)
+        self.register_buffer('signs', signs[..., None], persistent=False)
+        self.register_buffer('units', torch.eye(number)[..., None], persistent=False)
+        flat = rows * number + columns
+        diagonal = torch.arange(number) * (number + 1)
+        self.register_buffer('back', torch.cat([diagonal, flat]), persistent=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """See the class."""
+        number = self.number
+        real, imaginary = features[self.places[0]], features[self.places[1]] * self.signs  # (M, M, N)
+        for k in range(number):
+            scale = real[k, k].rsqrt()  # of the row, which is the column's conjugate
+            row_real, row_imaginary = (real[k] - self.units[k]) * scale, imaginary[k] * scale
+            left_real, left_imaginary = row_real[:, None], row_imaginary[:, None]
+            real = real - (left_real * row_real + left_imaginary * row_imaginary)
+            imaginary = imaginary - (left_real * row_imaginary - left_imaginary * row_real)
+        inverse = real.flatten(0, 1)[self.back]
+        upper = imaginary.flatten(0, 1)[self.back[number:]]
+        return torch.cat([2 - inverse[:number], -inverse[number:], -upper])
