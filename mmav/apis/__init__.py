@@ -1,3 +1,5 @@
+from typing import Any
+
 from mmav.features.segment_feature_extractor import SegmentFeatureExtractor
 
 from .audio_clips import AudioClip, collect_clips
@@ -14,6 +16,8 @@ __all__ = [
     'AudioDetInferencer',
     'AudioVisualInferencer',
     'EventInferencer',
+    'OnnxAudioDetector',
+    'OnnxDetInferencer',
     'SegmentFeatureExtractor',
     'SegmentInferencer',
     'SoundLocalizationInferencer',
@@ -21,3 +25,14 @@ __all__ = [
     'VideoParsingInferencer',
     'collect_clips',
 ]
+
+_ONNX = dict(OnnxAudioDetector='onnx_audio_detector', OnnxDetInferencer='onnx_det_inferencer')
+
+
+def __getattr__(name: str) -> Any:
+    """What needs the optional package onnxruntime is imported when it is asked for."""
+    if name not in _ONNX:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    from importlib import import_module
+
+    return getattr(import_module(f'.{_ONNX[name]}', __name__), name)

@@ -78,6 +78,7 @@ class AudioDetInferencer(AudioVisualInferencer):
     progress = ('Detection', 'windows')
     preprocess_kwargs = {'sample_rate', 'stride', 'images'}
     visualize_kwargs = {'pred_score_thr', 'spectrograms', 'acoustic_images'}
+    takes_features = True  # whether a batch may hold acoustic images or spectrograms instead of waveforms
 
     def __init__(
         self,
@@ -120,6 +121,11 @@ class AudioDetInferencer(AudioVisualInferencer):
     @staticmethod
     def _used(dataset: ConfigDict) -> list:
         return [step for step in dataset.get('pipeline') or () if not builds(step, *_UNUSED)]
+
+    def test_dataset(self) -> dict[str, Any]:
+        """Of the config's test set what the inferencer needs: ``type``, ``pipeline`` and ``crop``."""
+        dataset = self._test_dataset(self.cfg)
+        return dict(type=dataset.type, pipeline=self._used(dataset), crop=self.crop)
 
     def _init_pipeline(self, cfg: ConfigDict) -> Compose:
         """The config's test pipeline without its loading; sets what is known from the latter."""

@@ -5,10 +5,12 @@ from typing import Any, TypeVar
 
 from mmav.utils.command_line import ToolParser, read_config
 
+from .audio_det_inferencer import AudioDetInferencer
 from .base_inferencer import AudioVisualInferencer
 
 Inferencer = TypeVar('Inferencer', bound=AudioVisualInferencer)
 _DETECTOR_OPTIONS = ('stripped', 'rig', 'allow_other_rig')
+ONNX = '.onnx'
 
 
 def add_model_arguments(
@@ -22,7 +24,10 @@ def add_model_arguments(
         detector: Whether to add those of ``AudioDetInferencer``. Defaults to False.
         batches: Whether to add ``--batch-size``. Defaults to True.
     """
-    parser.add_config(help=config)
+    if detector:
+        parser.add_config(help=f'{config}, or instead of both a file of export_onnx.py', whole_models=ONNX)
+    else:
+        parser.add_config(help=config)
     if batches:
         parser.add_argument('--batch-size', type=int, default=8, help='default: 8')
     parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU where there is one')
@@ -51,6 +56,8 @@ def build_inferencer(kind: type[Inferencer], args: argparse.Namespace, **options
         OSError: A file cannot be read.
     """
     options |= {key: value for key, value in vars(args).items() if key in _DETECTOR_OPTIONS}
+    if args.config.endswith(ONNX) and issubclass(kind, AudioDetInferencer):
+        return _onnx_inferencer(args, options)
     try:
         inferencer = kind(read_config(args), args.checkpoint, args.device, **options)
     except RuntimeError as error:  # parameters that do not fit
@@ -58,6 +65,23 @@ def build_inferencer(kind: type[Inferencer], args: argparse.Namespace, **options
     if getattr(args, 'feature_weights', None) and args.videos:
         inferencer.use_extractor(args.feature_weights)
     return inferencer
+
+
+def _onnx_inferencer(args: argparse.Namespace, options: dict[str, Any]) -> Any:
+    from .onnx_det_inferencer import OnnxDetInferencer  # needs an optional package
+
+    unused = [
+        name
+        for name, given in (
+            ('--stripped', options.pop('stripped')),
+            ('--cfg-options', args.cfg_options),
+            ('--device', args.device not in (None, 'cpu')),
+        )
+        if given
+    ]
+    if unused:
+        raise ValueError(f'{args.config}: {", ".join(unused)} cannot be used with a file of export_onnx.py')
+    return OnnxDetInferencer(args.config, **options)
 
 
 def make_segment_parser(

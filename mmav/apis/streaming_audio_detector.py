@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from logging import WARNING
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -30,6 +30,9 @@ from .audio_det_inferencer import AudioDetInferencer
 from .input_monitor import InputMonitor
 from .stream_buffer import StreamBuffer
 
+if TYPE_CHECKING:
+    from .onnx_audio_detector import OnnxAudioDetector
+
 
 class StreamingAudioDetector:
     """Detect vehicles in a running recording: chunks of any length go in, one result a hop comes out.
@@ -45,7 +48,8 @@ class StreamingAudioDetector:
     (C, rows, columns), ``spectrogram`` (M, bands, frames).
 
     Args:
-        model: Config or config file of the detector, or an :class:`AudioDetInferencer`.
+        model: Config or config file of the detector, an :class:`AudioDetInferencer`, or an
+            :class:`OnnxAudioDetector` or its file.
         weights: Checkpoint. Defaults to none: random weights, or those of the inferencer.
         hop: Seconds from result to result. Defaults to 0.1.
         tracker: Config of a tracker, such as ``dict(type='IoUTracker')``, or one. Defaults to none.
@@ -69,7 +73,7 @@ class StreamingAudioDetector:
 
     def __init__(
         self,
-        model: AudioDetInferencer | str | Path | Config | Mapping[str, Any] | None,
+        model: AudioDetInferencer | OnnxAudioDetector | str | Path | Config | Mapping[str, Any] | None,
         weights: str | None = None,
         hop: float = 0.1,
         tracker: FrameTracker | Mapping[str, Any] | None = None,
@@ -81,12 +85,7 @@ class StreamingAudioDetector:
         check_positive(
             'StreamingAudioDetector', hop=hop, sample_rate=1 if sample_rate is None else sample_rate
         )
-        if isinstance(model, AudioDetInferencer):
-            if weights is not None or options:
-                raise ValueError('StreamingAudioDetector: an inferencer has its weights and options already')
-            self.inferencer = model
-        else:
-            self.inferencer = AudioDetInferencer(model, weights, show_progress=False, **options)
+        self.inferencer = _as_inferencer(model, weights, options)
         self.sample_rate = sample_rate or self.inferencer.sample_rate
         self.tracker = MODELS.build(dict(tracker)) if isinstance(tracker, Mapping) else tracker
         self.real_time = real_time
@@ -99,6 +98,8 @@ class StreamingAudioDetector:
 
     def _make_front_ends(self) -> dict[str, SlidingAcousticImage | SlidingLogMel]:
         """By what a prepared store calls what they make; none where the model has another front end."""
+        if not self.inferencer.takes_features:
+            return {}
         preprocessor = self.inferencer.model.data_preprocessor
         acoustic = getattr(preprocessor, 'acoustic_image', None)
         log_mel = getattr(preprocessor, 'log_mel', None)
@@ -272,3 +273,18 @@ class StreamingAudioDetector:
         )
         self._events, self._skipped, self._last = [], 0, start
         return result
+
+
+def _as_inferencer(model: Any, weights: str | None, options: dict[str, Any]) -> AudioDetInferencer:
+    if isinstance(model, AudioDetInferencer):
+        if weights is not None or options:
+            raise ValueError('StreamingAudioDetector: an inferencer has its weights and options already')
+        return model
+    file = isinstance(model, (str, Path)) and str(model).endswith('.onnx')
+    if file or type(model).__name__ == 'OnnxAudioDetector':
+        from .onnx_det_inferencer import OnnxDetInferencer  # needs an optional package
+
+        if weights is not None:
+            raise ValueError('StreamingAudioDetector: an ONNX file has its weights already')
+        return OnnxDetInferencer(model, show_progress=False, **options)
+    return AudioDetInferencer(model, weights, show_progress=False, **options)

@@ -3,6 +3,7 @@
 import argparse
 import os
 import os.path as osp
+import sys
 from typing import Any
 
 from mmengine.config import Config, DictAction
@@ -20,6 +21,7 @@ class ToolParser(argparse.ArgumentParser):
         kwargs.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
         super().__init__(description=description, **kwargs)
         self._outputs: dict[str, bool] = {}  # whether they are folders, by their names among the arguments
+        self._whole_models = ''  # suffix of files that stand for config and checkpoint
 
     def add_output(self, *names: str, folder: bool = True, **kwargs: Any) -> None:
         """Add an argument that names a folder, or a file, to write; an error before any work if none can be.
@@ -33,6 +35,9 @@ class ToolParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse, and look whether the outputs can be written; see ``ArgumentParser``."""
+        args = list(sys.argv[1:] if args is None else args)
+        if self._whole_models:
+            args = [text for arg in args for text in ([arg] * (2 if arg.endswith(self._whole_models) else 1))]
         found, rest = super().parse_known_args(args, namespace)
         for dest, folder in self._outputs.items():
             if getattr(found, dest, None) is not None:
@@ -42,8 +47,16 @@ class ToolParser(argparse.ArgumentParser):
                     self.error(f'{error.filename}: {error.strerror}')
         return found, rest
 
-    def add_config(self, checkpoint: bool = True, help: str = 'config file') -> None:
-        """Add the arguments of :func:`read_config`, and the checkpoint's; ``help`` is on the config."""
+    def add_config(self, checkpoint: bool = True, help: str = 'config file', whole_models: str = '') -> None:
+        """Add the arguments of :func:`read_config`, and the checkpoint's.
+
+        Args:
+            checkpoint: Whether to add the checkpoint's. Defaults to True.
+            help: Help on the config.
+            whole_models: Suffix of files that may be given in the place of both: both arguments are then that
+                file. Defaults to none.
+        """
+        self._whole_models = whole_models
         self.add_argument('config', help=help)
         if checkpoint:
             self.add_argument('checkpoint', help='checkpoint file')

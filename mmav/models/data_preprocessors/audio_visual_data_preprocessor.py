@@ -195,7 +195,7 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
             )
         if data_samples is not None:
             data_samples = self.cast_data(data_samples)
-        batch = {name: self._pad(tensor, self._stride_of(name)) for name, tensor in batch.items()}
+        batch = {name: self.pad(tensor, self._stride_of(name)) for name, tensor in batch.items()}
         if data_samples is not None and batch:
             first = next(iter(batch))
             self._set_shapes(data_samples, shapes[first], self._image_shape(first, batch[first]))
@@ -247,6 +247,10 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
             image = self.acoustic_image(as_float(sounds['audio']))
         else:
             raise ValueError('acoustic_image needs waveforms, but the batch holds spectrograms')
+        return self.acoustic_input(image)
+
+    def acoustic_input(self, image: Tensor) -> Tensor:
+        """Acoustic images (B, C, rows, columns) as the network takes them, before the padding."""
         assert self.audio_size is not None  # acoustic_image needs it
         size = [side // self.acoustic_stride for side in self.audio_size]
         image = interpolate(image, size=size, mode='bilinear', align_corners=False)
@@ -264,6 +268,18 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
             decibel, phase = audio.float(), audio[:, :0]
         if training and self.spec_augment is not None:
             decibel = mask_spectrogram(decibel, **self.spec_augment)
+        return self.spectrogram_input(decibel, phase)
+
+    def spectrogram_input(self, decibel: Tensor, phase: Tensor) -> Tensor:
+        """Spectrograms (B, C, M, T) as the network takes them, before the padding.
+
+        Args:
+            decibel: Of the microphones.
+            phase: Phase channels, -1..1; their number may be 0.
+
+        Returns:
+            (B, C, H, W)
+        """
         low, high = self.db_range
         audio = ((decibel - low) / (high - low)).clamp(0, 1)
         if phase.shape[1]:
@@ -319,7 +335,8 @@ class AudioVisualDataPreprocessor(StackingDataPreprocessor):
             return values
         return (values - mean).div_(std)
 
-    def _pad(self, values: Tensor, stride: int) -> Tensor:
+    def pad(self, values: Tensor, stride: int) -> Tensor:
+        """Pad inputs (B, C, H, W), of which a cell is ``stride`` pixels, to multiples of the divisor."""
         divisor = self.pad_size_divisor // stride
         height, width = values.shape[-2:]
         right = math.ceil(width / divisor) * divisor - width

@@ -166,7 +166,7 @@ class AudioGuidedTripletAttention(nn.Module):
         audio = F.relu(self.temporal_audio(audio)).transpose(0, 1)[:, :, None].expand_as(visual)
         self.lstm.flatten_parameters()
         output, _ = self.lstm(torch.cat([visual + audio, audio], -1).flatten(1, 2))  # (T, B L, d_o)
-        return output.unflatten(1, visual.shape[1:3]).transpose(0, 1)
+        return output.unflatten(1, (-1, visual.shape[2])).transpose(0, 1)
 
 
 def _rectify(layer: nn.Linear, features: Tensor) -> Tensor:

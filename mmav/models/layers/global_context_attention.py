@@ -58,7 +58,7 @@ class GlobalContextAttention(SegmentAttention):
 
     def local_context(self, segments: Tensor) -> Tensor:
         """c: the segments x, (B, T, D), in the light of their sequence."""
-        mean = segments.mean(1, keepdim=True).expand_as(segments)
+        mean = segments.mean(1, keepdim=True).expand(-1, segments.shape[1], -1)
         return self.norm(segments + self.context(torch.cat((segments, mean), dim=2)))
 
     def forward(self, query: Tensor, source: Tensor) -> Tensor:  # type: ignore[override]  # as above

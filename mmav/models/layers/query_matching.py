@@ -31,9 +31,10 @@ def gather_query(features: Tensor, query_mask: Tensor) -> tuple[Tensor, Tensor]:
         (tensor([[6, 7, 0]]), tensor([2]))
     """
     lengths = query_mask.sum(1)
-    # a stable sort brings the query's segments to the front and leaves them in order
-    order = (~query_mask).to(torch.uint8).argsort(dim=1, stable=True)
-    inside = torch.arange(features.shape[1], device=features.device) < lengths[:, None]
+    segments = torch.arange(features.shape[1], device=features.device)
+    # brings the query's segments to the front and leaves them in order, as a stable sort would
+    order = (~query_mask * len(segments) + segments).argsort(dim=1)
+    inside = segments < lengths[:, None]
     return torch.where(inside, features.gather(1, order), 0), lengths
 
 

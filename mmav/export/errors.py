@@ -1,0 +1,5 @@
+"""What exports raise."""
+
+
+class ExportError(ValueError):
+    """A model that cannot be exported; the message names the part or the operator."""
