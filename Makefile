@@ -9,7 +9,7 @@ PYTHON_IN_VENV = $(VENV)/bin/python
 # The documentation is built without mmav and PyTorch, in an environment of its own.
 DOCS_VENV ?= .venv-docs
 
-.PHONY: help env demo demo-distill demo-localize demo-events demo-parse test test-kill test-stacks fuzz bench lint docs
+.PHONY: help env demo demo-distill demo-localize demo-events demo-parse demo-live test test-kill test-browser test-stacks fuzz bench lint docs
 help:                     ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -36,6 +36,12 @@ test: env                 ## run the tests
 
 test-kill: env            ## kill trainings, stores and simulators at random moments, and compare what they resume to
 	$(PYTHON_IN_VENV) tests/kill/kill_and_resume.py $(KILL_ARGS)
+
+test-browser: env         ## click through the live page in headless Chromium, which must be installed
+	@command -v "$${CHROMIUM:-chromium}" >/dev/null || command -v chromium-browser >/dev/null \
+		|| command -v google-chrome >/dev/null || { echo "make test-browser needs Chromium:" \
+		"apt-get install chromium, or name the program: make test-browser CHROMIUM=/path/to/chrome" >&2; exit 1; }
+	$(PYTHON_IN_VENV) -m pytest -m browser tests/test_live $(PYTEST_ARGS)
 
 test-stacks:              ## run the tests marked `stack` with other Pythons and upstream's OpenMMLab
 	@tools/test_stacks.sh
