@@ -9,7 +9,7 @@ PYTHON_IN_VENV = $(VENV)/bin/python
 # The documentation is built without mmav and PyTorch, in an environment of its own.
 DOCS_VENV ?= .venv-docs
 
-.PHONY: help env demo demo-distill demo-localize demo-events demo-parse demo-live test test-kill test-browser test-stacks fuzz bench lint docs
+.PHONY: help env demo demo-distill demo-localize demo-events demo-parse demo-live test test-kill test-browser test-sound-card test-stacks fuzz bench lint docs
 help:                     ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -42,6 +42,12 @@ test-browser: env         ## click through the live page in headless Chromium, w
 		|| command -v google-chrome >/dev/null || { echo "make test-browser needs Chromium:" \
 		"apt-get install chromium, or name the program: make test-browser CHROMIUM=/path/to/chrome" >&2; exit 1; }
 	$(PYTHON_IN_VENV) -m pytest -m browser tests/test_live $(PYTEST_ARGS)
+
+test-sound-card: env      ## record from a sound card that PulseAudio, which must be installed, stands for
+	@ldconfig -p | grep -q libportaudio && command -v pulseaudio >/dev/null && command -v pacat >/dev/null \
+		|| { echo "make test-sound-card needs PulseAudio and PortAudio:" \
+		"apt-get install pulseaudio libasound2-plugins libportaudio2" >&2; exit 1; }
+	$(PYTHON_IN_VENV) -m pytest -m sound_card tests/test_live $(PYTEST_ARGS)
 
 test-stacks:              ## run the tests marked `stack` with other Pythons and upstream's OpenMMLab
 	@tools/test_stacks.sh

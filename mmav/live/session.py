@@ -81,8 +81,9 @@ class LiveSession:
         self._jpeg: tuple[int, bytes] | None = None
         self._spectrogram: RunningSpectrogram | None = None
         self._columns: list[np.ndarray] = []
-        preprocessor = getattr(getattr(detector.inferencer, 'model', None), 'data_preprocessor', None)
-        layer = getattr(preprocessor, 'acoustic_image', None)
+        layer = None
+        if detector.inferencer.takes_features:  # an ONNX file keeps its acoustic images to itself
+            layer = getattr(detector.inferencer.model.data_preprocessor, 'acoustic_image', None)
         drawable = layer is not None and {'broadband', 'contrast'} & set(layer.channels)
         self._acoustic_layer = layer if drawable else None
 

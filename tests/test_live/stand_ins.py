@@ -52,7 +52,9 @@ class StandInDetector:
 
     def __init__(self, real_time=False):
         self.hop, self.real_time, self.sample_rate = HOP / RATE, real_time, RATE
-        self.inferencer = SimpleNamespace(image_size=SIZE, num_channels=2, crop=None)
+        self.inferencer = SimpleNamespace(
+            image_size=SIZE, num_channels=2, takes_features=False, model=SimpleNamespace()
+        )
         self.last_inputs = {}
         self.samples = self.number = 0
         self.pushed = []

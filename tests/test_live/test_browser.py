@@ -8,6 +8,7 @@ import shutil
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -48,9 +49,8 @@ class Served:
     def __init__(self, port: int, token: str | None = None) -> None:
         self.feed, self.detector, self.token = Feed(), StandInDetector(), token
         layer = AcousticImage(make_rig(), grid=(4, 8), channels=('broadband',), windows=(None,))
-        self.detector.inferencer.model = torch.nn.Module()
-        self.detector.inferencer.model.data_preprocessor = torch.nn.Module()
-        self.detector.inferencer.model.data_preprocessor.acoustic_image = layer
+        self.detector.inferencer.takes_features = True
+        self.detector.inferencer.model.data_preprocessor = SimpleNamespace(acoustic_image=layer)
         self.detector.last_inputs = dict(acoustic_image=torch.linspace(0, 1, 32).view(1, 4, 8))
         self.session = LiveSession(self.detector, self.feed, 'street.wav', NoiseCamera((152, 65)))
         self.port, self.loop = port, asyncio.new_event_loop()
