@@ -303,7 +303,7 @@ def live_microphones(waveform: Tensor, mask: Tensor | None = None) -> Tensor:
 
     In a clip where none does, all count.
     """
-    live = (waveform != 0).any(-1)
+    live = waveform.abs().amax(-1) != 0
     if mask is not None:
         live = live & mask.bool()
     return live | ~live.any(1, keepdim=True)
