@@ -14,7 +14,11 @@ ONNX = '.onnx'
 
 
 def add_model_arguments(
-    parser: ToolParser, config: str = 'config file', detector: bool = False, batches: bool = True
+    parser: ToolParser,
+    config: str = 'config file',
+    detector: bool = False,
+    batches: bool = True,
+    onnx: bool = True,
 ) -> None:
     """Add the options of :func:`build_inferencer`, and ``--batch-size``.
 
@@ -23,8 +27,9 @@ def add_model_arguments(
         config: Help on the config.
         detector: Whether to add those of ``AudioDetInferencer``. Defaults to False.
         batches: Whether to add ``--batch-size``. Defaults to True.
+        onnx: Whether an ONNX file of a detector may stand for config and checkpoint. Defaults to True.
     """
-    if detector:
+    if detector and onnx:
         parser.add_config(help=f'{config}, or instead of both a file of export_onnx.py', whole_models=ONNX)
     else:
         parser.add_config(help=config)

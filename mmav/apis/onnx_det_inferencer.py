@@ -111,7 +111,7 @@ class OnnxDetInferencer(AudioDetInferencer):
         model = OnnxModel(
             self.detector,
             MODELS.build(cfg.model.data_preprocessor),
-            dict(classes=tuple(self.detector.classes), palette=metadata['dataset_meta'].get('palette')),
+            dict(classes=tuple(self.detector.classes), palette=_colors(metadata['dataset_meta']['palette'])),
         )
         layer = model.data_preprocessor.acoustic_image
         if layer is not None and self._given_rig is not None and layer.rig.differences(self._given_rig):
@@ -121,6 +121,11 @@ class OnnxDetInferencer(AudioDetInferencer):
             )
         self.rig = adopt_rig(model, self._given_rig, metadata['dataset_meta'], self.allow_other_rig)
         return model.eval()
+
+
+def _colors(palette: list | str | None) -> list | str | None:
+    """A palette that was JSON, as drawing takes it."""
+    return [tuple(color) for color in palette] if isinstance(palette, list) else palette
 
 
 def exported_metadata(inferencer: AudioDetInferencer) -> dict[str, Any]:

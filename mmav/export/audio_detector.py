@@ -59,8 +59,9 @@ class ExportableAudioDetector(nn.Module):
         self.backbone, self.neck = detector.backbone, detector.neck
         self.num_microphones = num_microphones
         with torch.no_grad():
-            silence = torch.zeros(1, num_microphones, num_samples)
-            levels = self.neck(self.backbone(self.network_input(silence)))
+            silence = self.network_input(torch.zeros(1, num_microphones, num_samples))
+            self.input_shape = tuple(map(int, silence.shape[1:]))
+            levels = self.neck(self.backbone(silence))
         sizes = [(int(level.shape[-2]), int(level.shape[-1])) for level in levels]
         self.boxes = exportable_boxes(
             model, sizes, tuple(sample.img_shape[:2]), tuple(sample.scale_factor[:2])
@@ -88,4 +89,6 @@ class ExportableAudioDetector(nn.Module):
         Returns:
             Boxes (B, n, 4) x1, y1, x2, y2, scores (B, n) in falling order and labels (B, n).
         """
-        return self.boxes(self.neck(self.backbone(self.network_input(as_float(waveform)))))
+        # of known size, which the exporter has lost sight of and some layers ask for
+        inputs = self.network_input(as_float(waveform)).reshape(-1, *self.input_shape)
+        return self.boxes(self.neck(self.backbone(inputs)))

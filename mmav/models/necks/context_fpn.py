@@ -56,9 +56,16 @@ class ContextFPN(FPN):
     def forward(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Levels (N, C, H, W) with context of a backbone's maps, fine to coarse, the last (N, D, H, W)."""
         levels = super().forward(inputs)
-        pooled = F.adaptive_avg_pool2d(inputs[-1], (self.context_bands, 1)).flatten(1)
+        pooled = self._mean_of_bands(inputs[-1])
         context, scale = self.context(pooled)[..., None, None].chunk(2, dim=1)
         return tuple(self._add_context(level, context, scale) for level in levels)
+
+    def _mean_of_bands(self, coarsest: Tensor) -> Tensor:
+        """Averages (N, D * bands) over time and bands of frequency of a map (N, D, H, W)."""
+        if int(coarsest.shape[2]) % self.context_bands:
+            return F.adaptive_avg_pool2d(coarsest, (self.context_bands, 1)).flatten(1)
+        # the same, which the ONNX exporter takes for inputs of any size
+        return coarsest.unflatten(2, (self.context_bands, -1)).mean((3, 4)).flatten(1)
 
     def _add_context(self, level: Tensor, context: Tensor, scale: Tensor) -> Tensor:
         place = F.interpolate(self.place, level.shape[-2:], mode='bilinear', align_corners=False)
