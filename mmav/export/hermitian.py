@@ -47,7 +47,8 @@ class HermitianInverse(nn.Module):
     units: Tensor
     places: Tensor
     signs: Tensor
-    back: Tensor
+    rows: Tensor
+    columns: Tensor
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -60,25 +61,27 @@ class HermitianInverse(nn.Module):
         places[0].diagonal().copy_(torch.arange(number))
         places[0, rows, columns] = places[0, columns, rows] = number + pairs
         places[1, rows, columns] = places[1, columns, rows] = number + len(rows) + pairs
-        signs = torch.zeros(number, number)
+        signs = torch.zeros(number, number)  # of imaginary parts
         signs[rows, columns], signs[columns, rows] = 1, -1
         self.register_buffer('places', places, persistent=False)
         self.register_buffer('signs', signs[..., None], persistent=False)
         self.register_buffer('units', torch.eye(number)[..., None], persistent=False)
-        flat = rows * number + columns
-        diagonal = torch.arange(number) * (number + 1)
-        self.register_buffer('back', torch.cat([diagonal, flat]), persistent=False)
+        self.register_buffer('rows', rows, persistent=False)
+        self.register_buffer('columns', columns, persistent=False)
 
     def forward(self, features: Tensor) -> Tensor:
         """See the class."""
-        number = self.number
-        real, imaginary = features[self.places[0]], features[self.places[1]] * self.signs  # (M, M, N)
-        for k in range(number):
-            scale = real[k, k].rsqrt()  # of the row, which is the column's conjugate
-            row_real, row_imaginary = (real[k] - self.units[k]) * scale, imaginary[k] * scale
-            left_real, left_imaginary = row_real[:, None], row_imaginary[:, None]
-            real = real - (left_real * row_real + left_imaginary * row_imaginary)
-            imaginary = imaginary - (left_real * row_imaginary - left_imaginary * row_real)
-        inverse = real.flatten(0, 1)[self.back]
-        upper = imaginary.flatten(0, 1)[self.back[number:]]
-        return torch.cat([2 - inverse[:number], -inverse[number:], -upper])
+        for k in range(self.number):
+            scale = features[k].rsqrt()
+            # row k, which is the conjugate of the column, (M, N)
+            real = (features[self.places[0, k]] - self.units[k]) * scale
+            imaginary = features[self.places[1, k]] * self.signs[k] * scale
+            left_real, left_imaginary = real[self.rows], imaginary[self.rows]
+            right_real, right_imaginary = real[self.columns], imaginary[self.columns]
+            taken = (
+                real * real + imaginary * imaginary,
+                left_real * right_real + left_imaginary * right_imaginary,
+                left_real * right_imaginary - left_imaginary * right_real,
+            )
+            features = features - torch.cat(taken)
+        return torch.cat([2 - features[: self.number], -features[self.number :]])
