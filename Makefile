@@ -31,6 +31,9 @@ demo-events: env          ## find events in simulated videos, in time: work_dirs
 demo-parse: env           ## parse simulated videos into events heard and seen: work_dirs/demo_parse/report.html
 	$(PYTHON_IN_VENV) tools/demos/demo_parse.py $(DEMO_ARGS)
 
+demo-live: env            ## detect in a simulated drive while it runs: a page at http://127.0.0.1:8000
+	$(PYTHON_IN_VENV) tools/demos/demo_live.py $(DEMO_ARGS)
+
 test: env                 ## run the tests
 	$(PYTHON_IN_VENV) -m pytest $(PYTEST_ARGS)
 

@@ -84,7 +84,7 @@ class RecentMinute:
         """``results``, oldest first; ``sound``: ``start`` (seconds of the recording) and ``sample_rate``."""
         with self._lock:
             kept = sum(piece.shape[1] for piece in self._pieces)
-            start = self.time - kept / self._rate if kept else self.time
+            start = max(0.0, self.time - kept / self._rate) if kept else self.time
             sound = dict(start=start, sample_rate=self._rate)
             return dict(hop=self.hop, sound=sound, results=list(self._results))
 

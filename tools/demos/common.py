@@ -11,7 +11,7 @@ import runpy
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -263,8 +263,9 @@ def run_from_command_line(
     description: str,
     work_dir: str,
     plans: dict[str, object],
-    run: Callable[[Path, object, int, int], dict],
+    run: Callable[..., dict],
     report: Callable[[Path, dict], None],
+    options: Mapping[str, Mapping] | None = None,
 ) -> None:
     """Run a demo as the command line says, keep its outcome and write its report.
 
@@ -272,18 +273,22 @@ def run_from_command_line(
         description: Of the demo.
         work_dir: Its folder unless ``--work-dir`` names another.
         plans: Its sizes by preset.
-        run: Takes folder, plan, seed and number of processes that simulate; returns what json can hold.
+        run: Takes folder, plan, seed and number of processes that simulate, and the options by keyword;
+            returns what json can hold.
         report: Takes folder and outcome.
+        options: Further ones of the command line, with what ``add_argument`` takes of each.
     """
     parser = ToolParser(description, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_output('--work-dir', type=Path, default=Path(work_dir))
     parser.add_argument('--preset', choices=list(plans), default='demo')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--workers', type=int, default=2, help='processes that simulate')
+    further = [parser.add_argument(name, **kwargs).dest for name, kwargs in (options or {}).items()]
     args = parser.parse_args()
     init_default_scope('mmdet')
     gc.freeze()  # as in _run_as_tool
     with one_line_errors((OutputInUseError,)), folder_lock(args.work_dir, 'demo'):
-        outcome = run(args.work_dir, plans[args.preset], args.seed, args.workers)
+        values = {name: getattr(args, name) for name in further}
+        outcome = run(args.work_dir, plans[args.preset], args.seed, args.workers, **values)
         dump(outcome, args.work_dir / 'results.json', indent=2)
         report(args.work_dir, outcome)

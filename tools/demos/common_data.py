@@ -17,6 +17,7 @@ def make_data(
     acoustic: str,
     what: str,
     name: str = '',
+    kinds: Sequence[str] = ('acoustic', 'log_mel'),
 ) -> None:
     """Simulate drives, and prepare stores of their acoustic images and of their spectrograms.
 
@@ -31,6 +32,7 @@ def make_data(
         acoustic: Config below ``configs/`` that says how acoustic images are made.
         what: What the user reads of the drives.
         name: Distinguishes several data sets of a demo.
+        kinds: The stores.
     """
     converters, workers = 'dataset_converters', ('--workers', workers)
     options = ('--seed', steps.settings['seed'], '--modalities', *modalities, *workers, *simulator)
@@ -41,6 +43,8 @@ def make_data(
         ('prepare', 'acoustic', modalities, ('acoustic_image', '--config', ROOT / 'configs' / acoustic)),
         ('prepare_log_mel', 'log_mel', (), ('log_mel', '--log-mel', 'reference=clip')),
     ):
+        if kind not in kinds:
+            continue
         options = ('--scale', 96, 96, '--modalities', *images, *workers, '--audio', *sound)
         title = f'2/7 prepare {what}: {kind}'
         steps.tool(
