@@ -31,6 +31,7 @@ from speed.ciou import ciou_metric
 from speed.detectors import avd_step, inference
 from speed.distillation import distill_step
 from speed.event_localization import agta, dfa, dmin_step
+from speed.live import SMALL, live, onnx, soak
 from speed.loader import bytes_per_sample, loader
 from speed.log_mel import log_mel
 from speed.log_spectrogram import log_spectrogram
@@ -161,6 +162,13 @@ BENCHMARKS = {
     'dfa': lambda args: dfa(**_event_options(args)),
     'agta': lambda args: agta(**_event_options(args)),
     'dmin-step': lambda args: dmin_step(**_event_options(args)),
+    'onnx': lambda args: onnx(
+        threads=args.threads, **_given(cases=SMALL if args.quick else None, repeats=args.repeats)
+    ),
+    'live': lambda args: live(
+        **_given(seconds=1.0 if args.quick else None, cases=SMALL if args.quick else None)
+    ),
+    'soak': lambda args: soak(**_given(hours=0.01 if args.quick else None)),
     'start-up': lambda args: start_up(threads=args.threads, **_given(repeats=args.repeats)),
 }
 
