@@ -235,16 +235,19 @@ class StreamingAudioDetector:
         if late > 0:
             self._next += late * self._step
             self._skipped += late
-        self._buffer.drop_before(self._next)
+        self._drop_used()
 
     def _due(self, arrived: float) -> list[dict[str, Any]]:
         results = []
         while self._next + self.inferencer.window_length <= self._buffer.end:
             results.append(self._detect(self._next, arrived))
             self._next += self._step
-        length = self.inferencer.window_length
-        self._buffer.drop_before(min(self._next, self._buffer.end - length))  # flush may take the last
+        self._drop_used()
         return results
+
+    def _drop_used(self) -> None:
+        """Forget what neither the next window nor the last one, which :meth:`flush` may take, holds."""
+        self._buffer.drop_before(min(self._next, self._buffer.end - self.inferencer.window_length))
 
     @torch.no_grad()
     def _detect(self, start: int, arrived: float) -> dict[str, Any]:

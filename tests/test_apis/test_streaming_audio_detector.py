@@ -130,6 +130,14 @@ def test_late_results_are_left_out_and_counted(acoustic):
     np.testing.assert_allclose(result['scores'], window['scores'], atol=1e-5)
 
 
+def test_a_real_time_recording_ends_with_its_last_window(acoustic):
+    # what came before the next window was forgotten, and the last one was cut short
+    detector, wave = StreamingAudioDetector(acoustic, hop=0.5, real_time=True), noise(1.7)
+    results = [result for chunk in np.split(wave, 17, axis=1) for result in detector.push(chunk)]
+    results += detector.flush()
+    assert_equal(results, acoustic(wave, stride=0.5)['predictions'])
+
+
 def test_faults_of_channels_are_told_and_detection_goes_on(acoustic):
     wave = noise(2).astype(np.float32) / 32768
     wave[2, RATE:] = 0
