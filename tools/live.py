@@ -118,6 +118,10 @@ def parse_args() -> argparse.Namespace:
         parser.error('--as-fast-as-possible is for sources that can wait, --file and --stdin')
     if args.loop and args.file is None:
         parser.error('--loop goes with --file')
+    if args.file is not None and (args.channels is not None or args.sample_rate is not None):
+        parser.error('--channels and --sample-rate are for --stdin and --sound-card: files tell theirs')
+    if not 0 <= args.port <= 65535 or args.viewers < 1:
+        parser.error('--port must be in 0..65535 and --viewers 1 or more')
     if args.no_page and not args.json:
         parser.error('--no-page goes with --json')
     if args.stdin and sys.stdin.isatty():
@@ -222,9 +226,15 @@ def json_lines(wanted: bool) -> Iterator[Callable[[str], None] | None]:
         return
     file = os.dup(1)
     os.dup2(2, 1)
+
+    def write(text: str) -> None:
+        data = text.encode()
+        while data:  # unbuffered: a reader that has stopped reading cannot keep the command from ending
+            data = data[lines.write(data) :]
+
     try:
-        with open(file, 'w', encoding='utf-8', buffering=1) as lines:
-            yield lines.write
+        with open(file, 'wb', buffering=0) as lines:
+            yield write
     except BrokenPipeError:  # whoever reads has had enough
         return
 

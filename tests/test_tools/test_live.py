@@ -163,6 +163,8 @@ def test_channels_are_picked(files, wave, expected, tmp_path):
         (['--file', 'no.wav'], 'no.wav: the file is missing'),
         (['--sound-card', '--as-fast-as-possible'], '--as-fast-as-possible is for sources that can wait'),
         (['--stdin', '--loop'], '--loop goes with --file'),
+        (['--file', 'a.wav', '--sample-rate', '48000'], 'files tell theirs'),
+        (['--file', 'a.wav', '--port', '65536'], '--port must be in 0..65535'),
         (['--file', 'a.wav', '--no-page'], '--no-page goes with --json'),
         ([], 'one of the arguments --file --stdin --sound-card is required'),
         (['--file', 'a.wav', '--stdin'], 'not allowed with argument'),
