@@ -17,7 +17,7 @@ import soundfile
 import torch
 from aiohttp import web
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from stand_ins import HOP, RATE, Feed, NoiseCamera, StandInDetector, noise
+from stand_ins import HOP, RATE, SIZE, Feed, NoiseCamera, StandInDetector, noise
 from test_reading import wait_until
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -130,8 +130,10 @@ def pixels(page: Page, canvas: str = 'view') -> np.ndarray:
 
 
 def color_at(page: Page, x: int, y: int) -> list[int]:
-    """Red, green and blue."""
-    return pixels(page)[y, x, 2::-1].tolist()
+    """Red, green and blue at a place of the camera image."""
+    image = pixels(page)
+    scale = image.shape[1] / SIZE[0]
+    return image[round(y * scale), round(x * scale), 2::-1].tolist()
 
 
 def test_boxes_arrive_and_move(page, serve):
@@ -176,7 +178,7 @@ def test_layers_are_switched_on_and_off(page, serve):
     for name in ('#overlay', '#tails'):
         with_it = pixels(page)
         page.locator(name).uncheck()
-        assert np.mean(pixels(page) != with_it) > (0.2 if name == '#overlay' else 0.001)
+        assert np.mean(pixels(page) != with_it) > (0.2 if name == '#overlay' else 1e-4)
         page.locator(name).check()
         np.testing.assert_array_equal(pixels(page), with_it)
     # the spectrogram has begun at the right

@@ -87,7 +87,7 @@ function begin(message) {
     element('threshold').value = message.score_thr;
     showThreshold();
   }
-  const width = Math.min(message.image_size[0], 1280);
+  const width = Math.min(Math.max(message.image_size[0], 960), 1280);
   view.canvas.width = width;
   view.canvas.height = Math.round((width * message.image_size[1]) / message.image_size[0]);
   makeMeters(message.channels);
