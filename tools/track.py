@@ -256,6 +256,8 @@ def main() -> None:
     args = parse_args()
     inferencer = build_inferencer(AudioDetInferencer, args, show_progress=False)
     cfg = inferencer.cfg
+    if not args.recordings and not inferencer.takes_features:  # a file of export_onnx.py
+        raise ValueError(f'{args.config} names no drives: give --recordings')
     given = {name: getattr(args, name) for name in TRACKER_OPTIONS if getattr(args, name) is not None}
     tracker = MODELS.build({'_scope_': 'mmdet', **cfg.get('tracker', dict(type='IoUTracker')), **given})
     source = (RecordingSource if args.recordings else DriveSource)(inferencer, args, cfg)

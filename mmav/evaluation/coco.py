@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 
 import numpy as np
-from mmdet.datasets.api_wrappers import COCOeval
+from faster_coco_eval import COCOeval_faster
 from mmengine.fileio import get_local_path
 
 from mmav.media.coco_file import CheckedCOCO
@@ -91,7 +91,7 @@ def stack_detections(bboxes: np.ndarray, scores: np.ndarray, labels: np.ndarray)
 def coco_average_precision(
     coco: CheckedCOCO, coco_dets: Sequence[dict], cat_ids: Sequence[int], img_ids: Sequence[int]
 ) -> dict[str, float]:
-    """Average precision over some images, in percent and unrounded, by MMDetection's ``COCOeval``.
+    """Average precision over some images, in percent and unrounded, as pycocotools has it.
 
     Args:
         coco: The ground truth.
@@ -108,7 +108,7 @@ def coco_average_precision(
         any_truth = bool(coco.get_ann_ids(img_ids=list(img_ids), cat_ids=list(cat_ids)))
         return dict.fromkeys(('mAP', 'mAP_50', 'mAP_75'), 0.0 if any_truth else float('nan'))
     with redirect_stdout(StringIO()):
-        evaluation = COCOeval(coco, coco.loadRes(coco_dets), 'bbox')
+        evaluation = COCOeval_faster(coco, coco.loadRes(coco_dets), 'bbox')
         evaluation.params.catIds = list(cat_ids)
         evaluation.params.imgIds = list(img_ids)
         evaluation.params.areaRng = [[0, 1e10]]

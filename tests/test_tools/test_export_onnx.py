@@ -106,6 +106,10 @@ def test_the_command_detects_by_it(model, tmp_path, capsys):
     found = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
     assert len(found['predictions']) == 2 and found['image_size'] == [1520, 650]
     assert 'vehicle' in capsys.readouterr().out
+    run_tool('track.py', file, '--recordings', file.with_name('street.wav'), '--out-dir', tmp_path / 'tracks')
+    assert (tmp_path / 'tracks' / 'street.mp4').stat().st_size
+    with pytest.raises(SystemExit, match='give --recordings'):
+        run_tool('track.py', file, '--out-dir', tmp_path / 'none')
     with pytest.raises(SystemExit, match='--device cannot be used'):
         run_tool('detect.py', file.with_name('street.wav'), file, '--device', 'cuda:0')
 
