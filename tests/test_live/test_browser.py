@@ -172,9 +172,9 @@ def test_the_slider_chooses_boxes(page, serve):
 def test_layers_are_switched_on_and_off(page, serve):
     served = serve()
     joined(page, served)
-    for _ in range(10):
+    for number in range(1, 11):
         served.feed.give()
-    expect(page.locator('#time')).to_have_text('0:01.0')
+        expect(page.locator('#time')).to_have_text(f'0:{number / 10:04.1f}')  # none is left out
     for name in ('#overlay', '#tails'):
         with_it = pixels(page)
         page.locator(name).uncheck()
