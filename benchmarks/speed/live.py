@@ -175,14 +175,14 @@ def live(seconds: float = 20.0, threads: int = 2, cases: tuple[str, ...] = tuple
     Sound comes in chunks of a hop. A window whose computing is longer than a hop is measured all the same.
 
     Args:
-        seconds: Of sound; a quarter of it for R-50.
+        seconds: Of sound; a twentieth of it for R-50.
         threads: Of PyTorch and of onnxruntime.
         cases: Of :data:`CASES`.
     """
     results = []
     for case in cases:
         inferencer = make_inferencer(case)
-        length = seconds if case in SMALL else seconds / 4
+        length = seconds if case in SMALL else seconds / 20
         with tempfile.TemporaryDirectory() as folder, pinned_threads(threads):
             export(inferencer, Path(folder, 'detector.onnx'))
             for name, model, options in (
@@ -215,13 +215,13 @@ def live(seconds: float = 20.0, threads: int = 2, cases: tuple[str, ...] = tuple
 
 
 def feed(detector: StreamingAudioDetector, seconds: float) -> list[float]:
-    """Seconds that each push of a hop takes, after a warm-up of two windows."""
+    """Seconds that each push of a hop takes, after a warm-up of two results."""
     step = round(detector.hop * RATE)
-    sound, latencies = street(seconds + 2.0), []
+    sound, latencies = street(seconds + 1.3), []
     for start in range(0, sound.shape[1] - step, step):
         begin = time.perf_counter()
         found = detector.push(sound[:, start : start + step])
-        if found and start > 2 * RATE:
+        if found and start > 1.2 * RATE:
             latencies.append(time.perf_counter() - begin)
     return latencies
 
