@@ -31,6 +31,7 @@ from mmav.utils.errors import SampleError
 
 pytestmark = pytest.mark.browser
 
+expect.set_options(timeout=30000)  # machines of tests are busy
 ARGUMENTS = (
     '--no-sandbox',
     '--disable-gpu',
@@ -92,7 +93,7 @@ def browser() -> Browser:
 def page(browser) -> Page:
     """An empty page; in the end it must have asked nobody but us, and met no error."""
     page = browser.new_page()
-    page.set_default_timeout(15000)
+    page.set_default_timeout(60000)
     asked, errors = [], []
     page.on('request', lambda request: asked.append(request.url))
     page.on('pageerror', lambda error: errors.append(str(error)))

@@ -10,7 +10,7 @@ from mmav.live.reading import SourceReader
 from mmav.utils.errors import SampleError
 
 
-def wait_until(condition, seconds=10):
+def wait_until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, 'it did not happen'

@@ -32,7 +32,7 @@ class Run:
 
     def finish(self, error=None):
         self.feed.end(error)
-        assert self.session.ended.wait(10)
+        assert self.session.ended.wait(60)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_an_error_of_the_source_is_told_and_kept(run, error):
 def test_channels_that_do_not_fit(run):
     live = run(source='street.wav')
     live.feed.give(noise(HOP, channels=3))
-    assert live.session.ended.wait(10)
+    assert live.session.ended.wait(60)
     assert str(live.session.error) == 'street.wav: has 3 channels, but the model takes 2 microphones'
 
 
@@ -147,12 +147,12 @@ def test_a_detector_that_falls_behind_gets_all_that_waits_at_once(run):
 
     def slow(*arguments):
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return push(*arguments)
 
     live.detector.push = slow
     live.feed.give()
-    assert begun.wait(10)
+    assert begun.wait(60)
     for _ in range(5):
         live.feed.give()
     wait_until(lambda: live.feed.taken == 6)

@@ -114,7 +114,7 @@ def test_the_command(server, toy_config, build_detector, tmp_path):
         '--no-page',
     ]
     process = start_script(command, printed)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while printed.read_text().count('"bboxes"') < 3:
         assert process.is_alive() and time.monotonic() < end, printed.read_text()
         time.sleep(0.1)

@@ -90,7 +90,7 @@ def test_a_pipe_becomes_lines_of_json_and_a_page(files, wave, expected):
         process.stdin.write(data[start : start + 54321])
     process.stdin.close()
     lines = [json.loads(line) for line in process.stdout]
-    assert process.wait(60) == 0, process.stderr.read()
+    assert process.wait(180) == 0, process.stderr.read()
     viewer.join(20)
 
     assert len(lines) == len(expected)
@@ -108,7 +108,7 @@ def test_a_pipe_becomes_lines_of_json_and_a_page(files, wave, expected):
 
 def wait_for(process: BaseProcess, path: Path, text: str) -> None:
     """Wait until the process has printed a text."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while text not in path.read_text():
         assert process.is_alive() and time.monotonic() < end, path.read_text()
         time.sleep(0.05)
