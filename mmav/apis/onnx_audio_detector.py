@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -200,6 +201,8 @@ def main() -> int:
             for key in ('bboxes', 'scores', 'labels', 'classes'):
                 window[key] = [window[key][index] for index in kept]
             print(json.dumps(window), flush=True)
+    except BrokenPipeError:  # whoever read the lines has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ValueError as error:
         print(f'{Path(sys.argv[0]).name}: error: {error}', file=sys.stderr)
         return 2
