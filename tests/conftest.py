@@ -65,6 +65,11 @@ def _shrink(cfg: dict) -> None:
         _shrink(value)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option of the tests marked ``gpu``."""
+    parser.addoption('--device', choices=('cuda', 'cpu'), help='of the tests marked gpu; default: cuda')
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the long tests: at the end one process would wait for the other."""
     items.sort(key=lambda item: item.get_closest_marker('slow') is None)

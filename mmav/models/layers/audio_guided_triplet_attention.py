@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmav.utils.checks import PROTOCOLS, check_choice
+from mmav.utils.precision import full_precision
 
 # Below this the slope of the square root would outgrow everything else. The roots of a vector are of
 # length 1 in the end, so that 1e-12 (1e-6 after the root) is nothing.
@@ -51,8 +52,9 @@ def factorized_bilinear_pooling(
     pooled = product.unflatten(-1, (-1, factors)).sum(-1)  # (..., d_o)
     if protocol == 'paper':
         pooled = F.dropout(pooled, dropout, training)
+    pooled = full_precision(pooled)  # half precision has no number as small as those that guard root and norm
     root = pooled.sign() * pooled.abs().clamp(min=SMALLEST).sqrt()
-    return F.normalize(root, dim=-1)
+    return F.normalize(root, dim=-1).to(product.dtype)
 
 
 class AudioGuidedTripletAttention(nn.Module):

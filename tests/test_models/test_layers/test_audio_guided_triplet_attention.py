@@ -77,11 +77,12 @@ def test_pooled_vectors_have_length_1_and_signs():
     torch.testing.assert_close(pooled, expected)
 
 
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16])
 @pytest.mark.parametrize('protocol', ['paper', 'official'])
-def test_silence_has_finite_gradients(protocol):
-    """The square root has no slope at 0, where rectified products often are."""
-    visual = torch.zeros(2, 6, requires_grad=True)
-    audio = torch.zeros(2, 6, requires_grad=True)
+def test_silence_has_finite_gradients(protocol, dtype):
+    """The square root has no slope at 0, where rectified products often are; half precision rounds to it."""
+    visual = torch.zeros(2, 6, requires_grad=True, dtype=dtype)
+    audio = torch.zeros(2, 6, requires_grad=True, dtype=dtype)
     pooled = factorized_bilinear_pooling(visual, audio, 3, dropout=0.5, training=True, protocol=protocol)
     pooled.sum().backward()
     assert (pooled == 0).all() and visual.grad.isfinite().all() and audio.grad.isfinite().all()
