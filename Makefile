@@ -47,7 +47,7 @@ test-browser: env         ## click through the live page in headless Chromium, w
 	$(PYTHON_IN_VENV) -m pytest -m browser tests/test_live $(PYTEST_ARGS)
 
 test-sound-card: env      ## record from a sound card that PulseAudio, which must be installed, stands for
-	@ldconfig -p | grep -q libportaudio && command -v pulseaudio >/dev/null && command -v pacat >/dev/null \
+	@$(PYTHON_IN_VENV) -c "import sounddevice" 2>/dev/null && command -v pulseaudio >/dev/null && command -v pacat >/dev/null \
 		|| { echo "make test-sound-card needs PulseAudio and PortAudio:" \
 		"apt-get install pulseaudio libasound2-plugins libportaudio2" >&2; exit 1; }
 	$(PYTHON_IN_VENV) -m pytest -m sound_card tests/test_live $(PYTEST_ARGS)
