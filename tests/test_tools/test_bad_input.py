@@ -12,6 +12,7 @@ COMMANDS = {
     'test': ['none.py', 'none.pth'],
     'detect': ['a.wav', CONFIG, 'none.pth'],
     'track': [CONFIG, 'none.pth', '--recordings', 'a.wav', '--out-dir', 'out'],
+    'live': [CONFIG, 'none.pth', '--file', 'a.wav'],
     'localize_sound': [CONFIG, 'none.pth', '--videos', 'a.mp4', '--out-dir', 'out'],
     'localize_events': [CONFIG, 'none.pth', '--videos', 'a.mp4', '--out-dir', 'out'],
     'parse_video': [CONFIG, 'none.pth', '--videos', 'a.mp4', '--out-dir', 'out'],
@@ -32,6 +33,7 @@ COMMANDS = {
     'analysis/browse_dataset': ['none.py'],
     'analysis/calibrate_array': ['none', '--out', 'out.json'],
     'analysis/check_rig': ['none.json', '--output-dir', 'out'],
+    'analysis/compare_onnx': [CONFIG, 'none.pth', 'none.onnx'],
     'analysis/mean_box_baseline': ['none.json', 'none.json'],
     'dataset_converters/convert_mavd_audio': ['none'],
     'dataset_converters/mavd_pseudo_labels': [
@@ -52,6 +54,7 @@ COMMANDS = {
     'dataset_converters/simulate_llp': ['file/out'],
     'dataset_converters/simulate_mavd': ['file/out'],
     'model_converters/convert_official': ['efficientdet_d2_audio', 'none.pth', 'out.pth'],
+    'model_converters/export_onnx': [CONFIG, 'none.pth', 'out.onnx'],
     'model_converters/strip_visual': ['none.pth', 'out.pth'],
 }
 
