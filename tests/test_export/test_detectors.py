@@ -16,6 +16,8 @@ from mmav.export.errors import ExportError
 from mmav.export.onnx_file import onnx_bytes, run_onnx
 from mmav.export.parity import BoxDifferences
 
+pytestmark = pytest.mark.stack
+
 CONFIGS = Path(__file__).parents[2] / 'configs'
 KEYS = ('bboxes', 'scores', 'labels')
 
