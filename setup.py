@@ -69,6 +69,7 @@ setup(
     extras_require={
         'dev': read_requirements('requirements-dev.txt'),
         'live': ['aiohttp>=3.9', 'sounddevice>=0.4.6'],
+        's3': ['boto3>=1.28'],
         'onnx': ['onnx>=1.16', 'onnxruntime>=1.18'],
         **openmmlab_extras(),
     },

@@ -29,7 +29,7 @@ from mmav.features.segment_feature_extractor import AVE_FEATURES, LLP_FEATURES, 
 from mmav.media.suffixes import AUDIO_SUFFIXES, VIDEO_SUFFIXES, files_with, has_suffix
 from mmav.utils.checks import check_distinct
 from mmav.utils.command_line import ToolParser
-from mmav.utils.errors import SampleError, one_line_errors
+from mmav.utils.errors import SampleError, StorageError, one_line_errors
 from mmav.utils.fileio import AtomicLocalBackend, remove_folder, write_json
 from mmav.utils.locks import folder_lock
 from mmav.utils.run_parameters import hash_json
@@ -193,6 +193,8 @@ def extract_share(
         missing = [key for key, folder in folders.items() if name not in folder]
         try:
             features = extractor(**find_source(args, name), only=missing)
+        except StorageError:
+            raise
         except SampleError as error:
             failures[name] = str(error)
             continue

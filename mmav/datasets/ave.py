@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from mmdet.registry import DATASETS
 from mmengine.dataset import BaseDataset
-from mmengine.fileio import get_local_path, join_path
+from mmengine.fileio import join_path
 from mmengine.logging import print_log
 
 from mmav.datasets.clip_names import H5_KEY, read_clip_names
@@ -233,9 +233,10 @@ class AVEDataset(BaseDataset):
         if not self.ann_file:
             return [f'{row:05d}' for row in range(number)]
         try:
-            with get_local_path(self.ann_file, backend_args=self.backend_args) as local:
-                names = read_clip_names(local)
-        except (OSError, ValueError) as error:
+            names = read_clip_names(self.ann_file, self.backend_args)
+        except SampleError:
+            raise
+        except ValueError as error:
             raise SampleError(self.ann_file, f'no names can be read from it ({error})') from error
         if len(names) != number:
             raise SampleError(self.ann_file, f'names {len(names)} videos, the labels have {number} rows')

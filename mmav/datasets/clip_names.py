@@ -12,18 +12,19 @@ YOUTUBE_ID = 11
 """Characters of a video's name in LLP's lists; what follows are start and end."""
 
 
-def read_clip_names(path: str | Path) -> list[str]:
+def read_clip_names(path: str | Path, backend_args: dict | None = None) -> list[str]:
     """Names of clips from a list, in its order, without suffix.
 
     Args:
         path: AVE's ``Annotations.txt`` (fields between '&', the second names the video), one of LLP's
             ``AVVP_*.csv`` (a column ``filename`` whose first 11 characters name the video; each once), or a
             text file with a name in each line.
+        backend_args: Of mmengine's file backends.
 
     Raises:
         ValueError: If the list is empty or no text, or a line has no name or one of another folder.
     """
-    lines = [line for line in read_text(str(path)).splitlines() if line.strip()]
+    lines = [line for line in read_text(str(path), backend_args).splitlines() if line.strip()]
     header = lines[0].split('\t') if lines else []
     if 'filename' in header:
         column = header.index('filename')

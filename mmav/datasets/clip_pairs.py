@@ -10,14 +10,16 @@ from typing import Any
 
 import cv2
 import numpy as np
+from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import BaseDataset
-from mmengine.fileio import join_path, list_dir_or_file
+from mmengine.fileio import join_path
 
 from mmav.media.suffixes import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, has_suffix
 from mmav.utils.errors import SampleError
 from mmav.utils.readers import read_rows, read_text
+from mmav.utils.storage import list_files
 
-from .data_root import below_root
+from .data_root import below_root, hand_down
 from .transforms import LoadAudioSegment, LoadClipFrame
 from .verification import drop_faults, log_left_out
 
@@ -41,7 +43,7 @@ class ClipPairDataset(BaseDataset):
             their number in the log; 'raise' is an error. Defaults to 'skip', as few have all clips.
         on_error: 'raise' or 'skip', and
         verify: whether to read every file at start-up: as of :class:`MAVDDataset`.
-        backend_args: Of mmengine's file backends.
+        backend_args: Of mmengine's file backends; also of loading transforms that have none.
         **kwargs: Of mmengine's BaseDataset (data_root, pipeline, metainfo, filter_cfg, indices, ...).
             ``filter_cfg=dict(filter_empty_gt=True)`` leaves out annotated clips without a box.
 
@@ -93,6 +95,8 @@ class ClipPairDataset(BaseDataset):
     def load_data_list(self) -> list[dict]:
         """Clips in the order of ``split_file``, else of the annotations, else of their names."""
         self.left_out = Counter()
+        kinds = LoadAudioSegment, LoadClipFrame, LoadImageFromFile
+        hand_down(self.backend_args, [t for t in self.pipeline.transforms if isinstance(t, kinds)])
         listed = self._read_split(below_root(self.data_root, self.split_file)) if self.split_file else None
         annotations = self.read_annotations(listed)
         kind, suffixes = ('video', VIDEO_SUFFIXES) if self.from_video else ('audio', AUDIO_SUFFIXES)
@@ -132,10 +136,7 @@ class ClipPairDataset(BaseDataset):
 
     def _list(self, folder: str, suffixes: tuple[str, ...]) -> dict[str, str]:
         """Stem to path of the files in a folder; of two files the one with the earlier suffix."""
-        try:
-            files = list(list_dir_or_file(folder, list_dir=False, backend_args=self.backend_args))
-        except OSError as error:
-            raise SampleError(folder, f'the folder cannot be listed ({error})') from error
+        files = list_files(folder, backend_args=self.backend_args)
         # a name that begins with a dot is no clip: macOS writes ._x.wav beside x.wav on other disks
         names = [name for name in files if has_suffix(name, suffixes) and not name.startswith('.')]
         # the last one of a stem wins

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from mmdet.registry import DATASETS
 from mmengine.dataset import BaseDataset
-from mmengine.fileio import join_path, list_dir_or_file
+from mmengine.fileio import join_path
 from mmengine.logging import print_log
 
 from mmav.datasets.clip_names import YOUTUBE_ID
 from mmav.media.array_files import read_npy
 from mmav.utils.errors import SampleError
+from mmav.utils.storage import list_files
 
 from .data_root import below_root
 from .event_table import EventTable, read_event_table, read_table
@@ -182,7 +183,10 @@ class LLPDataset(BaseDataset):
 
     def _keep_whole(self, data_list: list[dict], folders: dict[str, str]) -> list[dict]:
         """Videos that have a file in each folder, with the files' paths."""
-        names = {key: self._list(folder) for key, folder in folders.items()}
+        names = {
+            key: set(list_files(folder, '.npy', backend_args=self.backend_args))
+            for key, folder in folders.items()
+        }
         kept, missing = [], []
         for info in data_list:
             file = f'{info["video_id"][:YOUTUBE_ID]}.npy'
@@ -200,14 +204,6 @@ class LLPDataset(BaseDataset):
         if missing:
             self.left_out['videos without all files'] = len(data_list) - len(kept)
         return kept
-
-    def _list(self, folder: str) -> set[str]:
-        try:
-            return set(
-                list_dir_or_file(folder, list_dir=False, suffix='.npy', backend_args=self.backend_args)
-            )
-        except OSError as error:
-            raise SampleError(folder, f'the folder cannot be listed ({error})') from error
 
     def _read_events(self, path: str, with_scores: bool) -> EventTable:
         return read_event_table(

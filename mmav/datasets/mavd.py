@@ -2,21 +2,23 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
-from mmengine.fileio import exists, join_path
+from mmengine.fileio import join_path
 
 from mmav.media.coco_file import CheckedCOCO
 from mmav.structures.rig_checks import array_of
 from mmav.utils.checks import check_below, check_choice
-from mmav.utils.errors import SampleError, malformed
+from mmav.utils.errors import SampleError, StorageError, malformed
 from mmav.utils.readers import read_json
+from mmav.utils.storage import backend_errors, file_exists
 
 from .box_checks import box_error
-from .data_root import below_root
+from .data_root import below_root, hand_down
 from .mavd_conditions import CONDITIONS, fill_conditions, keep_condition
 from .mavd_layout import (
     AUDIO_EXTENSIONS,
@@ -66,15 +68,16 @@ class MAVDDataset(CocoDataset):
         on_error: 'raise': bad annotations are an error at start-up, unreadable files when their turn comes.
             'skip': they are left out at start-up and logged. Defaults to 'raise'.
         verify: Read the files of every frame at start-up, in threads. None: as ``on_error`` needs.
-        prepared: Folder of a prepared store to read sound and images from.
+        prepared: Folder of a prepared store to read sound and images from, or its address on a server.
         modality_files: Further modalities: name to (folder in the drive, stem with ``{}`` for the id).
         **kwargs: Of mmdet's CocoDataset (data_root, pipeline, filter_cfg, backend_args, metainfo, ...).
+            Loading transforms that have no ``backend_args`` take the data set's.
 
     Raises:
         SampleError: Naming file, line or annotation, and what is wrong with it.
     """
 
-    COCOAPI = CheckedCOCO
+    COCOAPI: Callable[..., CheckedCOCO] = CheckedCOCO
     METAINFO = dict(
         classes=('vehicle',),
         palette=[(220, 20, 60)],
@@ -136,7 +139,7 @@ class MAVDDataset(CocoDataset):
             )
         self.modalities = None if modalities is None else tuple(modalities)
         self.modality_files = modality_files
-        self.store = PreparedStore(prepared) if prepared is not None else None
+        self.store = None if prepared is None else PreparedStore(prepared, kwargs.get('backend_args'))
         if self.store is not None and self.store.crop != self.crop:
             raise ValueError(
                 f'{prepared} was prepared with crop {self.store.crop}, this data set has {self.crop}'
@@ -152,6 +155,7 @@ class MAVDDataset(CocoDataset):
     def load_data_list(self) -> list[dict]:
         """Frames in the order of the COCO file, else of the split list; see the class."""
         self.left_out = Counter()
+        hand_down(self.backend_args, self._loaders())
         self._files = FrameFiles(
             self.data_prefix['img'],
             self.audio_layout,
@@ -194,7 +198,7 @@ class MAVDDataset(CocoDataset):
         if self._geometry_given:
             return
         path, positions = join_path(self.data_prefix['img'], 'manifest.json'), None
-        if exists(path, backend_args=self.backend_args):
+        if file_exists(path, self.backend_args):
             manifest = read_json(path, self.backend_args)
             if not isinstance(manifest, dict):
                 raise SampleError(path, f'must hold an object with keys, got a {type(manifest).__name__}')
@@ -210,7 +214,8 @@ class MAVDDataset(CocoDataset):
             self._metainfo['microphone_positions'] = tuple(map(tuple, checked.tolist()))
 
     def _load_labeled(self, frames: list | None) -> list[dict]:
-        with malformed(self.ann_file, 'no valid COCO file'):
+        self.COCOAPI = partial(CheckedCOCO, source=self.ann_file)  # mmdet gives it the path of a local copy
+        with backend_errors(self.ann_file), malformed(self.ann_file, 'no valid COCO file'):
             data_list = super().load_data_list()
         missing = len(self._metainfo['classes']) - len(self.cat_ids)
         if missing:
@@ -297,6 +302,8 @@ class MAVDDataset(CocoDataset):
             try:
                 add(info, *args)
                 kept.append(info)
+            except StorageError:
+                raise
             except SampleError:
                 if self.on_error == 'raise':
                     raise

@@ -1,8 +1,9 @@
 """Day or night, static or driving: what the annotations leave open, the published split lists tell."""
 
-from mmengine.fileio import exists, join_path
+from mmengine.fileio import join_path
 
 from mmav.utils.errors import SampleError
+from mmav.utils.storage import file_exists
 
 from .mavd_layout import read_split_list
 
@@ -24,7 +25,7 @@ def find_condition_list(
     names = [f'{split}{time}_{motion}'] if motion else [f'{split}{time}_all', f'{split}{time}']
     for name in names:
         path = join_path(root, f'{name}.txt')
-        if exists(path, backend_args=backend_args):
+        if file_exists(path, backend_args):
             return set(read_split_list(path, backend_args))
     if motion and not time_of_day:
         day, night = (find_condition_list(root, split, t, motion, backend_args) for t in ('day', 'night'))

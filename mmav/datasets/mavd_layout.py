@@ -7,11 +7,12 @@ is shorter than 9 digits are bogus (their leading zeros were lost, so they name 
 import re
 from collections.abc import Iterable, Sequence
 
-from mmengine.fileio import exists, join_path
+from mmengine.fileio import join_path
 
 from mmav.utils.checks import check_below
 from mmav.utils.errors import SampleError
 from mmav.utils.readers import read_rows, read_text
+from mmav.utils.storage import file_exists
 
 AUDIO_EXTENSIONS = ('wav', 'flac', 'npy', 'mp3', 'pkl')
 IMAGE_EXTENSIONS = ('png', 'jpg', 'jpeg', 'tiff', 'tif')
@@ -147,7 +148,7 @@ class FrameFiles:
             return f'{stem}.{extensions[0]}'
         if key not in self._found:
             for extension in extensions:
-                if exists(f'{stem}.{extension}', backend_args=self.backend_args):
+                if file_exists(f'{stem}.{extension}', self.backend_args):
                     self._found[key] = extension
                     break
             else:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from mmengine.fileio import exists, join_path
+from mmengine.fileio import join_path
 
 from mmav.structures.rig import RIG_FILE, Rig
-from mmav.utils.errors import SampleError
+from mmav.utils.errors import SampleError, StorageError
+from mmav.utils.storage import file_exists
 
 
 def read_rig(root: str, crop: Sequence[int] | None, backend_args: dict | None = None) -> dict | None:
@@ -15,10 +16,12 @@ def read_rig(root: str, crop: Sequence[int] | None, backend_args: dict | None = 
         SampleError: If the file describes no possible rig, or one of another crop than the data set's.
     """
     path = join_path(root, RIG_FILE)
-    if not exists(path, backend_args=backend_args):
+    if not file_exists(path, backend_args):
         return None
     try:
         rig = Rig.from_file(path, backend_args=backend_args)
+    except StorageError:
+        raise
     except ValueError as error:
         raise SampleError(path, str(error).removeprefix(f'{path}: ')) from error
     if rig.crop != crop:

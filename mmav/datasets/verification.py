@@ -10,18 +10,21 @@ from mmengine.dist import broadcast_object_list, get_dist_info
 from mmengine.logging import print_log
 from tqdm import tqdm
 
-from mmav.utils.errors import SampleError
+from mmav.utils.errors import SampleError, StorageError
 
 
 def find_faults(data_list: Sequence[dict], read: Callable[[dict], object]) -> dict[int, str]:
     """Read every sample in threads; in distributed runs the first process does it for all.
 
-    Number of each sample for which ``read`` raised SampleError, with the reason.
+    Number of each sample for which ``read`` raised SampleError, with the reason. A server that does not
+    answer is a StorageError in every process.
     """
 
     def fault(info: dict) -> str | None:
         try:
             read(info)
+        except StorageError:
+            raise
         except SampleError as error:
             return str(error)
         return None
@@ -31,9 +34,15 @@ def find_faults(data_list: Sequence[dict], read: Callable[[dict], object]) -> di
     if rank == 0:
         with ThreadPoolExecutor() as pool:
             reasons = tqdm(pool.map(fault, data_list), 'verifying', len(data_list), disable=None, leave=False)
-            answer = [{number: reason for number, reason in enumerate(reasons) if reason is not None}]
+            try:
+                answer = [{number: reason for number, reason in enumerate(reasons) if reason is not None}]
+            except StorageError as error:
+                pool.shutdown(cancel_futures=True)
+                answer = [error]
     if world_size > 1:
         broadcast_object_list(answer)
+    if isinstance(answer[0], StorageError):
+        raise answer[0]
     return answer[0]
 
 

@@ -9,10 +9,10 @@ from io import StringIO
 
 import numpy as np
 from faster_coco_eval import COCOeval_faster
-from mmengine.fileio import get_local_path
 
 from mmav.media.coco_file import CheckedCOCO
 from mmav.utils.errors import SampleError
+from mmav.utils.storage import local_copy
 
 
 def load_coco(ann_file: str, backend_args: dict | None = None) -> CheckedCOCO:
@@ -25,8 +25,8 @@ def load_coco(ann_file: str, backend_args: dict | None = None) -> CheckedCOCO:
     Raises:
         SampleError: As of :func:`mmav.media.coco_file.read_coco`.
     """
-    with get_local_path(ann_file, backend_args=backend_args) as path:
-        return CheckedCOCO(path)
+    with local_copy(ann_file, backend_args) as path:
+        return CheckedCOCO(path, source=ann_file)
 
 
 def check_one_frame(coco: CheckedCOCO, paths: dict, sample: Mapping) -> None:

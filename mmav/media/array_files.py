@@ -1,4 +1,4 @@
-"""NumPy's files, read whole or mapped; what holds less, more or other than its header says is refused."""
+"""NumPy's files, read whole, mapped or by rows; those that hold other than their header says are refused."""
 
 import io
 import math
@@ -10,7 +10,9 @@ import numpy as np
 
 from mmav.utils.errors import SampleError
 from mmav.utils.readers import check_zip, read_bytes, refuse_stand_in
+from mmav.utils.storage import read_range
 
+_HEADER_SIZE = 4096  # bytes: more than NumPy writes for numbers
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -54,6 +56,44 @@ def map_npy(path: str | Path) -> np.ndarray:
             return np.memmap(file, dtype, 'r', file.tell(), shape, order)
     except OSError as error:
         raise SampleError(str(path), f'cannot be read ({error})') from error
+
+
+class RemoteRows:
+    """Rows of an array of numbers in a npy file on a server, each fetched when it is asked for.
+
+    Args:
+        path: Address of the file.
+        size: Its bytes. A file of another size is an error, when its turn comes.
+        backend_args: Arguments of the file backend, which must be one that reads parts of files.
+
+    Raises:
+        SampleError: It is missing, damaged, of another size, or cannot be read in parts.
+    """
+
+    def __init__(self, path: str, size: int, backend_args: dict | None = None) -> None:
+        self.path, self.size, self.backend_args = path, size, backend_args
+        start = read_range(path, 0, min(size, _HEADER_SIZE), size, backend_args)
+        refuse_stand_in(start, path)
+        file = io.BytesIO(start)
+        self.shape, order, self.dtype = _read_header(file, size, path)
+        if order != 'C' or not self.shape:
+            raise SampleError(path, f'must hold rows one after another, got {order} order, {self.shape}')
+        self._start = file.tell()
+
+    @property
+    def ndim(self) -> int:
+        """Axes of the array."""
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        if not 0 <= row < len(self):
+            raise IndexError(f'{self.path}: row {row} of {len(self)}')
+        length = math.prod(self.shape[1:]) * self.dtype.itemsize
+        data = read_range(self.path, self._start + row * length, length, self.size, self.backend_args)
+        return np.frombuffer(data, self.dtype).reshape(self.shape[1:])
 
 
 def read_npz(path: str, backend_args: dict | None = None) -> dict[str, np.ndarray]:

@@ -11,10 +11,10 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
-from mmengine.fileio import get_local_path
 
 from mmav.utils.errors import SampleError
 from mmav.utils.readers import read_bytes
+from mmav.utils.storage import local_copy
 
 from .array_files import parse_npy
 from .audio_containers import check_sound_length
@@ -83,7 +83,7 @@ def read_audio_segment(
         SampleError: If the file is missing or damaged, or the stretch lies outside of it.
     """
     try:
-        with get_local_path(path, backend_args=backend_args) as local, _open(local, path) as file:
+        with local_copy(path, backend_args) as local, _open(local, path) as file:
             length = round(duration * file.samplerate)
             start = round(center * file.samplerate) - length // 2
             stop = start + length
@@ -126,7 +126,7 @@ def read_audio_blocks(path: str | Path, length: int) -> Iterator[AudioArray]:
 def audio_length(path: str, backend_args: dict | None = None) -> tuple[int, int]:
     """Samples and sample rate (hertz) of a sound file from its header; SampleError if that cannot be read."""
     try:
-        with get_local_path(path, backend_args=backend_args) as local, _open(local, path) as file:
+        with local_copy(path, backend_args) as local, _open(local, path) as file:
             return len(file), file.samplerate
     except OSError as error:
         raise SampleError(path, f'cannot be read ({error})') from error

@@ -17,7 +17,7 @@ _LISTS = {
 }
 
 
-def read_coco(path: str, backend_args: dict | None = None) -> dict[str, Any]:
+def read_coco(path: str, backend_args: dict | None = None, source: str | None = None) -> dict[str, Any]:
     """Read a COCO annotation file, and refuse what evaluation or training would misread.
 
     ``iscrowd`` and ``area`` that an annotation lacks are 0 and the area of its box. An annotation of the id
@@ -26,6 +26,7 @@ def read_coco(path: str, backend_args: dict | None = None) -> dict[str, Any]:
     Args:
         path: The file, or an address that one of mmengine's file backends reads.
         backend_args: Arguments of the backend.
+        source: What messages call the file, where ``path`` is a copy of it. Defaults to the path.
 
     Returns:
         Its content.
@@ -35,7 +36,13 @@ def read_coco(path: str, backend_args: dict | None = None) -> dict[str, Any]:
             the same frame, two categories the same name; an annotation is of an image or a category that is
             not listed, its box is no box, or its ``track_id`` no integer.
     """
-    content = read_json(path, backend_args)
+    try:
+        content = read_json(path, backend_args)
+    except SampleError as error:
+        if source is None:
+            raise
+        raise SampleError(source, error.reason) from error
+    path = path if source is None else source
     if not isinstance(content, dict):
         raise SampleError(path, f'is no COCO file: it holds a {type(content).__name__}')
     for key, what in _LISTS.items():
@@ -117,12 +124,13 @@ class CheckedCOCO(COCO):
 
     Args:
         annotation_file: Path of the file. None: nothing is read.
+        source: As of :func:`read_coco`.
     """
 
-    def __init__(self, annotation_file: str | None = None) -> None:
+    def __init__(self, annotation_file: str | None = None, source: str | None = None) -> None:
         super().__init__()
         if annotation_file is not None:
-            self.dataset = read_coco(annotation_file)
+            self.dataset = read_coco(annotation_file, source=source)
             with redirect_stdout(StringIO()):
                 self.createIndex()
             self.img_ann_map, self.cat_img_map = self.imgToAnns, self.catToImgs

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from mmengine.fileio import get_local_path
 
 from mmav.utils.errors import SampleError
 from mmav.utils.fileio import whole_file
 from mmav.utils.readers import largest_size, refuse_stand_in
+from mmav.utils.storage import backend_errors, local_copy
 
 from .h5_examination import examine
 
@@ -149,18 +149,10 @@ def read_h5_arrays(path: str, start: str = '') -> dict[str, np.ndarray]:
 @contextmanager
 def _local_file(path: str, backend_args: dict | None = None) -> Iterator[str]:
     """Local copy of a file, itself where it is local; SampleError if it is missing or none of HDF5."""
-    with ExitStack() as stack:
-        try:
-            local = stack.enter_context(get_local_path(path, backend_args=backend_args))
-            with open(local, 'rb') as file:
-                refuse_stand_in(file.read(512), path)
-        except FileNotFoundError:
-            raise SampleError(path, 'the file is missing') from None
-        except (OSError, ValueError) as error:
-            if isinstance(error, SampleError):
-                raise
-            raise SampleError(path, f'cannot be read ({error})') from error
-        yield str(local)
+    with local_copy(path, backend_args) as local:
+        with backend_errors(path), open(local, 'rb') as file:
+            refuse_stand_in(file.read(512), path)
+        yield local
 
 
 def _examine(local: str, path: str, key: str, all_below: bool = False) -> None:

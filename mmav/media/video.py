@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 import soxr
-from mmengine.fileio import get_local_path
 
 from mmav.utils.errors import SampleError
+from mmav.utils.storage import local_copy
 
 # Containers round times, some to the millisecond: an image is shown from this much before its time.
 _TOLERANCE = 1e-3
@@ -150,7 +150,7 @@ def read_video_audio(path: str | Path, sample_rate: int, backend_args: dict | No
 def _open(path: str | Path, backend_args: dict | None) -> Iterator['av.container.InputContainer']:
     """Open for reading; whatever FFmpeg finds wrong is a SampleError of this file."""
     try:
-        with get_local_path(str(path), backend_args=backend_args) as local, av.open(str(local)) as container:
+        with local_copy(path, backend_args) as local, av.open(local) as container:
             yield container
     except FileNotFoundError:
         raise SampleError(str(path), 'the file is missing') from None

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mmav.utils.errors import SampleError
+from mmav.utils.errors import SampleError, StorageError
 from mmav.utils.readers import read_json
 
 from . import rig_checks as checks
@@ -152,6 +152,8 @@ class Rig:
         """
         try:
             values = read_json(str(path), backend_args)
+        except StorageError:
+            raise
         except SampleError as error:
             raise ValueError(f'{error}: see docs/rig.md for the format') from error
         try:

@@ -26,6 +26,13 @@ class SampleError(ValueError):
         return f'{self.source}: {self.reason}'
 
 
+class StorageError(SampleError):
+    """A server that holds data does not answer, which says nothing about the data: it is never skipped.
+
+    ``on_error='skip'`` would else leave out half a data set because a server was started anew.
+    """
+
+
 @contextmanager
 def malformed(source: str, what: str) -> Iterator[None]:
     """Make a SampleError of what a value of another type than expected raises while a file is taken apart.

@@ -11,9 +11,8 @@ import zlib
 from typing import Any
 from xml.etree import ElementTree
 
-from mmengine.fileio import get
-
 from .errors import SampleError
+from .storage import backend_errors, backend_of
 
 Row = tuple[int, list[str]]  # number of the line, from 1, and its cells
 
@@ -34,14 +33,8 @@ def read_bytes(path: str, backend_args: dict | None = None) -> bytes:
     Raises:
         SampleError: It is missing, unreadable, empty, or a stand-in of :func:`refuse_stand_in`.
     """
-    try:
-        data = get(path, backend_args=backend_args)
-    except FileNotFoundError:
-        raise SampleError(path, 'the file is missing') from None
-    except IsADirectoryError:
-        raise SampleError(path, 'this is a folder, a file is wanted') from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
-        raise SampleError(repr(path) if '\0' in str(path) else path, f'cannot be read ({error})') from error
+    with backend_errors(path):
+        data = backend_of(path, backend_args).get(path)
     refuse_stand_in(data[:512], path)
     return bytes(data)
 

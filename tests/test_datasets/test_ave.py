@@ -1,4 +1,4 @@
-"""AVE as published: written here by hand, 64-bit features, as the files have them."""
+"""AVE against the files that it was written to."""
 
 import copy
 import pickle
@@ -7,44 +7,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from tiny_ave import SEGMENTS, VIDEOS, write, write_ave
 from torch.utils.data import DataLoader
 
 from mmav.datasets import AVEDataset, SampleError
 from mmav.media.h5_array import H5Array
 
-VIDEOS, SEGMENTS, CLASSES = 6, 4, 29
-# Category, onset, offset of each row.
-EVENTS = [(3, 0, 4), (0, 1, 3), (27, 2, 4), (3, 0, 1), (5, 1, 2), (5, 0, 4)]
-ORDERS = dict(train=[4, 0, 2], val=[1], test=[5, 3])
-
-
-def write(path: Path, values, key: str = 'avadataset') -> None:
-    with h5py.File(path, 'w') as file:
-        file[key] = np.asarray(values)
-
 
 @pytest.fixture
 def ave(tmp_path) -> Path:
-    """A folder in the published layout; its features are random, of 64 bits."""
-    rng = np.random.default_rng(0)
-    labels = np.zeros((VIDEOS, SEGMENTS, CLASSES), np.int64)
-    labels[..., 28] = 1
-    for row, (category, onset, offset) in enumerate(EVENTS):
-        labels[row, onset:offset] = np.eye(CLASSES)[category]
-    write(tmp_path / 'visual_feature.h5', rng.normal(size=(VIDEOS, SEGMENTS, 2, 2, 5)))
-    write(tmp_path / 'visual_feature_vec.h5', rng.normal(size=(VIDEOS, SEGMENTS, 5)))
-    write(tmp_path / 'audio_feature.h5', rng.normal(size=(VIDEOS, SEGMENTS, 3)))
-    write(tmp_path / 'labels.h5', labels)
-    write(tmp_path / 'labels_closs.h5', 1 - labels[..., 28])
-    write(tmp_path / 'mil_labels.h5', np.eye(CLASSES)[[event[0] for event in EVENTS]])
-    write(tmp_path / 'visual_feature_noisy.h5', rng.normal(size=(2, SEGMENTS, 2, 2, 5)))
-    write(tmp_path / 'audio_feature_noisy.h5', rng.normal(size=(2, SEGMENTS, 3)))
-    write(tmp_path / 'labels_noisy.h5', np.eye(CLASSES)[[28, 28]])
-    for split, rows in ORDERS.items():
-        write(tmp_path / f'{split}_order.h5', rows, 'order')
-        short = [row for row in rows if EVENTS[row][2] - EVENTS[row][1] < SEGMENTS]
-        write(tmp_path / f'{split}_order_match.h5', short, 'order')
-    return tmp_path
+    return write_ave(tmp_path)
 
 
 def read(path: Path, key: str = 'avadataset') -> np.ndarray:

@@ -182,4 +182,4 @@ class _Readable(Dataset):
         try:
             return self.dataset[index]
         except SampleError as error:
-            return SampleError(error.source, error.reason)
+            return type(error)(error.source, error.reason)

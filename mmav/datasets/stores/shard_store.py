@@ -1,4 +1,4 @@
-"""Reading of a store: arrays of many samples in large memory-mapped files.
+"""Reading of a store: arrays of many samples in large files, memory-mapped or read by rows from a server.
 
 A store is a folder::
 
@@ -17,14 +17,16 @@ from typing import BinaryIO
 
 import numpy as np
 
-from mmav.media.array_files import map_npy
+from mmav.media.array_files import RemoteRows, map_npy
 from mmav.utils.checks import check_below
-from mmav.utils.errors import SampleError, malformed
+from mmav.utils.errors import SampleError, StorageError, malformed
 from mmav.utils.readers import read_json
+from mmav.utils.storage import is_remote, read_range
 
 INDEX_FILE = 'index.json'
 STORE_VERSION = 1
 _MAX_OPEN_FILES = 256
+_BLOCK = 16 << 20  # bytes of a file on a server that are compared at a time
 
 
 def file_checksum(path: Path) -> str:
@@ -54,25 +56,42 @@ def is_whole(folder: Path, files: dict[str, dict]) -> bool:
 
 
 class ShardStore:
-    """A finished store in a folder on a local disk; what it holds is the subclass's.
+    """A finished store in a folder; what it holds is the subclass's.
+
+    Files on a local disk are mapped into memory. From a server the rows that are asked for are fetched one by
+    one, by a file backend that reads parts of files: those of :mod:`mmav.engine.backends` do.
+
+    Args:
+        path: The folder, or its address.
+        backend_args: Of mmengine's file backends.
 
     Raises:
         SampleError: If it is missing, unfinished, of another kind or version, or a file of it is missing or
-            truncated.
+            truncated (on a server: when a row of it is asked for).
     """
 
     KIND = 'store'  # what messages call it, and a store of that kind itself
     TOOL = ''  # what writes it
 
-    def __init__(self, path: str) -> None:
-        self.path = Path(path)
-        index_path = self.path / INDEX_FILE
-        if not index_path.is_file():
+    def __init__(self, path: str, backend_args: dict | None = None) -> None:
+        self.is_remote = is_remote(path)
+        self.path: str | Path = str(path).rstrip('/') if self.is_remote else Path(path)
+        self.backend_args = backend_args
+        index_path = self._file(INDEX_FILE)
+        if not self.is_remote and not Path(index_path).is_file():
             raise SampleError(str(path), f'no finished {self.KIND}: run {self.TOOL}')
-        index = read_json(str(index_path))
-        with malformed(str(index_path), 'is no index of a store: prepare it anew'):
+        try:
+            index = read_json(index_path, backend_args)
+        except StorageError:
+            raise
+        except SampleError as error:
+            raise SampleError(index_path, f'{error.reason}: no finished {self.KIND} ({self.TOOL})') from error
+        with malformed(index_path, 'is no index of a store: prepare it anew'):
             self._read_index(index)
-        self._open_files: OrderedDict[tuple[int, str], np.ndarray] = OrderedDict()
+        self._open_files: OrderedDict[tuple[int, str], np.ndarray | RemoteRows] = OrderedDict()
+
+    def _file(self, name: str) -> str:
+        return f'{self.path}/{name}'
 
     def _read_index(self, index: dict) -> None:
         path = self.path
@@ -87,17 +106,17 @@ class ShardStore:
         self.failures: dict[str, str] = dict(index['failures'])
         self._shards = [shard['name'] for shard in index['shards']]
         self._lengths = [len(shard['frames']) for shard in index['shards']]
-        self._files = {}
+        self._files: dict[str, dict] = {}
         self._rows = {}
         for number, shard in enumerate(index['shards']):
-            folder = self.path / shard['name']
             for name, entry in shard['files'].items():
-                check_below(f'{shard["name"]}/{name}', str(path / INDEX_FILE))
-                if not is_whole(folder, {name: entry}):
+                file = f'{shard["name"]}/{name}'
+                check_below(file, self._file(INDEX_FILE))
+                if not self.is_remote and not is_whole(Path(path, shard['name']), {name: entry}):
                     raise SampleError(
-                        str(folder / name), f'missing or not of {entry["bytes"]} bytes: the store is damaged'
+                        self._file(file), f'missing or not of {entry["bytes"]} bytes: the store is damaged'
                     )
-                self._files[folder / name] = entry['sha256']
+                self._files[file] = dict(bytes=int(entry['bytes']), sha256=entry['sha256'])
             for row, frame in enumerate(shard['frames']):
                 self._rows[frame] = (number, row)
 
@@ -110,13 +129,24 @@ class ShardStore:
     @property
     def array_names(self) -> list[str]:
         """Names of the arrays that it holds."""
-        return sorted({path.stem for path in self._files})
+        return sorted({Path(file).stem for file in self._files})
 
     def verify(self) -> None:
         """Compare every file with its checksum; SampleError, naming the first that differs."""
-        for file, checksum in self._files.items():
-            if file_checksum(file) != checksum:
-                raise SampleError(str(file), 'its checksum differs from the index: the store is damaged')
+        for file, entry in self._files.items():
+            if self._checksum(file, entry['bytes']) != entry['sha256']:
+                raise SampleError(
+                    self._file(file), 'its checksum differs from the index: the store is damaged'
+                )
+
+    def _checksum(self, file: str, size: int) -> str:
+        if not self.is_remote:
+            return file_checksum(Path(self._file(file)))
+        digest = hashlib.sha256()
+        for start in range(0, size, _BLOCK):
+            length = min(_BLOCK, size - start)
+            digest.update(read_range(self._file(file), start, length, size, self.backend_args))
+        return digest.hexdigest()
 
     def row(self, frame: str) -> tuple[int, int]:
         """Shard and row of a sample; SampleError if the store lacks it, or it could not be read then."""
@@ -130,20 +160,25 @@ class ShardStore:
             )
         return self._rows[frame]
 
-    def array(self, shard: int, name: str) -> np.ndarray:
-        """Memory-mapped array of a shard; KeyError if the store does not hold it."""
+    def array(self, shard: int, name: str) -> np.ndarray | RemoteRows:
+        """Array of a shard, mapped into memory or read by rows; KeyError if the store does not hold it."""
         key = (shard, name)
         if key in self._open_files:
             self._open_files.move_to_end(key)
             return self._open_files[key]
-        file = self.path / self._shards[shard] / f'{name}.npy'
+        file = f'{self._shards[shard]}/{name}.npy'
         if file not in self._files:
             held = ', '.join(self.array_names)
             raise KeyError(f'the {self.KIND} {self.path} holds no {name!r}, only {held}')
-        array = map_npy(file)
+        path = self._file(file)
+        array = (
+            RemoteRows(path, self._files[file]['bytes'], self.backend_args)
+            if self.is_remote
+            else map_npy(path)
+        )
         if not array.ndim or len(array) != self._lengths[shard]:
             raise SampleError(
-                str(file), f'has shape {array.shape}, the index {self._lengths[shard]} rows: prepare it anew'
+                path, f'has shape {array.shape}, the index {self._lengths[shard]} rows: prepare it anew'
             )
         self._open_files[key] = array
         if len(self._open_files) > _MAX_OPEN_FILES:  # a process may hold about a thousand

@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.logging import print_log
 from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 
-from mmav.utils.errors import SampleError
+from mmav.utils.errors import SampleError, StorageError
 from mmav.utils.fileio import whole_folder, write_json
 from mmav.utils.readers import read_json
 from mmav.utils.run_parameters import record_parameters
@@ -91,7 +91,7 @@ def _write_arrays(
                 for name, values in sample.items():
                     writers[name].write(row, values)
             except SampleError as error:
-                if on_error == 'raise':
+                if on_error == 'raise' or isinstance(error, StorageError):
                     raise
                 failures[frame] = str(error)
     files = {

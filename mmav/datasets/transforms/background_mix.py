@@ -10,12 +10,13 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
-from mmengine.fileio import join_path, list_dir_or_file
+from mmengine.fileio import join_path
 
 from mmav.media.audio_files import audio_length, read_audio_segment
 from mmav.media.suffixes import AUDIO_SUFFIXES, has_suffix
 from mmav.utils.errors import SampleError
 from mmav.utils.precision import as_float
+from mmav.utils.storage import list_files
 
 from .load_multichannel_audio import check_waveform
 
@@ -92,8 +93,7 @@ class BackgroundMix(BaseTransform):
     @staticmethod
     def _list(folder: str, backend_args: dict | None) -> set:
         found = set()
-        names = list_dir_or_file(folder, list_dir=False, recursive=True, backend_args=backend_args)
-        for name in names:
+        for name in list_files(folder, recursive=True, backend_args=backend_args):
             if not has_suffix(name, AUDIO_SUFFIXES):
                 continue
             head, _, base = name.rpartition('/')

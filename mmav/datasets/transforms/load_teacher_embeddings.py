@@ -68,8 +68,9 @@ class LoadTeacherEmbeddings(BaseTransform):
     ``homography_matrix``. Added keys: ``teacher_audio`` (C,) and ``teacher_visual`` (C, h, w), float32.
 
     Args:
-        store: Folder of the store. It is opened with the first clip.
+        store: Folder of the store, or its address on a server. It is opened with the first clip.
         names: Which of 'audio' and 'visual' to load. Defaults to both.
+        backend_args: Of mmengine's file backends.
 
     Raises:
         ValueError: If a name is unknown.
@@ -77,18 +78,19 @@ class LoadTeacherEmbeddings(BaseTransform):
         KeyError: In use: if the store lacks a teacher, or if it is not known what was done to the image.
     """
 
-    def __init__(self, store: str, names: Sequence[str] = NAMES) -> None:
+    def __init__(self, store: str, names: Sequence[str] = NAMES, backend_args: dict | None = None) -> None:
         unknown = [name for name in names if name not in NAMES]
         if unknown or not names:
             raise ValueError(f'LoadTeacherEmbeddings: names are of {NAMES}, got {tuple(names)}')
         self.store = store
         self.names = tuple(names)
+        self.backend_args = backend_args
         self._opened: EmbeddingStore | None = None
 
     def transform(self, results: dict) -> dict:
         """Add the embeddings to ``results``; see the class."""
         if self._opened is None:
-            self._opened = EmbeddingStore(self.store)
+            self._opened = EmbeddingStore(self.store, self.backend_args)
         for name in self.names:
             results[f'teacher_{name}'] = self._opened.read(results['clip'], name)
         if 'visual' in self.names:
