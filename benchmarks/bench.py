@@ -33,6 +33,7 @@ from speed.distillation import distill_step
 from speed.event_localization import agta, dfa, dmin_step
 from speed.live import SMALL, live, onnx, soak
 from speed.loader import bytes_per_sample, loader
+from speed.loader_http import loader_http
 from speed.log_mel import log_mel
 from speed.log_spectrogram import log_spectrogram
 from speed.metrics import metrics
@@ -142,6 +143,7 @@ BENCHMARKS = {
         **_given(clips=1 if args.quick else None, repeats=args.repeats),
     ),
     'loader': lambda args: loader(**_loader_options(args)),
+    'loader-http': lambda args: loader_http(**_loader_options(args)),
     'bytes': lambda args: bytes_per_sample(**_given(size=args.size)),
     'tracker': lambda args: tracker(**_frames_options(args)),
     'metrics': lambda args: metrics(**_frames_options(args)),

@@ -40,7 +40,7 @@ def pipeline(size: int) -> list[dict]:
     ]
 
 
-def build_dataset(root: Path, size: int, prepared: Path | None = None) -> Dataset:
+def build_dataset(root: Path | str, size: int, prepared: Path | str | None = None) -> Dataset:
     """Our data set over the frames of ``write_mavd``, from files or from a prepared store."""
     with redirect_stdout(io.StringIO()):  # pycocotools tells of its index
         return DATASETS.build(
@@ -239,7 +239,7 @@ def check_same_values(files: Dataset, prepared: Dataset) -> str:
         assert mine.keys() == theirs.keys()
         for name, value in theirs.items():
             torch.testing.assert_close(mine[name], value, rtol=0, atol=0)
-    return 'the store gives what the files give, bit for bit'
+    return 'both give the same, bit for bit'
 
 
 def bytes_per_sample(size: int = 768, frames: int = 1) -> list[Comparison]:
