@@ -14,6 +14,7 @@ from mmav.simulation.drives.simulated_rig import make_rig
 
 from .log_mel import SETTINGS
 from .pairs import Comparison, pinned_threads, time_pairs
+from .variants import FP32, Variant
 
 
 class PlainAcousticImage:
@@ -39,7 +40,7 @@ class PlainAcousticImage:
         """Waveform (B, M, L) to (B, S * K, rows, columns) in decibel."""
         layer = self.layer
         times = frame_times(waveform.shape[-1], layer.n_fft, layer.hop_length, layer.sample_rate)
-        weights = torch.from_numpy(window_weights(layer.windows, times)).float()
+        weights = torch.from_numpy(window_weights(layer.windows, times)).to(waveform)
         frames = waveform.unfold(-1, layer.n_fft, layer.hop_length) * layer.window
         first, last = layer.bin_range
         spectrum = torch.fft.rfft(frames)[..., first:last].permute(0, 3, 1, 2)  # (B, F, M, T)
@@ -49,7 +50,9 @@ class PlainAcousticImage:
         matrices, steering = covariance / trace[..., None], self.steering
         if layer.beamformer == 'mvdr':
             loading, number = layer.loading, layer.num_microphones
-            matrices = torch.linalg.inv((matrices + loading / number * torch.eye(number)) / (1 + loading))
+            matrices = torch.linalg.inv(
+                (matrices + loading / number * torch.eye(number, device=waveform.device)) / (1 + loading)
+            )
         shares = torch.einsum('pfm,bsfmn,pfn->bsfp', steering.conj(), matrices, steering).real
         if layer.beamformer == 'mvdr':
             shares = 1 / shares
@@ -57,19 +60,24 @@ class PlainAcousticImage:
         return (10 * bands.log10()).flatten(1, 2)[..., layer.cells].unflatten(-1, layer.grid)
 
 
-def acoustic_image(repeats: int = 9, batch: int = 8) -> list[Comparison]:
+def acoustic_image(
+    repeats: int = 9, batch: int = 8, device: str = 'cpu', variant: Variant = FP32
+) -> list[Comparison]:
     """``AcousticImage`` in one thread against its equations, and against log-mel spectrograms.
 
     Args:
         repeats: Pairs.
         batch: Clips.
+        device: Where it runs.
+        variant: Autocast's precision, in which the layers take no part; whether both layers are compiled.
 
     Returns:
         For three windows in time and for the configs' six.
     """
     rig = make_rig(make_config('demo'))
-    waveform = torch.randn(batch, 8, 44100, generator=torch.Generator().manual_seed(0)) * 0.1
-    spectrogram = LogMelSpectrogram(44100, **SETTINGS).eval()
+    waveform = torch.randn(batch, 8, 44100, generator=torch.Generator().manual_seed(0)).to(device) * 0.1
+    spectrogram = LogMelSpectrogram(44100, **SETTINGS).eval().to(device)
+    variant.prepare(spectrogram)
     along = tuple((center, 0.12) for center in (0.12, 0.32, 0.53, 0.74, 0.92))
     results = []
     for case, options in (
@@ -77,8 +85,9 @@ def acoustic_image(repeats: int = 9, batch: int = 8) -> list[Comparison]:
         ('six windows', dict(windows=(*along, None))),
         ('six windows, adaptive', dict(windows=(*along, None), beamformer='mvdr')),
     ):
-        layer = AcousticImage(rig, **options)
+        layer = AcousticImage(rig, **options).to(device)
         plain, count = PlainAcousticImage(layer), len(layer.windows) * len(layer.bands)
+        variant.prepare(layer)
         references = (('its equation in complex numbers', plain, 'gain'), ('log-mel', spectrogram, 'cost'))
         for name, reference, kind in references:
             with pinned_threads(1), torch.inference_mode():
@@ -88,8 +97,8 @@ def acoustic_image(repeats: int = 9, batch: int = 8) -> list[Comparison]:
                     assert difference < 1e-2, f'the images differ by {difference} dB'
                     checked = f'largest difference {difference:.1e} dB'
                 mine, theirs = time_pairs(
-                    lambda: layer(waveform),  # noqa: B023
-                    lambda: reference(waveform),  # noqa: B023
+                    variant.within(lambda: layer(waveform), device),  # noqa: B023
+                    variant.within(lambda: reference(waveform), device),  # noqa: B023
                     repeats,
                     warm_up=1,
                 )
@@ -102,9 +111,10 @@ def acoustic_image(repeats: int = 9, batch: int = 8) -> list[Comparison]:
                     kind,
                     ours_values=[seconds / batch for seconds in mine],
                     reference_values=[seconds / batch for seconds in theirs],
-                    settings=dict(microphones=8, seconds=1.0, threads=1, batch=batch),
+                    settings=dict(microphones=8, seconds=1.0, threads=1, batch=batch, device=device),
                     checked=checked,
                     notes=['per clip; aim: 40 ms'],
+                    num_bytes=4 * (8 * 44100 + layer.num_channels * layer.grid[0] * layer.grid[1]),
                 )
             )
     return results

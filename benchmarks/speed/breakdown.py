@@ -18,12 +18,15 @@ OPERATION_GROUPS = {
 }
 
 
-def breakdown(ours: Callable[[], object], reference: Callable[[], object], rounds: int = 3) -> list[str]:
+def breakdown(
+    ours: Callable[[], object], reference: Callable[[], object], flops: tuple[int, int], rounds: int = 3
+) -> list[str]:
     """Where the time of both goes, and how much arithmetic each does.
 
     Args:
         ours: A step.
         reference: A step.
+        flops: Floating-point operations of both, by :func:`count_flops`.
         rounds: Profiled pairs; the least time of each kind of operation counts, as the least disturbed.
 
     Returns:
@@ -37,7 +40,6 @@ def breakdown(ours: Callable[[], object], reference: Callable[[], object], round
         total = [total[side] + least[side] for side in (0, 1)]
         lines.append(f'{name:26}{least[0]:10.1f}{least[1]:12.1f}{least[0] - least[1]:12.1f}')
     lines.append(f'{"total":26}{total[0]:10.1f}{total[1]:12.1f}{total[0] - total[1]:12.1f}')
-    flops = _flops(ours), _flops(reference)
     lines.append(
         f'arithmetic: {flops[0] / 1e9:.1f} and {flops[1] / 1e9:.1f} GFLOP in convolutions and matrix '
         f'products, ratio {flops[0] / flops[1]:.3f}'
@@ -63,7 +65,8 @@ def _times_by_group(function: Callable[[], object]) -> dict[str, float]:
     return times
 
 
-def _flops(function: Callable[[], object]) -> int:
+def count_flops(function: Callable[[], object]) -> int:
+    """Floating-point operations of a function in convolutions and matrix products; it is run once."""
     with FlopCounterMode(display=False) as counter:
         function()
     return counter.get_total_flops()

@@ -21,7 +21,9 @@ from mmav.models.layers import (
 )
 from mmav.structures import SegmentDataSample
 
+from .breakdown import count_flops
 from .pairs import Comparison, pinned_threads, time_pairs
+from .variants import FP32, Variant
 
 HEADS = 4
 HEAD_CHANNELS = 64
@@ -189,12 +191,17 @@ def dfa(
 
 
 def _check_and_time(
-    what: str, modules: Sequence[nn.Module], runs: Sequence[Callable], repeats: int, device: str
+    what: str,
+    modules: Sequence[nn.Module],
+    runs: Sequence[Callable],
+    repeats: int,
+    device: str,
+    tolerance: float = 1e-3,
 ) -> tuple[list[float], list[float], str]:
     """Seconds of two runs in training mode, and what the check says that they have in common, on a CPU."""
     for module in modules:
         module.eval()  # the same dropout: none
-    checked = check_same(what, *runs) if device == 'cpu' else ''
+    checked = check_same(what, *runs, tolerance=tolerance) if device == 'cpu' else ''
     for module in modules:
         module.train()
     mine, theirs = time_pairs(*runs, repeats, warm_up=0 if checked else 1)  # the check warms up
@@ -209,6 +216,8 @@ def agta(
     segments: int = 10,
     side: int = 7,
     channels: int = 512,
+    variant: Variant = FP32,
+    dtypes: Sequence[torch.dtype] = (torch.float32, torch.float64),
 ) -> list[Comparison]:
     """AGTA, all locations at once against one after the other; single and double precision.
 
@@ -220,17 +229,26 @@ def agta(
         segments: T.
         side: Rows and columns of a segment's feature map.
         channels: Of the images' features.
+        variant: Autocast's precision, and whether both sides are compiled.
+        dtypes: Of weights and inputs.
     """
     results = []
     with pinned_threads(threads):
-        for dtype in (torch.float32, torch.float64):
+        for dtype in dtypes:
             torch.manual_seed(0)
             module = AudioGuidedTripletAttention(channels).to(device, dtype)
             other = looped(module)
             visual, audio = _features(batch, segments, side, channels, dtype, device)
             runs = [partial(_forward_backward, part, visual, audio) for part in (module, other)]
             pair = module, other
-            mine, theirs, checked = _check_and_time('output and gradients', pair, runs, repeats, device)
+            # forward and twice as much backward; the counter does not know the LSTM
+            weights = sum(p.numel() for name, p in module.lstm.named_parameters() if 'weight' in name)
+            flops = count_flops(runs[0]) + 3 * 2 * weights * batch * segments * side**2
+            variant.prepare(*pair)
+            runs = [variant.within(run, device) for run in runs]
+            mine, theirs, checked = _check_and_time(
+                'output and gradients', pair, runs, repeats, device, 1e-3 if variant == FP32 else 0.1
+            )
             results.append(
                 Comparison(
                     'agta',
@@ -243,6 +261,7 @@ def agta(
                     reference_values=theirs,
                     settings=dict(batch=batch, segments=segments, threads=threads, device=device),
                     checked=checked,
+                    flops=flops,
                 )
             )
     return results

@@ -36,6 +36,8 @@ class Comparison:
         settings: Sizes and threads.
         checked: What was found equal before the timing.
         notes: Lines to print below the figures.
+        flops: Floating-point operations of one of ``ours_values``, in convolutions and matrix products.
+        num_bytes: Bytes that one of ``ours_values`` cannot do without reading or writing.
     """
 
     benchmark: str
@@ -50,6 +52,8 @@ class Comparison:
     settings: dict = field(default_factory=dict)
     checked: str = ''
     notes: list[str] = field(default_factory=list)
+    flops: float | None = None
+    num_bytes: float | None = None
 
     @property
     def ratios(self) -> list[float]:
@@ -121,8 +125,8 @@ def time_pairs(
 ) -> tuple[list[float], list[float]]:
     """Time two functions in turns: ours, reference, ours, reference, ...
 
-    The clock is ``torch.utils.benchmark``'s; its ``Timer`` takes one function at a time and runs it twice
-    more at each measurement, so the turns are taken here.
+    The clock is ``torch.utils.benchmark``'s, which waits for a CUDA device before it is read; its ``Timer``
+    takes one function at a time and runs it twice more at each measurement, so the turns are taken here.
 
     Args:
         ours: First of each pair.
