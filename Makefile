@@ -9,7 +9,7 @@ PYTHON_IN_VENV = $(VENV)/bin/python
 # The documentation is built without mmav and PyTorch, in an environment of its own.
 DOCS_VENV ?= .venv-docs
 
-.PHONY: help env demo demo-distill demo-localize demo-events demo-parse demo-live test test-kill test-browser test-sound-card test-stacks fuzz bench lint docs
+.PHONY: help env demo demo-distill demo-localize demo-events demo-parse demo-live test test-kill test-browser test-sound-card test-stacks test-cluster fuzz bench lint docs
 help:                     ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -54,6 +54,11 @@ test-sound-card: env      ## record from a sound card that PulseAudio, which mus
 
 test-stacks:              ## run the tests marked `stack` with other Pythons and upstream's OpenMMLab
 	@tools/test_stacks.sh
+
+test-cluster: env         ## train on Slurm and on two hosts, made on this machine; root, and apt-get, are needed
+	@[ "$$(id -u)" = 0 ] || { echo "make test-cluster needs root: it installs Slurm, starts its daemons and makes" \
+		"network namespaces" >&2; exit 1; }
+	$(PYTHON_IN_VENV) -m pytest -n 0 -s -v -m cluster tests/cluster $(PYTEST_ARGS)
 
 fuzz: env                 ## read 100,000 mutated files; FUZZ_ARGS="--inputs 20000 --seed 1" chooses others
 	$(PYTHON_IN_VENV) tests/fuzz/fuzz.py --inputs 100000 $(FUZZ_ARGS)

@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
 # Test on a Slurm cluster:
-#   [GPUS=8] [GPUS_PER_NODE=8] [CPUS_PER_TASK=5] [SRUN_ARGS=...] \
-#       tools/slurm_test.sh PARTITION JOB_NAME CONFIG CHECKPOINT [arguments of tools/test.py]
-# GPUS_PER_NODE=0 asks for no GPU: GPUS processes then share the CPUs (set MASTER_ADDR to the first node).
+#   tools/slurm_test.sh PARTITION JOB_NAME CONFIG CHECKPOINT [arguments of tools/test.py]
+#   GPUS             number of processes                                             (default: 8)
+#   GPUS_PER_NODE    GPUs, and processes, of a node; 0: no GPU, the CPUs are shared  (default: 8)
+#   CPUS_PER_TASK    CPUs of a process                                               (default: 5)
+#   SRUN_ARGS        more arguments of srun, such as --time=8:00:00                  (default: none)
+#   MASTER_ADDR      where the processes meet                                        (default: first node)
+#   MASTER_PORT      a port there                                                    (default: by job number)
+#   PYTHON           interpreter                                                     (default: python)
+# It waits until the job ends. In a job of sbatch it starts a step, and the job can be requeued: docs/cluster.md.
 set -euo pipefail
 
 USAGE="usage: $0 PARTITION JOB_NAME CONFIG CHECKPOINT [arguments of tools/test.py]"
