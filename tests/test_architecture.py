@@ -133,3 +133,16 @@ def test_no_modules_import_each_other_in_a_circle():
     for name in edges:
         visit(name, ())
     assert len(done) > 200
+
+
+def test_data_is_read_through_the_file_backends_in_one_place():
+    """Not by mmengine's functions, whose errors name no file, but by ``mmav.utils.storage`` and ``readers``."""
+    direct = {'get', 'get_text', 'exists', 'isfile', 'isdir', 'list_dir_or_file', 'get_local_path', 'load'}
+    found = []
+    for folder in ('structures', 'media', 'datasets', 'evaluation'):
+        for file in sorted((PACKAGE / folder).rglob('*.py')):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.ImportFrom) and node.module in ('mmengine', 'mmengine.fileio'):
+                    names = direct & {alias.name for alias in node.names}
+                    found += [f'{file.relative_to(PACKAGE)}: {name}' for name in names]
+    assert found == []

@@ -114,7 +114,7 @@ def test_what_is_no_whole_file_is_named_with_its_cause(tmp_path):
     path.write_bytes(whole)
     with h5py.File(path, 'a'), pytest.raises(SampleError, match=r'x\.h5: is open for writing in another'):
         H5Array(str(path), 'values')
-    with pytest.raises(SampleError, match='Is a directory'):
+    with pytest.raises(SampleError, match='this is a folder, a file is wanted'):
         H5Array(str(tmp_path), 'values')
     np.testing.assert_array_equal(H5Array(str(path), 'values')[:], VALUES.astype(np.float32))
 

@@ -23,7 +23,8 @@ DETECTOR = dict(
 def benchmarks():
     """The modules of the benchmarks, which lie beside the tool and not in the package."""
     sys.path.insert(0, str(BENCHMARKS))
-    names = ('acoustic_image', 'detectors', 'loader', 'log_mel', 'mavd_files', 'pairs', 'published_loader')
+    names = ('acoustic_image', 'detectors', 'loader', 'loader_http', 'log_mel', 'mavd_files', 'pairs')
+    names = (*names, 'published_loader')
     with DefaultScope.overwrite_default_scope('mmdet'):
         yield {name: importlib.import_module(f'speed.{name}') for name in names}
     sys.path.remove(str(BENCHMARKS))
@@ -177,6 +178,14 @@ def test_loader(benchmarks):
         'a sample from the prepared store, one process': 15.0,
     }
     assert all(comparison.checked for comparison in comparisons)
+
+
+def test_the_loader_over_http_gives_the_same(benchmarks, frames):
+    loader, root = benchmarks['loader'], frames[8]
+    with benchmarks['loader_http'].serve(root, 0.001) as url:
+        local, remote = loader.build_dataset(root, 96), loader.build_dataset(url, 96)
+        assert loader.check_same_values(local, remote) == 'both give the same, bit for bit'
+        assert remote[0]['data_samples'].img_path.startswith(url)
 
 
 def test_bytes(benchmarks):
