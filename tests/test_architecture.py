@@ -136,7 +136,7 @@ def test_no_modules_import_each_other_in_a_circle():
 
 
 def test_data_is_read_through_the_file_backends_in_one_place():
-    """Not by mmengine's functions, whose errors name no file, but by ``mmav.utils.storage`` and ``readers``."""
+    """Not by mmengine's functions, whose errors name no file: by ``mmav.utils.storage`` and ``readers``."""
     direct = {'get', 'get_text', 'exists', 'isfile', 'isdir', 'list_dir_or_file', 'get_local_path', 'load'}
     found = []
     for folder in ('structures', 'media', 'datasets', 'evaluation'):
