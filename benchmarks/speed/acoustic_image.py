@@ -90,7 +90,7 @@ def acoustic_image(
         variant.prepare(layer)
         references = (('its equation in complex numbers', plain, 'gain'), ('log-mel', spectrogram, 'cost'))
         for name, reference, kind in references:
-            with pinned_threads(1), torch.inference_mode():
+            with pinned_threads(1), torch.no_grad():  # inference mode breaks torch.compile
                 checked = ''
                 if reference is plain:
                     difference = (layer(waveform)[:, :count] - plain(waveform)).abs().max().item()
