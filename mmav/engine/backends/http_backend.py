@@ -1,18 +1,24 @@
 """Reading of web servers."""
 
+from __future__ import annotations
+
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from http.cookiejar import DefaultCookiePolicy
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urljoin, urlsplit
 
-import requests
+import lazy_loader
 from mmengine.fileio import register_backend
-from requests.adapters import HTTPAdapter
 
 from .remote_backend import BLOCK, MAX_CONNECTIONS, RemoteBackend, TransientError
+
+if TYPE_CHECKING:
+    import requests
+else:
+    requests = lazy_loader.load('requests')  # for those whose data is on a server
 
 _MISSING = (404, 410)
 _REFUSED = (401, 403, 407)
@@ -40,7 +46,7 @@ class RetryingHTTPBackend(RemoteBackend):
         session.headers['Accept-Encoding'] = 'identity'
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # threads share the session
         for scheme in self.SCHEMES:
-            session.mount(scheme, HTTPAdapter(pool_maxsize=MAX_CONNECTIONS))
+            session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=MAX_CONNECTIONS))
         return session
 
     def _read(self, address: str, file: BinaryIO, start: int, length: int | None) -> int:
