@@ -6,12 +6,15 @@ Shapes: C or M channels, L samples of a window, F frequencies or mel bands, T fr
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from .acoustic_image import AcousticImage
 from .log_mel_spectrogram import LogMelSpectrogram
+
+Layer = TypeVar('Layer', AcousticImage, LogMelSpectrogram)
 
 
 class _FrameCache:
@@ -47,14 +50,15 @@ class _FrameCache:
         return self._frames
 
 
-class _SlidingFrontEnd:
+class _SlidingFrontEnd(Generic[Layer]):
     """What the front ends of a stream share.
 
     Args:
         layer: The layer, whose values these are.
     """
 
-    def __init__(self, layer: AcousticImage | LogMelSpectrogram) -> None:
+    def __init__(self, layer: Layer) -> None:
+        self.layer: Layer = layer
         self._cache = _FrameCache(layer.hop_length)
 
     def reset(self) -> None:
@@ -62,7 +66,7 @@ class _SlidingFrontEnd:
         self._cache.clear()
 
 
-class SlidingAcousticImage(_SlidingFrontEnd):
+class SlidingAcousticImage(_SlidingFrontEnd[AcousticImage]):
     """An :class:`AcousticImage` of windows of a stream that overlap.
 
     The transform's frames are shared by windows whose starts differ by a multiple of ``hop_length``. The
@@ -71,10 +75,6 @@ class SlidingAcousticImage(_SlidingFrontEnd):
     Args:
         layer: The layer, whose values these are.
     """
-
-    def __init__(self, layer: AcousticImage) -> None:
-        super().__init__(layer)
-        self.layer = layer
 
     @torch.no_grad()
     def __call__(self, waveform: Tensor, start: int) -> Tensor:
@@ -100,7 +100,7 @@ class SlidingAcousticImage(_SlidingFrontEnd):
         return layer(waveform[None], spectra=spectra)[0]
 
 
-class SlidingLogMel(_SlidingFrontEnd):
+class SlidingLogMel(_SlidingFrontEnd[LogMelSpectrogram]):
     """A :class:`LogMelSpectrogram` of windows of a stream that overlap.
 
     Frames that lie within the window are shared by windows whose starts differ by a multiple of
@@ -117,7 +117,6 @@ class SlidingLogMel(_SlidingFrontEnd):
         if layer.phase_channels:
             raise ValueError('SlidingLogMel: a layer with phase_channels has no frames to share')
         super().__init__(layer)
-        self.layer = layer
 
     @torch.no_grad()
     def __call__(self, waveform: Tensor, start: int) -> Tensor:
