@@ -73,8 +73,10 @@ def build_inferencer(kind: type[Inferencer], args: argparse.Namespace, **options
 
 
 def _onnx_inferencer(args: argparse.Namespace, options: dict[str, Any]) -> Any:
-    from .onnx_det_inferencer import OnnxDetInferencer  # needs an optional package
-
+    try:
+        from .onnx_det_inferencer import OnnxDetInferencer
+    except ImportError as error:  # an optional package
+        raise ValueError(f'{args.config}: {error}') from error
     unused = [
         name
         for name, given in (

@@ -20,9 +20,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnxruntime
-import soundfile
+try:
+    import numpy as np
+    import onnxruntime
+    import soundfile
+except ImportError as error:
+    raise ImportError(
+        f'{error.name} is missing: pip install onnxruntime numpy soundfile', name=error.name
+    ) from error
 
 METADATA = 'mmav'
 

@@ -211,3 +211,11 @@ def test_a_parser_of_videos(tmp_path, capsys):
     assert 'frame_prob' in text
     with pytest.raises(SystemExit, match='--shape vision'):
         run_tool('model_converters/export_onnx.py', *paths, '--force', '--shape', 'vision=20,5')
+
+
+def test_a_missing_onnxruntime_is_one_line(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'onnxruntime', None)  # an import is an error
+    for name in ('onnx_audio_detector', 'onnx_det_inferencer'):
+        monkeypatch.delitem(sys.modules, f'mmav.apis.{name}', raising=False)
+    with pytest.raises(SystemExit, match='onnxruntime is missing: pip install'):
+        run_tool('detect.py', model[2].with_name('street.wav'), model[2])
