@@ -2,6 +2,7 @@
 
 import io
 import math
+import mmap
 import zipfile
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -56,6 +57,29 @@ def map_npy(path: str | Path) -> np.ndarray:
             return np.memmap(file, dtype, 'r', file.tell(), shape, order)
     except OSError as error:
         raise SampleError(str(path), f'cannot be read ({error})') from error
+
+
+def read_row(array: 'np.ndarray | RemoteRows', row: int) -> np.ndarray:
+    """Copy of a row of an array of :func:`map_npy` or of :class:`RemoteRows`.
+
+    Of a mapped file the system is told of the whole row before its first page is touched: from a disk,
+    where a row is not in memory yet, it comes twice as fast.
+
+    Args:
+        array: (rows, ...).
+        row: Its number.
+    """
+    pages: object = getattr(array, 'base', None)
+    if (
+        isinstance(array, np.memmap)
+        and isinstance(pages, mmap.mmap)
+        and array.flags.c_contiguous
+        and hasattr(mmap, 'MADV_WILLNEED')  # not on Windows
+    ):
+        start = array.offset % mmap.ALLOCATIONGRANULARITY + row * array.strides[0]  # bytes in the mapped part
+        page = start // mmap.PAGESIZE * mmap.PAGESIZE
+        pages.madvise(mmap.MADV_WILLNEED, page, start + array.strides[0] - page)
+    return np.array(array[row])
 
 
 class RemoteRows:

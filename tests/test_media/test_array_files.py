@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from mmav.media.array_files import map_npy, read_npy, read_npz
+from mmav.media.array_files import map_npy, read_npy, read_npz, read_row
 from mmav.utils.errors import SampleError
 
 VALUES = np.random.default_rng(0).standard_normal((3, 4))
@@ -34,6 +34,19 @@ def test_arrays_are_numpys(tmp_path, array):
     content = read_npz(str(tmp_path / 'x.npz'))
     np.testing.assert_array_equal(content['a'], array)
     np.testing.assert_array_equal(content['b'], VALUES)
+
+
+@pytest.mark.parametrize('order', ['C', 'F'])
+@pytest.mark.parametrize('shape', [(5,), (5, 3), (4, 700, 9)])  # rows within a page, and over several
+def test_rows_are_copies_of_numpys(tmp_path, shape, order):
+    path = str(tmp_path / 'x.npy')
+    np.save(path, np.asarray(np.random.default_rng(0).standard_normal(shape), order=order))
+    wanted = np.load(path)
+    for row in range(len(wanted)):
+        copy = read_row(map_npy(path), row)
+        np.testing.assert_array_equal(copy, wanted[row])
+        copy[...] = 0
+    np.testing.assert_array_equal(np.load(path), wanted)
 
 
 def header(text: str) -> bytes:

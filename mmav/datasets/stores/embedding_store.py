@@ -12,6 +12,8 @@ Shapes: C length of an embedding; h, w size of a feature map.
 
 import numpy as np
 
+from mmav.media.array_files import read_row
+
 from .shard_store import ShardStore
 
 
@@ -29,4 +31,4 @@ class EmbeddingStore(ShardStore):
             KeyError: If there was no such teacher.
         """
         shard, row = self.row(clip)
-        return np.array(self.array(shard, name)[row], dtype=np.float32)
+        return read_row(self.array(shard, name), row).astype(np.float32, copy=False)

@@ -11,6 +11,8 @@ that reads plain files reads it too (``MAVDDataset(prepared=...)``), and gives t
 
 import numpy as np
 
+from mmav.media.array_files import read_row
+
 from .shard_store import ShardStore
 
 
@@ -69,4 +71,4 @@ class PreparedFrame:
 
     def read(self, name: str) -> np.ndarray:
         """Copy of the frame's 'audio' or of a modality; KeyError if the store does not hold it."""
-        return np.array(self._store.array(self._shard, name)[self._row])
+        return read_row(self._store.array(self._shard, name), self._row)
