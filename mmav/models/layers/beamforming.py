@@ -206,7 +206,10 @@ def inverse_features(covariance: Tensor, loading: float, live: Tensor | None = N
     trace = covariance.diagonal(dim1=-2, dim2=-1).real.sum(-1)[..., None, None]  # (B, S, F, 1, 1)
     tiny = torch.finfo(trace.dtype).tiny
     unit_trace = torch.where(trace > tiny, covariance / trace.clamp_min(tiny), identity / number)
-    inverse = torch.linalg.inv((unit_trace + loading / number * identity) / (1 + loading))
+    loaded = (unit_trace + loading / number * identity) / (1 + loading)
+    factor = torch.linalg.cholesky_ex(loaded).L  # positive definite by the loading; does not wait for a GPU
+    root = torch.linalg.solve_triangular(factor, identity.to(factor).expand_as(factor), upper=False)
+    inverse = root.mH @ root
     both = live[:, :, None] & live[:, None]  # (B, M, M)
     return hermitian_features(inverse * both[:, None, None])
 

@@ -36,9 +36,10 @@ def band_spectrum(waveform: Tensor, sample_rate: float, edges: Sequence[float], 
         tensor(True)
     """
     window = torch.hann_window(waveform.shape[-1], dtype=waveform.dtype, device=waveform.device)
-    spectrum = torch.fft.rfft(waveform * (window / window.norm()))
+    bands = band_slices(edges, waveform.shape[-1], sample_rate)
+    spectrum = torch.fft.rfft(waveform * (window / window.norm()))[..., : bands[-1].stop]
     power = mean_of_live(spectrum.real.square() + spectrum.imag.square(), live)
-    return band_levels(power, band_slices(edges, waveform.shape[-1], sample_rate))
+    return band_levels(power, bands)
 
 
 def band_levels(power: Tensor, bands: Sequence[slice]) -> Tensor:
@@ -69,8 +70,9 @@ def modulation_spectrum(
     number = waveform.shape[-1]
     inside = bins_inside(band, number, sample_rate).to(waveform.device)
     envelope = torch.fft.irfft(torch.fft.rfft(waveform) * inside, n=number).square()
-    lines = mean_of_live(torch.fft.rfft(envelope).abs(), live)
-    return line_levels(lines, band_slices(edges, number, sample_rate))
+    bands = band_slices(edges, number, sample_rate)
+    lines = mean_of_live(torch.fft.rfft(envelope)[..., : bands[-1].stop].abs(), live)
+    return line_levels(lines, bands)
 
 
 def bins_inside(band: Sequence[float], number: int, sample_rate: float) -> Tensor:
