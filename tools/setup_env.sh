@@ -61,6 +61,12 @@ if command -v flock >/dev/null; then
     flock -n 9 || die "another set-up of $VENV is running; wait for it to end"
 fi
 
+# Torch with its CUDA libraries and all other packages take 6.3 GB.
+free=$(df -Pk "$VENV" | awk 'NR == 2 {print int($4 / 1048576)}')
+if [ ! -x "$VENV/bin/pip" ] && [ "$free" -lt 8 ]; then
+    die "$VENV needs 8 GB, its disk has $free GB left: make room, or name a folder on another disk with VENV="
+fi
+
 say "1/5 virtual environment in $VENV ($("$python" -V))"
 if [ ! -x "$VENV/bin/pip" ]; then
     "$python" -m venv "$VENV" || die "could not make $VENV; on Debian and Ubuntu: apt install python3-venv"

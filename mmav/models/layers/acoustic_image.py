@@ -93,7 +93,7 @@ class AcousticImage(nn.Module):
         ground_reflection: Coefficient of the ground, or 'rig'.
         directivity: Value of :meth:`Directivity.from_value`, or 'rig'.
         beamformer: 'bartlett': ``g^H R g / trace R`` (:func:`steered_power`); 'mvdr': adaptive, which parts
-            what is close together (:func:`mvdr_power`), at twice the cost.
+            what is close together (:func:`mvdr_power`), at less than twice the cost.
         loading: Diagonal loading of 'mvdr'; more bears with steering that is less exact.
         spectrum_edges: Edges of the bands of 'spectrum' in hertz.
         modulation_band: (low, high) in hertz of the sound whose envelope 'modulation' looks at.
