@@ -15,6 +15,7 @@ PRINTED = ('Could not import OneDL. Skipping OneDL datasets.',)
 WARNED = (
     'faster_coco_eval is not installed, metrics will not be computed',
     'pkg_resources is deprecated as an API',
+    '`TorchScript` support for functional optimizers is deprecated',  # torch 2.4, of what MMEngine imports
 )
 
 
