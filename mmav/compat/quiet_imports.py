@@ -9,7 +9,7 @@ import io
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
 PRINTED = ('Could not import OneDL. Skipping OneDL datasets.',)
 WARNED = (
@@ -52,6 +52,12 @@ def quiet_imports() -> Iterator[None]:
         another message
     """
     with warnings.catch_warnings(), contextlib.redirect_stdout(_Filter(sys.stdout)):
-        for message in WARNED:
-            warnings.filterwarnings('ignore', message=message)
+        show = warnings.showwarning
+
+        def show_others(message: Warning | str, *args: Any, **kwargs: Any) -> None:
+            if not str(message).startswith(WARNED):
+                show(message, *args, **kwargs)
+
+        # no filter: torch sets its own before it warns; catch_warnings gives this function back, too
+        warnings.showwarning = show_others
         yield
