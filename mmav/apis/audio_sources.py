@@ -182,7 +182,9 @@ def sound_card_chunks(
     name = 'sound card' if device is None else f'sound card {device}'
     with ExitStack() as opened:
         try:
-            opened.enter_context(sounddevice.InputStream(device=device, callback=callback, **options))
+            stream = sounddevice.InputStream(device=device, callback=callback, **options)
+            opened.callback(stream.close)  # at once: stop() waits for the rest, for ever from a card that is gone
+            stream.start()
         except (sounddevice.PortAudioError, ValueError) as error:
             raise SampleError(name, str(error)) from error
         while True:

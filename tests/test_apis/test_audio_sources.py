@@ -98,10 +98,10 @@ class SoundCard:
         self.options, self.callback, self.closed = options, options['callback'], False
         return self
 
-    def __enter__(self):
-        return self
+    def start(self):
+        self.started = True
 
-    def __exit__(self, *error):
+    def close(self):
         self.closed = True
 
     def give(self, samples, overflow=False):
@@ -138,6 +138,7 @@ def test_a_sound_card(card, recording):
     assert [chunk.lost for chunk in found] == [0, 0, 0]
     expected = dict(device='array', channels=3, samplerate=RATE, blocksize=800, dtype='int16')
     assert expected.items() <= card.options.items()
+    assert card.started
     chunks.close()
     assert card.closed
 
