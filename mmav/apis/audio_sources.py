@@ -183,7 +183,7 @@ def sound_card_chunks(
     with ExitStack() as opened:
         try:
             stream = sounddevice.InputStream(device=device, callback=callback, **options)
-            opened.callback(stream.close)  # at once: stop() waits for the rest, for ever from a card that is gone
+            opened.callback(stream.close)  # stop() would wait for the rest, for ever where the card is gone
             stream.start()
         except (sounddevice.PortAudioError, ValueError) as error:
             raise SampleError(name, str(error)) from error
