@@ -6,6 +6,7 @@ Shapes: M microphones, n samples of a chunk.
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -28,6 +29,7 @@ PCM_FORMATS: dict[str, tuple[np.dtype, int]] = {
 """Raw formats by ffmpeg's names: type of an element, and elements of a sample."""
 
 _SILENT_CARD = 5  # seconds after which a sound card that gives nothing is taken for lost
+_CLOSING = 2  # seconds that closing it may take
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,13 @@ def decode_pcm(data: bytes, num_channels: int, pcm_format: str) -> np.ndarray:
     return np.ascontiguousarray(values.reshape(-1, num_channels).T)
 
 
+def _close(stream: Any) -> None:
+    """Close a stream of PortAudio, which waits for ever, now and then, for a card that is gone."""
+    closing = threading.Thread(target=stream.close, daemon=True)
+    closing.start()
+    closing.join(_CLOSING)
+
+
 def sound_card_chunks(
     num_channels: int,
     sample_rate: int,
@@ -183,7 +192,7 @@ def sound_card_chunks(
     with ExitStack() as opened:
         try:
             stream = sounddevice.InputStream(device=device, callback=callback, **options)
-            opened.callback(stream.close)  # stop() would wait for the rest, for ever where the card is gone
+            opened.callback(_close, stream)
             stream.start()
         except (sounddevice.PortAudioError, ValueError) as error:
             raise SampleError(name, str(error)) from error

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from mmav.apis import audio_sources
 from mmav.apis.audio_sources import file_chunks, pcm_chunks, sound_card_chunks
 from mmav.utils.errors import SampleError
 
@@ -156,3 +157,15 @@ def test_what_nobody_reads_is_left_out_and_counted(card, recording):
 def test_an_overflow_of_the_card_is_told(card, recording):
     (chunk,) = read(sound_card_chunks(3, RATE), 1, card, [recording.T[:800]], overflow=True)
     assert chunk.lost == 1
+
+
+def test_a_card_that_cannot_be_closed_holds_nobody_up(card, recording, monkeypatch):
+    monkeypatch.setattr(audio_sources, '_CLOSING', 0.1)
+    monkeypatch.setattr(audio_sources, '_SILENT_CARD', 0.1)
+    end = threading.Event()
+    card.close = end.wait
+    chunks = sound_card_chunks(3, RATE, device='array', seconds=0.1)
+    read(chunks, 1, card, [recording.T[:800]])
+    with pytest.raises(SampleError, match='sound card array: has given nothing for'):
+        next(chunks)
+    end.set()
