@@ -207,7 +207,7 @@ def inverse_features(covariance: Tensor, loading: float, live: Tensor | None = N
     tiny = torch.finfo(trace.dtype).tiny
     unit_trace = torch.where(trace > tiny, covariance / trace.clamp_min(tiny), identity / number)
     loaded = (unit_trace + loading / number * identity) / (1 + loading)
-    factor = torch.linalg.cholesky(loaded)  # positive definite by the loading, or an error if that is too small
+    factor = torch.linalg.cholesky(loaded)  # an error where the loading is too small
     root = torch.linalg.solve_triangular(factor, identity.to(factor).expand_as(factor), upper=False)
     inverse = root.mH @ root
     both = live[:, :, None] & live[:, None]  # (B, M, M)
